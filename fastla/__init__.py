@@ -1,0 +1,18 @@
+"""The linear algebra of machine learning for people who write NumPy."""
+
+from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla.matmul import dot, matmul, matvec, vecdot, vecmat
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "dot",
+    "get_num_threads",
+    "matmul",
+    "matvec",
+    "num_threads",
+    "set_num_threads",
+    "show_config",
+    "vecdot",
+    "vecmat",
+]

@@ -1,0 +1,90 @@
+"""(operation, dtype) -> kernel: one loop over the targets, best first.
+
+A target is an instruction set that the kernels were compiled for (setup.py). The first that the CPU can run is taken at
+import; the environment variable FASTLA_TARGET forces one by name; `use_target` switches within the process.
+"""
+
+import importlib
+import importlib.util
+import os
+
+import numpy as np
+
+from fastla._native import fastla_core as core
+
+# The element row that does each dtype's products. A dtype without a row is NumPy's.
+ROWS = {"float32": "float32", "float64": "float64"}
+
+# Runs anywhere AVX2 does, and is slower: for the tests of another target's tiles.
+TEST_ONLY = {"wide"}
+
+_current = ""
+
+
+def _module_name(target: str, row: str) -> str:
+    return f"fastla._native.{target}_{row}"
+
+
+def built_targets() -> list[str]:
+    """The targets that this installation has, best first."""
+    return [
+        target for target in core.targets()
+        if all(importlib.util.find_spec(_module_name(target, row)) for row in ROWS.values())
+    ]
+
+
+def missing_features(target: str) -> list[str]:
+    """What this CPU (or its operating system) lacks for a target."""
+    return sorted(core.targets()[target] - core.cpu_features())
+
+
+def runnable_targets() -> list[str]:
+    """The built targets that this machine can run, best first."""
+    return [target for target in built_targets() if not missing_features(target)]
+
+
+def use_target(name: str) -> None:
+    """Let a target's kernels do the work from now on, in the whole process.
+
+    Raises
+    ------
+    ImportError
+        If it is unknown, was not built, or the CPU lacks a feature; nothing changes then.
+    """
+    global _current
+    if name not in core.targets():
+        raise ImportError(f"fastla: no target {name!r} on this platform; there are {', '.join(core.targets())}")
+    if missing := missing_features(name):
+        raise ImportError(f"fastla: target {name!r} needs the CPU feature(s) {', '.join(missing)}, missing here")
+    if name not in built_targets():
+        raise ImportError(f"fastla: target {name!r} was not built; this installation has {', '.join(built_targets())}")
+    capsules = {dtype: importlib.import_module(_module_name(name, row)).kernels for dtype, row in ROWS.items()}
+    for dtype, capsule in capsules.items():
+        core.install(np.dtype(dtype).num, capsule)
+    _current = name
+
+
+def current_target() -> str:
+    """The name of the target in use."""
+    return _current
+
+
+def owns(dtype: np.dtype) -> bool:
+    """Whether products of this dtype are fastla's."""
+    return dtype.name in ROWS and dtype.isnative
+
+
+def _first_target() -> str:
+    forced = os.environ.get("FASTLA_TARGET")
+    if forced:
+        return forced
+    for target in runnable_targets():
+        if target not in TEST_ONLY:
+            return target
+    raise ImportError(
+        f"fastla: no kernels for this machine; built: {built_targets() or 'none'}, "
+        f"CPU features: {sorted(core.cpu_features())}"
+    )
+
+
+use_target(_first_target())

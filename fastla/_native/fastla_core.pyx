@@ -1,0 +1,411 @@
+"""Arrays to pointers: the entry of every public function for the common case, threads and scratch."""
+cimport cython
+cimport numpy as cnp
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.pycapsule cimport PyCapsule_GetPointer
+
+from functools import update_wrapper
+
+cnp.import_array()
+
+cdef extern from "numpy/arrayobject.h":
+    bint PyArray_CheckExact(object)
+    bint PyArray_ISBEHAVED(cnp.ndarray)
+    bint PyArray_ISBEHAVED_RO(cnp.ndarray)
+
+cdef extern from "pool.h":
+    int pool_run(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void*, Py_ssize_t, int, int) noexcept nogil
+    void pool_set_interrupted(int (*interrupted)() noexcept nogil)
+    int pool_workers()
+    void pool_stop() nogil
+    enum:
+        POOL_MAX_THREADS
+
+cdef extern from "scratch.h":
+    void* scratch_take(size_t) noexcept nogil
+    void scratch_give(void*) noexcept nogil
+    void scratch_free()
+    void scratch_set_limit(size_t)
+
+cdef extern from "fpstatus.h":
+    unsigned fp_status_get() noexcept nogil
+    void fp_status_set(unsigned) noexcept nogil
+    enum:
+        FP_INVALID, FP_DIVIDE, FP_OVERFLOW, FP_UNDERFLOW
+
+cdef extern from "cpu.h":
+    const char* cpu_features_names "cpu_features"()
+
+include "kernels.pxi"
+
+cdef extern from *:
+    """
+    #include <pthread.h>
+    static pthread_t main_thread;
+    static void here_is_main(void) { main_thread = pthread_self(); }
+    static int is_main(void) { return pthread_equal(main_thread, pthread_self()); }
+    static _Thread_local int local_threads;
+    static int get_local_threads(void) { return local_threads; }
+    static void set_local_threads(int threads) { local_threads = threads; }
+    """
+    void here_is_main()
+    const char* FASTLA_TARGETS          # by setup.py: "name=feature feature|name=..." , best first
+    bint is_main() noexcept nogil
+    int get_local_threads() noexcept nogil
+    void set_local_threads(int) noexcept nogil
+
+cdef enum:
+    TYPES = 32                  # NumPy's type numbers below that
+    MAX_DIMS = 64
+    KEEP_GIL_FLOPS = 200000     # about 2 us: releasing and taking back the GIL costs 0.1
+
+cdef const Kernels* owned[TYPES]
+cdef int process_threads = 1
+
+
+# --- threads --------------------------------------------------------------------------------------------------------
+cdef int check_signals() noexcept with gil:
+    return PyErr_CheckSignals() != 0        # leaves KeyboardInterrupt set: raise_pending() lets it out
+
+
+cdef int interrupted() noexcept nogil:
+    # Python runs signal handlers in its main thread alone.
+    return check_signals() if is_main() else 0
+
+
+cdef int raise_pending() except -1:
+    return -1
+
+
+here_is_main()
+pool_set_interrupted(interrupted)
+
+
+def after_fork():
+    """The thread that forked is the child's main thread."""
+    here_is_main()
+
+
+def set_threads(int process, int local):
+    """The number of threads of the process (0: as it is) and of the calling thread (-1: as it is, 0: the process's)."""
+    global process_threads
+    if process > 0:
+        process_threads = process
+    if local >= 0:
+        set_local_threads(local)
+
+
+def get_threads():
+    """(of the process, of the calling thread or 0)."""
+    return process_threads, get_local_threads()
+
+
+def workers():
+    """How many pool threads live."""
+    return pool_workers()
+
+
+def stop():
+    """End the pool's threads and free this thread's scratch; both come back when needed."""
+    with cython.nogil:
+        pool_stop()
+    scratch_free()
+
+
+def limit_scratch(size_t limit):
+    """For tests: scratch above `limit` bytes is refused."""
+    scratch_set_limit(limit)
+
+
+# --- targets --------------------------------------------------------------------------------------------------------
+def targets():
+    """{target of this platform: the CPU features it requires}, best first."""
+    rows = (row.split("=") for row in FASTLA_TARGETS.decode().split("|"))
+    return {name: frozenset(features.split()) for name, features in rows}
+
+
+def cpu_features():
+    """The features that targets may require and this machine has."""
+    return frozenset(cpu_features_names().decode().split())
+
+
+def install(int type_number, capsule):
+    """Let this type's products be done by a target module's kernels; None: by NumPy."""
+    if not 0 <= type_number < TYPES:
+        raise ValueError(f"type_number must be in [0, {TYPES}), not {type_number}")
+    owned[type_number] = NULL
+    if capsule is not None:
+        owned[type_number] = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+
+
+def describe(capsule):
+    """The target, the element row, the vector's bytes and the tile of a target module."""
+    cdef const Kernels* kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+    return {"target": kernels.target.decode(), "element": kernels.element.decode(),
+            "vector_bytes": kernels.vector_bytes, "mr": kernels.mr, "nr": kernels.nr}
+
+
+# --- products -------------------------------------------------------------------------------------------------------
+cdef inline bint overlap(cnp.ndarray x, cnp.ndarray y) noexcept:
+    """Whether the two extents of memory meet; what lies between their elements counts too."""
+    cdef const char* low[2]
+    cdef const char* high[2]
+    cdef cnp.ndarray z
+    cdef Py_ssize_t reach
+    cdef int s, d
+    for s in range(2):
+        z = x if s == 0 else y
+        low[s] = high[s] = <const char*>cnp.PyArray_DATA(z)
+        for d in range(cnp.PyArray_NDIM(z)):
+            reach = (cnp.PyArray_DIM(z, d) - 1) * cnp.PyArray_STRIDE(z, d)
+            if reach > 0:
+                high[s] += reach
+            else:
+                low[s] += reach
+        high[s] += cnp.PyArray_ITEMSIZE(z)
+    return low[0] < high[1] and low[1] < high[0]
+
+
+cdef struct Leading:
+    Py_ssize_t shape[MAX_DIMS]
+    Py_ssize_t a_step[MAX_DIMS]
+    Py_ssize_t b_step[MAX_DIMS]
+    Py_ssize_t c_step[MAX_DIMS]
+
+
+cdef void fold(Stack* stack, Leading* lead) noexcept nogil:
+    """Fewer leading dimensions: those of one drop out, a stack of rows @ one matrix becomes one product with
+    more rows, and dimensions that continue each other in all three operands become one."""
+    cdef Product* g = &stack.first
+    cdef int d, kept = 0
+    for d in range(stack.depth):
+        if lead.shape[d] != 1:
+            lead.shape[kept] = lead.shape[d]
+            lead.a_step[kept] = lead.a_step[d]
+            lead.b_step[kept] = lead.b_step[d]
+            lead.c_step[kept] = lead.c_step[d]
+            kept += 1
+    while kept and lead.b_step[kept - 1] == 0 and lead.c_step[kept - 1] == g.m * g.c_row and \
+            lead.a_step[kept - 1] == g.m * g.a_row:
+        g.m *= lead.shape[kept - 1]
+        kept -= 1
+    d = kept - 2
+    while d >= 0:
+        if lead.a_step[d] == lead.shape[d + 1] * lead.a_step[d + 1] and \
+                lead.b_step[d] == lead.shape[d + 1] * lead.b_step[d + 1] and \
+                lead.c_step[d] == lead.shape[d + 1] * lead.c_step[d + 1]:
+            lead.shape[d] *= lead.shape[d + 1]
+            lead.a_step[d] = lead.a_step[d + 1]
+            lead.b_step[d] = lead.b_step[d + 1]
+            lead.c_step[d] = lead.c_step[d + 1]
+            memmove_down(lead, d + 1, kept)
+            kept -= 1
+        d -= 1
+    stack.depth = kept
+
+
+cdef void memmove_down(Leading* lead, int d, int kept) noexcept nogil:
+    while d < kept - 1:
+        lead.shape[d] = lead.shape[d + 1]
+        lead.a_step[d] = lead.a_step[d + 1]
+        lead.b_step[d] = lead.b_step[d + 1]
+        lead.c_step[d] = lead.c_step[d + 1]
+        d += 1
+
+
+cdef object common(a_object, b_object, out):
+    """a @ b where nothing needs converting; None where something does, or is wrong."""
+    if not (PyArray_CheckExact(a_object) and PyArray_CheckExact(b_object)):
+        return None
+    cdef cnp.ndarray a = <cnp.ndarray>a_object, b = <cnp.ndarray>b_object, c
+    cdef int type_number = cnp.PyArray_TYPE(a), a_dims = cnp.PyArray_NDIM(a), b_dims = cnp.PyArray_NDIM(b), dims, d, i, j
+    if type_number >= TYPES or type_number != cnp.PyArray_TYPE(b) or a_dims == 0 or b_dims == 0:
+        return None
+    cdef const Kernels* kernels = owned[type_number]
+    if kernels == NULL or not (PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b)):
+        return None
+    cdef Stack stack
+    cdef Leading lead
+    cdef Product* g = &stack.first
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(a), a_length, b_length
+    cdef cnp.npy_intp shape[MAX_DIMS + 2]
+    cdef cnp.npy_intp* a_shape = cnp.PyArray_DIMS(a)
+    cdef cnp.npy_intp* b_shape = cnp.PyArray_DIMS(b)
+    cdef cnp.npy_intp* a_strides = cnp.PyArray_STRIDES(a)
+    cdef cnp.npy_intp* b_strides = cnp.PyArray_STRIDES(b)
+    cdef cnp.npy_intp* c_strides
+
+    # the matrices: a 1-D operand is a row of a, a column of b
+    g.k = a_shape[a_dims - 1]
+    g.a_col = a_strides[a_dims - 1] // size
+    g.m = 1
+    g.a_row = 0
+    if a_dims > 1:
+        g.m = a_shape[a_dims - 2]
+        g.a_row = a_strides[a_dims - 2] // size
+    g.n = 1
+    g.b_col = 1
+    if b_dims > 1:
+        g.n = b_shape[b_dims - 1]
+        g.b_col = b_strides[b_dims - 1] // size
+    i = b_dims - 2 if b_dims > 1 else 0
+    if b_shape[i] != g.k:
+        return None
+    g.b_row = b_strides[i] // size
+
+    # the leading dimensions, broadcast
+    stack.depth = (a_dims if a_dims > b_dims else b_dims) - 2
+    if stack.depth < 0:
+        stack.depth = 0
+    stack.count = 1
+    for d in range(stack.depth):
+        i = d + a_dims - 2 - stack.depth
+        j = d + b_dims - 2 - stack.depth
+        a_length = a_shape[i] if i >= 0 else 1
+        b_length = b_shape[j] if j >= 0 else 1
+        if a_length != b_length and a_length != 1 and b_length != 1:
+            return None
+        shape[d] = lead.shape[d] = b_length if a_length == 1 else a_length
+        lead.a_step[d] = a_strides[i] // size if a_length != 1 else 0
+        lead.b_step[d] = b_strides[j] // size if b_length != 1 else 0
+        stack.count *= lead.shape[d]
+    dims = stack.depth
+    if a_dims > 1:
+        shape[dims] = g.m
+        dims += 1
+    if b_dims > 1:
+        shape[dims] = g.n
+        dims += 1
+    if dims > MAX_DIMS:
+        return None
+
+    # the output
+    if out is None:
+        c = <cnp.ndarray>cnp.PyArray_EMPTY(dims, shape, type_number, 0)
+    else:
+        if not PyArray_CheckExact(out):
+            return None
+        c = <cnp.ndarray>out
+        if cnp.PyArray_TYPE(c) != type_number or cnp.PyArray_NDIM(c) != dims or not PyArray_ISBEHAVED(c):
+            return None
+        for d in range(dims):
+            if cnp.PyArray_DIM(c, d) != shape[d]:
+                return None
+        if overlap(c, a) or overlap(c, b):
+            return None
+    c_strides = cnp.PyArray_STRIDES(c)
+    for d in range(stack.depth):
+        lead.c_step[d] = c_strides[d] // size if shape[d] != 1 else 0
+    g.c_row = g.n
+    if a_dims > 1:
+        g.c_row = c_strides[stack.depth] // size
+    if out is not None:
+        # The kernels want adjacent columns, and rows that do not run into each other.
+        if b_dims > 1 and g.n > 1 and c_strides[dims - 1] != size:
+            return None
+        if g.m > 1 and -g.n < g.c_row < g.n:
+            return None
+    g.a = cnp.PyArray_DATA(a)
+    g.b = cnp.PyArray_DATA(b)
+    g.c = cnp.PyArray_DATA(c)
+    if stack.count == 0 or g.m == 0 or g.n == 0:
+        return c if dims else c[()]
+    if g.k == 0:
+        c[...] = 0
+        return c if dims else c[()]
+    if g.m == 1:
+        g.a_row = g.k
+        g.c_row = g.n
+    if g.n == 1:
+        g.b_col = 1
+    if stack.depth:
+        fold(&stack, &lead)
+    g.own_transpose = g.a == g.b and g.m == g.n and g.a_row == g.b_col and g.a_col == g.b_row
+    for d in range(stack.depth):
+        g.own_transpose &= lead.a_step[d] == lead.b_step[d]
+    stack.shape = lead.shape
+    stack.a_step = lead.a_step
+    stack.b_step = lead.b_step
+    stack.c_step = lead.c_step
+    run(kernels, &stack)
+    return c if dims else c[()]
+
+
+# Floating-point exceptions met by this thread's products and not yet reported.
+cdef extern from *:
+    """
+    static _Thread_local unsigned raised;
+    """
+    unsigned raised
+
+
+cdef int run(const Kernels* kernels, const Stack* stack) except -1:
+    global raised
+    cdef Runtime runtime
+    cdef int status
+    runtime.threads = get_local_threads()
+    if runtime.threads == 0:
+        runtime.threads = process_threads
+    runtime.parallel_for = pool_run
+    runtime.take = scratch_take
+    runtime.give = scratch_give
+    fp_status_set(0)
+    if 2.0 * stack.count * stack.first.m * stack.first.n * stack.first.k < KEEP_GIL_FLOPS:
+        status = kernels.matmul(stack, &runtime)
+    else:
+        with cython.nogil:
+            status = kernels.matmul(stack, &runtime)
+    raised |= fp_status_get()
+    if status == KERNEL_INTERRUPTED:
+        raise_pending()
+    if status == KERNEL_NO_MEMORY:
+        raise MemoryError("no memory for the packed operands of a matrix product")
+    return 0
+
+
+# --- entries --------------------------------------------------------------------------------------------------------
+def product(a, b, out):
+    """a @ b by the kernels, for operands that _validate has prepared; None where `out` is not for them to write."""
+    return common(a, b, out)
+
+
+cdef int report(numpy_function) except -1:
+    """Warn or raise as np.errstate says, by letting NumPy's function of that name meet the same exceptions. From here the
+    warning names the user's line: this module has no Python frame."""
+    global raised
+    cdef unsigned flags = raised
+    raised = 0
+    x, y = [], []
+    for flag, left, right in ((FP_OVERFLOW, 1e300, 1e300), (FP_UNDERFLOW, 1e-300, 1e-300), (FP_INVALID, float("inf"), 0.0)):
+        if flags & <unsigned>flag:
+            x.append(left)
+            y.append(right)
+    if x:
+        numpy_function(x, y)
+    return 0
+
+
+def entry(numpy_function, int matmul_dims):
+    """Decorate the Python function of a product: what floating-point exceptions its kernels met is reported under the NumPy
+    function's name. Where it is matmul for a second operand of up to matmul_dims dimensions (0: it is not), operands that
+    need no converting skip the Python function."""
+    def decorate(function):
+        def matmul(x1, x2, /, out=None, **keywords):
+            if not keywords and PyArray_CheckExact(x2) and cnp.PyArray_NDIM(x2) <= matmul_dims:
+                result = common(x1, x2, out)
+                if result is not None:
+                    if raised:
+                        report(numpy_function)
+                    return result
+            result = function(x1, x2, out, **keywords)
+            if raised:
+                report(numpy_function)
+            return result
+
+        def other(*arguments, **keywords):
+            result = function(*arguments, **keywords)
+            if raised:
+                report(numpy_function)
+            return result
+        return update_wrapper(matmul if matmul_dims else other, function)
+    return decorate

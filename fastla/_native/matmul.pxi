@@ -1,0 +1,207 @@
+# The choice of a path for one product, and stacks of products. It looks at shape and strides only, so equal products
+# have equal bits wherever they stand and however many threads there are.
+
+cdef enum Path:
+    IN_PLACE        # b read where it lies
+    PACKED_B        # b packed whole, a read where it lies
+    PACKED          # both packed, block by block
+    DOTS            # few columns, a adjacent along k
+    TRANSPOSED      # better as c.T = b.T @ a.T
+
+
+cdef Product transpose(const Product* g, real* c) noexcept nogil:
+    cdef Product t
+    t.a = g.b
+    t.b = g.a
+    t.c = c
+    t.m = g.n
+    t.n = g.m
+    t.k = g.k
+    t.a_row = g.b_col
+    t.a_col = g.b_row
+    t.b_row = g.a_col
+    t.b_col = g.a_row
+    t.c_row = g.m
+    t.own_transpose = False
+    return t
+
+
+cdef Path choose(const Product* g) noexcept nogil:
+    cdef bint rows_of_b_adjacent = g.b_col == 1 or g.n == 1
+    cdef double elements = 1.0 * g.n * g.k
+    if g.own_transpose and g.m > LANES:
+        return PACKED if elements > IN_PLACE_ELEMENTS else (IN_PLACE if rows_of_b_adjacent else PACKED_B)
+    if g.k >= 2 * LANES:
+        if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not rows_of_b_adjacent):
+            return DOTS
+        if g.m <= DOT_COLUMNS and g.b_row == 1 and not rows_of_b_adjacent:
+            return TRANSPOSED
+    if g.n < LANES and g.a_row == 1 and g.m >= 2 * LANES:
+        return TRANSPOSED
+    if rows_of_b_adjacent:
+        if g.m <= SKINNY or elements <= IN_PLACE_ELEMENTS:
+            return IN_PLACE
+    elif elements <= IN_PLACE_ELEMENTS:
+        return PACKED_B
+    return PACKED
+
+
+# Crossovers, measured (AVX-512 and AVX2, 2 cores, L2 1 MiB).
+cdef enum:
+    IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
+    SKINNY = 16                     # rows: up to here each element of b is used too seldom to repay packing
+    DOT_COLUMNS = 8
+    SPLIT_K = 2048                  # depth of a part where k is split ...
+    SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
+    STACK_FLOPS = 50000000          # from here on the products of a stack are done one by one, by all threads
+
+
+cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Py_ssize_t i, j
+    cdef real* c = <real*>g.c
+    cdef real* turned = c
+    cdef bint direct = g.n == 1 and g.c_row == 1 or g.m == 1
+    if not direct:
+        turned = <real*>runtime.take(g.m * g.n * sizeof(real))
+        if turned == NULL:
+            return KERNEL_NO_MEMORY
+    cdef Product t = transpose(g, turned)
+    if g.m == 1:
+        t.c_row = 1
+    cdef int status = one(&t, runtime)
+    if not direct:
+        for i in range(g.m):
+            for j in range(g.n):
+                c[i * g.c_row + j] = turned[j * g.m + i]
+        runtime.give(turned)
+    return status
+
+
+cdef int unsplit(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Path path = choose(g)
+    if path == IN_PLACE or path == PACKED_B:
+        return in_place(g, path == PACKED_B, runtime)
+    if path == DOTS:
+        return dots(g, runtime)
+    if path == TRANSPOSED:
+        return transposed(g, runtime)
+    return packed(g, runtime)
+
+
+# --- long k ---------------------------------------------------------------------------------------------------------
+cdef struct SplitK:
+    const Product* product
+    const Runtime* runtime
+    real* parts
+    Py_ssize_t chunk
+    int error
+
+
+cdef void split_k_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef SplitK* job = <SplitK*>arg
+    cdef Product part = job.product[0]
+    cdef Runtime alone = job.runtime[0]
+    cdef Py_ssize_t p = index * job.chunk
+    cdef int status
+    alone.threads = 1
+    part.a = <const real*>part.a + p * part.a_col
+    part.b = <const real*>part.b + p * part.b_row
+    part.k = smaller(job.chunk, part.k - p)
+    part.c = job.parts + index * part.m * part.n
+    part.c_row = part.n
+    status = unsplit(&part, &alone)
+    if status != KERNEL_OK:
+        job.error = status
+
+
+# k in chunks whose bounds depend on the shape alone, their products added in order: the bits do not depend on the threads.
+cdef int split_k(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef SplitK job
+    cdef Py_ssize_t count = ceil_div(g.k, SPLIT_K), i, j, s
+    cdef real* c
+    cdef real sum
+    job.product = g
+    job.runtime = runtime
+    job.chunk = SPLIT_K
+    job.error = KERNEL_OK
+    job.parts = <real*>runtime.take(count * g.m * g.n * sizeof(real))
+    if job.parts == NULL:
+        return KERNEL_NO_MEMORY
+    cdef int status = runtime.parallel_for(split_k_task, &job, count, runtime.threads, worth_waking(2.0 * g.m * g.n * g.k))
+    if status == KERNEL_OK:
+        status = job.error
+    for i in range(g.m):
+        c = <real*>g.c + i * g.c_row
+        for j in range(g.n):
+            sum = job.parts[i * g.n + j]
+            for s in range(1, count):
+                sum = sum + job.parts[(s * g.m + i) * g.n + j]
+            c[j] = sum
+    runtime.give(job.parts)
+    return status
+
+
+cdef int one(const Product* g, const Runtime* runtime) noexcept nogil:
+    if g.k >= 2 * SPLIT_K and g.m * g.n <= SPLIT_ELEMENTS:
+        return split_k(g, runtime)
+    return unsplit(g, runtime)
+
+
+# --- stacks -----------------------------------------------------------------------------------------------------------
+cdef struct StackJob:
+    const Stack* stack
+    Runtime runtime     # of each product
+    Py_ssize_t chunk    # products in a task
+    int error
+
+
+cdef void stack_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef StackJob* job = <StackJob*>arg
+    cdef const Stack* stack = job.stack
+    cdef Product g = stack.first
+    cdef Py_ssize_t i = index * job.chunk, end = smaller((index + 1) * job.chunk, stack.count)
+    cdef Py_ssize_t inner = stack.shape[stack.depth - 1], run, rest, a, b, c
+    cdef int d, status
+    while i < end:
+        a = b = c = 0
+        rest = i
+        for d from stack.depth > d >= 0:
+            a += rest % stack.shape[d] * stack.a_step[d]
+            b += rest % stack.shape[d] * stack.b_step[d]
+            c += rest % stack.shape[d] * stack.c_step[d]
+            rest //= stack.shape[d]
+        run = smaller(end, i + inner - i % inner)       # to the end of this run along the innermost leading dimension
+        while i < run:
+            g.a = <const real*>stack.first.a + a
+            g.b = <const real*>stack.first.b + b
+            g.c = <real*>stack.first.c + c
+            status = one(&g, &job.runtime)
+            if status != KERNEL_OK:
+                job.error = status
+                return
+            a += stack.a_step[stack.depth - 1]
+            b += stack.b_step[stack.depth - 1]
+            c += stack.c_step[stack.depth - 1]
+            i += 1
+
+
+cdef int matmul(const Stack* stack, const Runtime* runtime) noexcept nogil:
+    cdef StackJob job
+    cdef double flops = 2.0 * stack.first.m * stack.first.n * stack.first.k
+    cdef Py_ssize_t tasks
+    if stack.depth == 0:
+        return one(&stack.first, runtime)
+    job.stack = stack
+    job.runtime = runtime[0]
+    job.error = KERNEL_OK
+    if flops > STACK_FLOPS:
+        # Each is worth all threads.
+        job.chunk = stack.count
+        stack_task(&job, 0, 0)
+        return job.error
+    job.runtime.threads = 1
+    tasks = smaller(stack.count, tasks_for(flops * stack.count, runtime.threads))
+    job.chunk = ceil_div(stack.count, tasks)
+    cdef int status = runtime.parallel_for(stack_task, &job, ceil_div(stack.count, job.chunk), runtime.threads,
+                                           worth_waking(flops * stack.count))
+    return status if status != KERNEL_OK else job.error

@@ -1,0 +1,21 @@
+# What a stub of setup.py includes: every kernel, over one target and one element row, and the capsule that hands them out.
+include "types.pxi"
+include "tile.pxi"
+include "pack.pxi"
+include "block.pxi"
+include "dots.pxi"
+include "tasks.pxi"
+include "inplace.pxi"
+include "packed.pxi"
+include "matmul.pxi"
+
+from cpython.pycapsule cimport PyCapsule_New
+
+cdef Kernels table
+table.target = TARGET_NAME
+table.element = ELEMENT_NAME
+table.vector_bytes = VECTOR_BYTES
+table.mr = MR
+table.nr = NR
+table.matmul = matmul
+kernels = PyCapsule_New(&table, "fastla.kernels", NULL)

@@ -1,0 +1,121 @@
+#include "scratch.h"
+
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+enum { ALIGN = 64, HUGE_PAGE = 2 << 20, SMALLEST = 1 << 20 };
+
+/* A piece of the stack: this header, then `size` bytes. `used` is where the next block begins. */
+typedef struct Chunk {
+    struct Chunk *below;
+    size_t size, used;
+    char pad[ALIGN - 3 * sizeof(size_t)];
+    char memory[];
+} Chunk;
+
+static _Thread_local Chunk *top;
+static size_t limit = SIZE_MAX;
+static pthread_key_t at_thread_end;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void free_chunks(Chunk *chunk)
+{
+    while (chunk) {
+        Chunk *below = chunk->below;
+        free(chunk);
+        chunk = below;
+    }
+}
+
+static void thread_ends(void *unused)
+{
+    (void)unused;
+    free_chunks(top);
+    top = NULL;
+}
+
+static void make_key(void) { pthread_key_create(&at_thread_end, thread_ends); }
+
+static Chunk *new_chunk(size_t bytes)
+{
+    size_t size = bytes > SMALLEST ? bytes : SMALLEST, whole = size + sizeof(Chunk), align = ALIGN;
+    void *memory;
+    if (whole >= HUGE_PAGE) {           /* few page faults, few TLB misses */
+        align = HUGE_PAGE;
+        whole = (whole + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+        size = whole - sizeof(Chunk);
+    }
+    if (posix_memalign(&memory, align, whole))
+        return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (align == HUGE_PAGE)
+        madvise(memory, whole, MADV_HUGEPAGE);
+#endif
+    pthread_once(&once, make_key);
+    pthread_setspecific(at_thread_end, memory);     /* any value: the destructor runs for threads that have one */
+    Chunk *chunk = memory;
+    chunk->below = top;
+    chunk->size = size;
+    chunk->used = 0;
+    return chunk;
+}
+
+void *scratch_take(size_t bytes)
+{
+    if (bytes > __atomic_load_n(&limit, __ATOMIC_RELAXED) || bytes > SIZE_MAX / 2)
+        return NULL;
+    bytes = bytes ? (bytes + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
+    if (!top || top->size - top->used < bytes) {
+        if (top && top->used == 0) {    /* kept from an earlier call, and too small */
+            Chunk *below = top->below;
+            free(top);
+            top = below;
+        }
+        Chunk *chunk = new_chunk(bytes);
+        if (!chunk)
+            return NULL;
+        top = chunk;
+    }
+    void *block = top->memory + top->used;
+    top->used += bytes;
+    return block;
+}
+
+void scratch_give(void *block)
+{
+    Chunk *kept = NULL;
+    if (top->used == 0) {               /* emptied before, and kept for the next take; the block lies below */
+        kept = top;
+        top = top->below;
+    }
+    top->used = (size_t)((char *)block - top->memory);
+    if (kept && top->used == 0 && kept->size < top->size) {
+        free(kept);                     /* two empty ones: the larger stays */
+        kept = NULL;
+    } else if (kept) {
+        if (top->used == 0) {
+            kept->below = top->below;
+            free(top);
+        }
+        top = kept;
+    }
+    if (top->used == 0 && !top->below && top->size > SCRATCH_KEEP) {
+        free(top);
+        top = NULL;
+    }
+}
+
+void scratch_free(void)
+{
+    while (top && top->used == 0) {
+        Chunk *below = top->below;
+        free(top);
+        top = below;
+    }
+}
+
+void scratch_set_limit(size_t bytes) { __atomic_store_n(&limit, bytes, __ATOMIC_RELAXED); }

@@ -1,0 +1,39 @@
+# The names every kernel is written over. REAL, VECTOR_BYTES and the block sizes are macros of the row's compilation.
+cdef extern from "vec.h":
+    ctypedef float stored
+    ctypedef float real
+    ctypedef float output
+    ctypedef double vec     # for Cython a wider number, so that real * vec is a vec; a GNU vector for the compiler
+    enum:
+        LANES
+    vec load(const real* p) noexcept nogil
+    void store(real* p, vec v) noexcept nogil
+    vec zero() noexcept nogil
+    vec load_part(const real* p, Py_ssize_t n) noexcept nogil
+    vec load_zero(const real* p, Py_ssize_t n) noexcept nogil
+    void store_part(real* p, vec v, Py_ssize_t n) noexcept nogil
+    real total(vec v) noexcept nogil
+    void prefetch(const void* p) noexcept nogil
+
+include "kernels.pxi"
+
+cdef extern from *:
+    """
+    enum { MR = TILE_MR, NV = TILE_NV, NR = TILE_NV * LANES, MC = BLOCK_MC, KC = BLOCK_KC, NC = BLOCK_NC };
+    """
+    enum:
+        MR, NV, NR, MC, KC, NC, VECTOR_BYTES
+    const char* TARGET_NAME
+    const char* ELEMENT_NAME
+
+
+cdef inline Py_ssize_t smaller(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
+    return x if x < y else y
+
+
+cdef inline Py_ssize_t larger(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
+    return x if x > y else y
+
+
+cdef inline Py_ssize_t ceil_div(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
+    return (x + y - 1) // y

@@ -1,0 +1,101 @@
+/* Vector types and the few operations on them: the only file that knows an instruction set.
+ *
+ * setup.py compiles every kernel once for each row of its two tables, with these macros:
+ *   STORED, REAL, OUTPUT   C types: read from memory, computed in, written to memory
+ *   VECTOR_BYTES           the target's vector; `vec` holds LANES elements of REAL
+ * Arithmetic on `vec` is written with the usual operators; GCC and Clang contract a + x * b into FMA.
+ */
+#ifndef FASTLA_VEC_H
+#define FASTLA_VEC_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#if defined(__AVX__)
+#include <immintrin.h>
+#endif
+
+typedef STORED stored;
+typedef REAL real;
+typedef OUTPUT output;
+
+enum { LANES = VECTOR_BYTES / sizeof(real) };
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real vec_in_memory __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vec load(const real *p) { return *(const vec_in_memory *)p; }
+INLINE void store(real *p, vec v) { *(vec_in_memory *)p = v; }
+INLINE vec zero(void) { return (vec){0}; }
+INLINE vec splat(real x) { return x - (vec){0}; }       /* x - 0 keeps the sign of -0 */
+
+/* The sum of the lanes, always in the same order: halves are folded onto each other. */
+INLINE real total(vec v)
+{
+    real lane[LANES];
+    memcpy(lane, &v, sizeof v);
+    for (int width = LANES / 2; width >= 1; width /= 2)
+        for (int i = 0; i < width; i++)
+            lane[i] += lane[i + width];
+    return lane[0];
+}
+
+INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
+
+/* The first n elements, 0 < n <= LANES; memory beyond them is not touched. The other lanes repeat the last element, so
+ * that computing them raises no floating-point exception that the elements do not; load_zero leaves them zero. */
+#if defined(__AVX512VL__) && VECTOR_BYTES == 64
+#define MASK(n) (((uint64_t)1 << (n)) - 1)
+INLINE vec load_part(const real *p, ptrdiff_t n)
+{
+    vec rest = splat(p[n - 1]);
+    return sizeof(real) == 4 ? (vec)_mm512_mask_loadu_epi32((__m512i)rest, (__mmask16)MASK(n), p)
+                             : (vec)_mm512_mask_loadu_epi64((__m512i)rest, (__mmask8)MASK(n), p);
+}
+INLINE vec load_zero(const real *p, ptrdiff_t n)
+{
+    return sizeof(real) == 4 ? (vec)_mm512_maskz_loadu_epi32((__mmask16)MASK(n), p)
+                             : (vec)_mm512_maskz_loadu_epi64((__mmask8)MASK(n), p);
+}
+INLINE void store_part(real *p, vec v, ptrdiff_t n)
+{
+    if (sizeof(real) == 4)
+        _mm512_mask_storeu_epi32(p, (__mmask16)MASK(n), (__m512i)v);
+    else
+        _mm512_mask_storeu_epi64(p, (__mmask8)MASK(n), (__m512i)v);
+}
+#else
+/* A copy through the stack, in pieces of fixed size: memcpy of a variable size would be a call. */
+INLINE void copy_part(void *to, const void *from, size_t bytes)
+{
+    char *t = to;
+    const char *f = from;
+    if (bytes > VECTOR_BYTES)
+        __builtin_unreachable();
+#define PIECE(size)                                             \
+    if (VECTOR_BYTES >= size && sizeof(real) <= size && (bytes & size)) {    \
+        memcpy(t, f, size);                                     \
+        t += size;                                              \
+        f += size;                                              \
+    }
+    PIECE(64) PIECE(32) PIECE(16) PIECE(8) PIECE(4) PIECE(2) PIECE(1)
+#undef PIECE
+}
+INLINE vec load_part(const real *p, ptrdiff_t n)
+{
+    vec v = splat(p[n - 1]);
+    copy_part(&v, p, (size_t)n * sizeof(real));
+    return v;
+}
+INLINE vec load_zero(const real *p, ptrdiff_t n)
+{
+    vec v = {0};
+    copy_part(&v, p, (size_t)n * sizeof(real));
+    return v;
+}
+INLINE void store_part(real *p, vec v, ptrdiff_t n) { copy_part(p, &v, (size_t)n * sizeof(real)); }
+#endif
+
+#endif

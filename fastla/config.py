@@ -1,0 +1,190 @@
+"""What fastla uses here: threads, target, versions."""
+
+import math
+import os
+import platform
+import sys
+from contextlib import ContextDecorator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import numpy as np
+
+from fastla import _dispatch, _validate
+from fastla._native import fastla_core as core
+
+
+def _default_threads() -> int:
+    """FASTLA_NUM_THREADS, else OMP_NUM_THREADS, else the CPUs that this process may use (affinity, cgroup quota)."""
+    if text := os.environ.get("FASTLA_NUM_THREADS", "").strip():
+        try:
+            return _validate.thread_count(int(text))
+        except ValueError:
+            raise ValueError(
+                f"FASTLA_NUM_THREADS must be a number from 1 to {_validate.MAX_THREADS}, not {text!r}"
+            ) from None
+    # OpenMP allows a list, one number a nesting level. What it does not understand it ignores.
+    outermost = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if outermost.isdigit() and int(outermost):
+        return min(int(outermost), _validate.MAX_THREADS)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cpus, _quota(), _validate.MAX_THREADS))
+
+
+def _quota() -> float:
+    """How many CPUs' time the cgroup of this process allows; infinity without a limit."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        try:
+            folder = Path("/sys/fs/cgroup/cpu")
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        except OSError:
+            return math.inf
+    if not quota.isdigit():         # "max", or -1
+        return math.inf
+    return math.ceil(int(quota) / int(period))
+
+
+def set_num_threads(n: int) -> None:
+    """Set how many threads a call may use, the calling one included, for the whole process.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 256. It may exceed the number of cores.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is no integer, or out of range.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> before = fastla.get_num_threads()
+    >>> fastla.set_num_threads(1)
+    >>> fastla.get_num_threads()
+    1
+    >>> fastla.set_num_threads(before)
+    """
+    core.set_threads(_validate.thread_count(n), -1)
+
+
+def get_num_threads() -> int:
+    """How many threads a call from this thread may use.
+
+    Returns
+    -------
+    int
+        As set by `num_threads` for this thread or else by `set_num_threads`; at first FASTLA_NUM_THREADS, OMP_NUM_THREADS, or
+        the number of CPUs that the process may use by affinity and cgroup quota.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> fastla.get_num_threads() >= 1
+    True
+    """
+    process, local = core.get_threads()
+    return local or process
+
+
+class num_threads(ContextDecorator):  # noqa: N801 - used like a function
+    """Within a `with` block, or a decorated function, let calls from this thread use `n` threads.
+
+    Other threads are not affected. Blocks may be nested.
+
+    Parameters
+    ----------
+    n : int
+        From 1 to 256.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If n is no integer, or out of range.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> with fastla.num_threads(1):
+    ...     fastla.get_num_threads()
+    1
+    """
+
+    def __init__(self, n: int) -> None:
+        self._n = _validate.thread_count(n)
+        self._before: list[int] = []
+
+    def __enter__(self) -> "num_threads":
+        self._before.append(core.get_threads()[1])
+        core.set_threads(0, self._n)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        core.set_threads(0, self._before.pop())
+
+
+def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
+    """Print, or return, what fastla uses on this machine.
+
+    Parameters
+    ----------
+    mode : {"stdout", "dicts"}
+        As for `numpy.show_config`.
+
+    Returns
+    -------
+    dict or None
+        With "dicts": the target in use, the targets built and those that can run here, the CPU's features, threads,
+        backend and versions.
+
+    Raises
+    ------
+    ValueError
+        If mode is neither.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> fastla.show_config("dicts")["backend"]
+    'native'
+    """
+    if mode not in ("stdout", "dicts"):
+        raise ValueError(f"mode must be 'stdout' or 'dicts', not {mode!r}")
+    import fastla
+
+    config = {
+        "fastla": fastla.__version__,
+        "target": _dispatch.current_target(),
+        "targets built": _dispatch.built_targets(),
+        "targets runnable": _dispatch.runnable_targets(),
+        "CPU features": sorted(core.cpu_features()),
+        "threads": get_num_threads(),
+        "backend": "native",
+        "dtypes": sorted(_dispatch.ROWS),
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+    }
+    if mode == "dicts":
+        return config
+    width = max(map(len, config))
+    for key, value in config.items():
+        print(f"{key:{width}}  {' '.join(value) if isinstance(value, list) else value}")
+    return None
+
+
+def _register_with_threadpoolctl() -> None:
+    """Let threadpoolctl see and set the number of threads, if the program has imported it; else when it asks."""
+    threadpoolctl = sys.modules.get("threadpoolctl")
+    ...
+
+
+core.set_threads(_default_threads(), -1)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=core.after_fork)

@@ -1,0 +1,247 @@
+"""Matrix products with NumPy's semantics: matmul, dot, vecdot, matvec, vecmat.
+
+The public functions are `core.entry`s: where both operands are plain arrays of one dtype that fastla owns, the
+compiled entry does all; what needs converting, checking or handing on comes here.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastla import _validate
+from fastla._native import fastla_core as core
+
+# How the functions of the family see their operands: a stack of vectors, or (None) of whatever its dimensions say.
+_AS_GIVEN = (None, None)
+_DOTS = (True, True)
+_MATRICES_VECTORS = (False, True)
+_VECTORS_MATRICES = (True, False)
+
+
+def _numpy_matvec(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
+    if hasattr(np, "matvec"):
+        return np.matvec(x1, x2, out=out, **keywords)
+    lifted = None if out is None else out[..., np.newaxis]
+    result = np.matmul(x1, np.asanyarray(x2)[..., np.newaxis], out=lifted, **keywords)[..., 0]
+    return result if out is None else out
+
+
+def _numpy_vecmat(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
+    if hasattr(np, "vecmat"):
+        return np.vecmat(x1, x2, out=out, **keywords)
+    lifted = None if out is None else out[..., np.newaxis, :]
+    result = np.matmul(np.conj(x1)[..., np.newaxis, :], x2, out=lifted, **keywords)[..., 0, :]
+    return result if out is None else out
+
+
+def _multiply(p: _validate.Product) -> Any:
+    if p.out is None:
+        c = core.product(p.a, p.b, None)
+        # Axes of length 1 that the result did not have; a 0-d result is a scalar.
+        return c if not p.added else c[(..., *(0 if axis in p.added else slice(None) for axis in (-2, -1)))]
+    if core.product(p.a, p.b, p.out) is None:
+        # Not one the kernels can write: by columns, perhaps, or it overlaps an operand, or its elements are spread.
+        if core.product(p.b.mT, p.a.mT, p.out.mT) is None:
+            np.copyto(p.out, core.product(p.a, p.b, None))
+    return None
+
+
+def _family(name: str, numpy_function: Any, x1: Any, x2: Any, out: Any, keywords: dict[str, Any], vectors: tuple) -> Any:
+    p = None if keywords else _validate.product(name, x1, x2, out, vectors)
+    if p is None:
+        return numpy_function(x1, x2, out=out, **keywords)
+    result = _multiply(p)
+    return result if out is None else out
+
+
+@core.entry(np.matmul, 64)
+def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
+    """Matrix product of two arrays, as `numpy.matmul`.
+
+    Parameters
+    ----------
+    x1 : array_like, shape (..., m, k) or (k,)
+        A 1-D operand is a row; its dimension of length 1 is removed from the result.
+    x2 : array_like, shape (..., k, n) or (k,)
+        A 1-D operand is a column. Leading dimensions are broadcast.
+    out : ndarray, shape (..., m, n), optional
+        Where the result goes, in any layout. It may overlap the operands: the result is as if they were copied first.
+    **keywords
+        numpy.matmul's others (casting, order, dtype, subok, signature, axes, axis). With any of them, and for what fastla
+        does not own (other dtypes than float32 and float64, subclasses, object arrays), NumPy's function is called.
+
+    Returns
+    -------
+    ndarray or scalar
+        Of the dtype that NumPy's promotion gives; a scalar only where both operands are 1-D.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit; the message names them.
+    MemoryError
+        If there is no memory for packed operands.
+
+    Notes
+    -----
+    The blocking is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). The bits of a
+    result depend on values, shapes, strides and the target (`fastla.show_config`), not on the number of threads,
+    alignment or the place in a stack. A matrix times its own transpose is exactly symmetric and costs half.
+    Overflow and invalid operations are reported as `numpy.errstate` says, whichever thread met them.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.matmul(np.array([[1.0, 2.0], [3.0, 4.0]]), np.eye(2))
+    array([[1., 2.],
+           [3., 4.]])
+    >>> fastla.matmul(np.ones((10, 2, 3), np.float32), np.ones((3, 4), np.float32)).shape
+    (10, 2, 4)
+    """
+    return _family("matmul", np.matmul, x1, x2, out, keywords, _AS_GIVEN)
+
+
+@core.entry(np.vecdot, 0)
+def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, axis: int = -1, **keywords: Any) -> Any:
+    """Dot products of two stacks of vectors, as `numpy.vecdot`.
+
+    Parameters
+    ----------
+    x1, x2 : array_like, shape (..., k)
+        Broadcast against each other but for the vectors' axis.
+    out : ndarray, shape (...), optional
+    axis : int, default -1
+        The axis of the vectors, in both operands.
+    **keywords
+        numpy.vecdot's others; with any of them NumPy's function is called.
+
+    Returns
+    -------
+    ndarray or scalar, shape (...)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit; the message names them.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.vecdot(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0]))
+    array([3., 7.])
+    """
+    if axis != -1:
+        return np.vecdot(x1, x2, out=out, axis=axis, **keywords)
+    return _family("vecdot", np.vecdot, x1, x2, out, keywords, _DOTS)
+
+
+@core.entry(_numpy_matvec, 0)
+def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
+    """Products of a stack of matrices with a stack of vectors, as `numpy.matvec` (NumPy 2.2).
+
+    Parameters
+    ----------
+    x1 : array_like, shape (..., m, k)
+    x2 : array_like, shape (..., k)
+        Leading dimensions are broadcast.
+    out : ndarray, shape (..., m), optional
+    **keywords
+        numpy.matvec's others; with any of them NumPy's function is called.
+
+    Returns
+    -------
+    ndarray, shape (..., m)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit; the message names them.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.matvec(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 0.0], [0.0, 1.0]]))
+    array([[1., 3.],
+           [2., 4.]])
+    """
+    return _family("matvec", _numpy_matvec, x1, x2, out, keywords, _MATRICES_VECTORS)
+
+
+@core.entry(_numpy_vecmat, 0)
+def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
+    """Products of a stack of vectors with a stack of matrices, as `numpy.vecmat` (NumPy 2.2).
+
+    Parameters
+    ----------
+    x1 : array_like, shape (..., k)
+    x2 : array_like, shape (..., k, n)
+        Leading dimensions are broadcast.
+    out : ndarray, shape (..., n), optional
+    **keywords
+        numpy.vecmat's others; with any of them NumPy's function is called.
+
+    Returns
+    -------
+    ndarray, shape (..., n)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit; the message names them.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.vecmat(np.array([1.0, 1.0]), np.array([[1.0, 2.0], [3.0, 4.0]]))
+    array([4., 6.])
+    """
+    return _family("vecmat", _numpy_vecmat, x1, x2, out, keywords, _VECTORS_MATRICES)
+
+
+@core.entry(np.dot, 2)
+def dot(a: ArrayLike, b: ArrayLike, /, out: np.ndarray | None = None) -> Any:
+    """Dot product of two arrays, as `numpy.dot`.
+
+    Parameters
+    ----------
+    a : array_like, shape (..., k)
+    b : array_like, shape (k,) or (..., k, n)
+        With more than two dimensions, every row of `a` meets every matrix of `b`: nothing is broadcast.
+    out : ndarray, optional
+        Exactly as the result: its shape and dtype, C-contiguous.
+
+    Returns
+    -------
+    ndarray or scalar, shape a.shape[:-1] + b.shape[:-2] + b.shape[-1:]
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit, or out is not exactly as the result.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.dot(np.array([1.0, 2.0]), np.array([3.0, 4.0])).item()
+    11.0
+    >>> fastla.dot(np.ones((2, 3)), np.ones((4, 3, 5))).shape
+    (2, 4, 5)
+    """
+    if _validate.foreign(a, b, out):
+        return np.dot(a, b, out)
+    x, y = np.asarray(a), np.asarray(b)
+    if 0 in (x.ndim, y.ndim) or (out is not None and not (type(out) is np.ndarray and out.flags.c_contiguous)):
+        return np.dot(a, b, out)
+    if y.ndim <= 2:
+        p = _validate.product("dot", x, y, out, _AS_GIVEN)
+    else:
+        shape = x.shape[:-1] + y.shape[:-2] + y.shape[-1:]
+        flat = out if out is None or out.shape != shape else out.reshape(*x.shape[:-1], -1)
+        p = _validate.product("dot", x, np.moveaxis(y, -2, 0).reshape(y.shape[-2], -1), flat, _AS_GIVEN)
+    if p is None:
+        return np.dot(a, b, out)
+    result = _multiply(p)
+    if out is not None:
+        return out
+    return result if y.ndim <= 2 else result.reshape(shape)

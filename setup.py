@@ -1,0 +1,136 @@
+"""Build fastla: one Cython source, compiled once for each row of TARGETS and each row of ELEMENTS.
+
+The only place with compiler flags, block sizes and the list of what is built. See fastla/_native/README.md.
+"""
+
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+NATIVE = Path("fastla/_native")
+STUBS = Path("build/stubs")
+
+
+@dataclass(frozen=True)
+class Tile:
+    """mr x nv vectors of registers, and the blocks packed around them: mc rows of a, kc deep, nc columns of b."""
+
+    mr: int
+    nv: int
+    mc: int
+    kc: int
+    nc: int
+
+
+@dataclass(frozen=True)
+class Target:
+    """An instruction set: flags name features, never a CPU, so that code generation does not hang on one model."""
+
+    name: str
+    machine: str
+    flags: list[str]
+    vector_bytes: int
+    tiles: dict[int, Tile]              # by the computed element's size in bytes
+    requires: str                       # CPU features, as cpu.c names them
+
+
+@dataclass(frozen=True)
+class Element:
+    """C types: read from memory, computed in, written to memory."""
+
+    name: str
+    stored: str
+    computed: str
+    output: str
+    size: int = field(default=4)        # of the computed type
+
+
+# Best first: the first that the CPU can run is taken at import. "wide" is for tests alone: it has the tiles and edges of
+# 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
+TARGETS = [
+    Target("avx512", "x86_64", ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"], 64,
+           {4: Tile(8, 3, 96, 512, 2064), 8: Tile(8, 3, 96, 384, 2064)},
+           "avx2 fma f16c avx512f avx512bw avx512dq avx512vl"),
+    Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
+           {4: Tile(4, 3, 96, 768, 2040), 8: Tile(4, 3, 96, 512, 2040)}, "avx2 fma f16c"),
+    Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
+           {4: Tile(4, 2, 96, 512, 2040), 8: Tile(4, 2, 96, 256, 2040)}, "sse3 ssse3 sse4_1 sse4_2 popcnt"),
+    Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
+           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c"),
+    Target("neon", "aarch64", [], 16, {4: Tile(6, 3, 96, 512, 2040), 8: Tile(6, 3, 96, 256, 2040)}, "neon"),
+]
+
+ELEMENTS = [
+    Element("float32", "float", "float", "float", 4),
+    Element("float64", "double", "double", "double", 8),
+]
+
+# -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
+# it sets flush-to-zero for the whole process.
+FLAGS = ["-O3", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi"]
+
+
+def kernel_extension(target: Target, element: Element) -> Extension:
+    """The stub of one target and element row, and how it is compiled."""
+    name = f"{target.name}_{element.name}"
+    stub = STUBS / f"{name}.pyx"
+    text = f'# Written by setup.py.\ninclude "{(NATIVE / "module.pxi").resolve()}"\n'
+    if not stub.exists() or stub.read_text() != text:
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text(text)
+    tile = target.tiles[element.size]
+    macros = {
+        "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
+        "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
+        "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
+        # Every `cdef inline` really is inlined: a tile has its sizes as literals only then.
+        "CYTHON_INLINE": "__inline__ __attribute__((always_inline))",
+        "TARGET_NAME": f'"{target.name}"', "ELEMENT_NAME": f'"{element.name}"',
+    }
+    return Extension(
+        f"fastla._native.{name}", [str(stub)], include_dirs=[str(NATIVE)],
+        define_macros=[(key, str(value)) for key, value in macros.items()],
+        extra_compile_args=FLAGS + target.flags, depends=[str(NATIVE / "vec.h"), str(NATIVE / "kernels.h")],
+        optional=target.name != "baseline",
+    )
+
+
+def core_extension(targets: list[Target]) -> Extension:
+    """The part that knows Python: arrays to pointers, threads, scratch."""
+    rows = "|".join(f"{target.name}={target.requires}" for target in targets)
+    sources = [str(NATIVE / name) for name in ("fastla_core.pyx", "pool.c", "cpu.c", "scratch.c")]
+    return Extension(
+        "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
+        extra_link_args=["-pthread"], depends=[str(path) for path in NATIVE.glob("*.h")],
+    )
+
+
+def extensions() -> list[Extension]:
+    """Everything that this platform can run."""
+    machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
+    targets = [target for target in TARGETS if target.machine == machine]
+    kernels = [kernel_extension(target, element) for target in targets for element in ELEMENTS]
+    return cythonize(
+        [core_extension(targets), *kernels], build_dir="build/cython", nthreads=os.cpu_count() or 1,
+        compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
+                             "initializedcheck": False},
+    )
+
+
+class ParallelBuild(build_ext):
+    """build_ext over all cores."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.parallel = self.parallel or os.cpu_count()
+
+
+if __name__ == "__main__":
+    setup(ext_modules=extensions(), cmdclass={"build_ext": ParallelBuild})
