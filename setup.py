@@ -63,7 +63,7 @@ TARGETS = [
            {4: Tile(4, 2, 96, 512, 2040), 8: Tile(4, 2, 96, 256, 2040)}, "sse3 ssse3 sse4_1 sse4_2 popcnt"),
     Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
            {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c"),
-    Target("neon", "aarch64", [], 16, {4: Tile(6, 3, 96, 512, 2040), 8: Tile(6, 3, 96, 256, 2040)}, "neon"),
+    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 96, 512, 2040), 8: Tile(8, 2, 96, 256, 2040)}, "neon"),
 ]
 
 ELEMENTS = [
@@ -87,7 +87,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles[element.size]
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
+        "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
         "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
         # Every `cdef inline` really is inlined: a tile has its sizes as literals only then.
         "CYTHON_INLINE": "__inline__ __attribute__((always_inline))",

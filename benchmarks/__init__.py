@@ -1,1 +1,1 @@
-"""What fastla is measured by: `python -m benchmarks` against NumPy and on a real model, `pytest benchmarks`, and a sweep."""
+"""How fast fastla is: `python -m benchmarks` (against NumPy, and a real model), `pytest benchmarks`, and a sweep."""

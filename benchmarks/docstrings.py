@@ -7,12 +7,12 @@ import inspect
 import sysconfig
 from pathlib import Path
 
-MODULES = ("argparse", "ast", "asyncio", "bisect", "calendar", "collections", "concurrent", "configparser", "contextlib",
-           "copy", "csv", "dataclasses", "datetime", "_pydatetime", "decimal", "_pydecimal", "difflib", "doctest", "email",
-           "enum", "fractions", "functools", "gettext", "heapq", "http", "imaplib", "inspect", "ipaddress", "json",
-           "locale", "logging", "mailbox", "optparse", "pathlib", "pickle", "random", "shutil", "socket", "statistics",
-           "string", "subprocess", "tarfile", "tempfile", "textwrap", "threading", "typing", "unittest", "urllib",
-           "zipfile")
+MODULES = ("argparse", "ast", "asyncio", "bisect", "calendar", "collections", "concurrent", "configparser",
+           "contextlib", "copy", "csv", "dataclasses", "datetime", "_pydatetime", "decimal", "_pydecimal", "difflib",
+           "doctest", "email", "enum", "fractions", "functools", "gettext", "heapq", "http", "imaplib", "inspect",
+           "ipaddress", "json", "locale", "logging", "mailbox", "optparse", "pathlib", "pickle", "random", "shutil",
+           "socket", "statistics", "string", "subprocess", "tarfile", "tempfile", "textwrap", "threading", "typing",
+           "unittest", "urllib", "zipfile")
 SHORTEST = 20       # characters: below are stubs such as "See base."
 
 
@@ -43,4 +43,4 @@ def docstrings(count: int) -> list[str]:
                         found[text] = None
             if len(found) >= count:
                 return list(found)[:count]
-    raise RuntimeError(f"only {len(found)} docstrings in {library}, {count} wanted: are the library's sources installed?")
+    raise RuntimeError(f"only {len(found)} docstrings in {library}, {count} wanted: are its sources installed?")

@@ -55,7 +55,7 @@ def label(case: Case) -> str:
     def operand(name: str, stack: tuple[int, ...], rows: int, columns: int) -> str:
         flip = name in case.transposed
         shape = (*stack, columns, rows) if flip else (*stack, rows, columns)
-        return str(shape).replace("'", "") + (transpose if flip else "")
+        return str(shape) + (transpose if flip else "")
 
     if case.own:
         stored = (*case.batch, *((case.k, case.m) if case.transposed else (case.m, case.k)))
@@ -65,13 +65,13 @@ def label(case: Case) -> str:
         text = f"{operand('a', case.batch, case.m, case.k)} @ {operand('b', b_stack, case.k, case.n)}"
     for name, pad, offset in zip("ab", case.pad, case.offset, strict=True):
         text += f", {name}" if pad or offset else ""
-        text += f" +{pad} a row" if pad else ""
-        text += f" at {offset}" if offset else ""
+        text += f" ld+{pad}" if pad else ""
+        text += f" offset {offset}" if offset else ""
     return text if case.out else text + ", new"
 
 
 def check(case: Case, operands: Operands, result: np.ndarray) -> float:
-    """Return the largest error of some rows of some matrices, in units of 16 eps |A||B| (the reference BLAS's bound)."""
+    """Return the largest error of some rows of some matrices, in units of 16 eps |A||B| (BLAS's own bound)."""
     a, b = operands
     if result.shape != (*case.batch, case.m, case.n) or result.dtype != np.dtype(case.dtype):
         return math.inf

@@ -70,7 +70,8 @@ def forward(batch: Batch, product: Product = np.matmul) -> np.ndarray:
     def heads(x: np.ndarray) -> np.ndarray:
         return x.reshape(texts, length, HEADS, -1).swapaxes(1, 2)
 
-    words, places, kinds = (weights[f"embeddings.{kind}_embeddings.weight"] for kind in ("word", "position", "token_type"))
+    words, places, kinds = (weights[f"embeddings.{what}_embeddings.weight"]
+                            for what in ("word", "position", "token_type"))
     x = layer_norm(words[batch.tokens] + places[:length] + kinds[0], "embeddings.LayerNorm")
     hide_padding = np.where(batch.mask, np.float32(0), np.float32(-1e9))[:, None, None, :]
     for layer in range(LAYERS):

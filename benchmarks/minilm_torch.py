@@ -26,7 +26,8 @@ def forward(batch: minilm.Batch) -> np.ndarray:
         return x.unflatten(-1, (minilm.HEADS, -1)).transpose(1, 2)
 
     tokens, mask = torch.from_numpy(batch.tokens), torch.from_numpy(batch.mask)
-    words, places, kinds = (weights[f"embeddings.{kind}_embeddings.weight"] for kind in ("word", "position", "token_type"))
+    words, places, kinds = (weights[f"embeddings.{what}_embeddings.weight"]
+                            for what in ("word", "position", "token_type"))
     x = layer_norm(functional.embedding(tokens, words) + places[:tokens.shape[1]] + kinds[0], "embeddings.LayerNorm")
     attend = mask.bool()[:, None, None, :]
     for layer in range(minilm.LAYERS):

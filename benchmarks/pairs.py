@@ -9,6 +9,7 @@ the median over the rounds then forgets the odd one. The result is checked befor
 from __future__ import annotations
 
 import contextlib
+import math
 import multiprocessing
 import os
 import statistics
@@ -74,6 +75,7 @@ class Workers:
 
     def __init__(self, threads: int, sides: Sequence[str] = PAIR) -> None:
         self.threads = threads
+        self._case: Case | None = None      # for messages
         self._pipes, self._processes = {}, {}
         context = multiprocessing.get_context("spawn")
         with _environment(threads):     # libraries read these when they are loaded, so the parent's must be right
@@ -100,17 +102,17 @@ class Workers:
         try:
             pipe.send((order, arguments))
             if not pipe.poll(ANSWER_S):
-                raise SideFailed(f"{side} gave no answer in {ANSWER_S:.0f} s")
+                raise SideFailed(f"{side} gave no answer in {ANSWER_S:.0f} s: {self._case}")
             done, answer = pipe.recv()
         except (EOFError, OSError):
             process.join(1)
-            raise SideFailed(f"{side}'s process died (exit code {process.exitcode})") from None
+            raise SideFailed(f"{side}'s process died (exit code {process.exitcode}): {self._case}") from None
         if not done:
-            raise SideFailed(f"{side}: {answer.strip()}")
+            raise SideFailed(f"{side} failed: {self._case}\n{answer.strip()}")
         return answer
 
     def measure(self, case: Case, rounds: int = 5, round_s: float = 0.2, *, min_calls: int = 2, seed: int = 7,
-                results: bool = False) -> Measurement:
+                warm: bool = True, results: bool = False, limit_s: float = math.inf) -> Measurement:
         """Measure one case.
 
         Parameters
@@ -124,23 +126,34 @@ class Workers:
             Calls in a turn, at least, however long they take.
         seed : int
             Of the operands.
+        warm : bool
+            Make untimed calls first; without them the result is checked only after the timing.
         results : bool
             Keep the results themselves too.
+        limit_s : float
+            After this many seconds no further round is begun.
 
         Raises
         ------
         SideFailed
             Where a side raises or dies.
         """
+        self._case = case
         order = list(self._pipes)
-        before = {side: self._ask(side, "load", case, seed) for side in order}
-        found = Measurement(case, self.threads, {side: [] for side in order}, before)
+        found = Measurement(case, self.threads, {side: [] for side in order}, dict.fromkeys(order, 0.0))
+        for side in order:
+            self._ask(side, "load", case, seed)
+            if warm:
+                found.errors[side] = self._ask(side, "warm")
+        started = time.monotonic()
         for _ in range(rounds):
             for side in order:
                 time.sleep(PAUSE_S)
                 found.seconds[side].append(self._ask(side, "best", round_s, min_calls))
             order.append(order.pop(0))
-        found.errors = {side: max(before[side], self._ask(side, "error")) for side in order}
+            if time.monotonic() - started > limit_s:
+                break
+        found.errors = {side: max(found.errors[side], self._ask(side, "error")) for side in order}
         found.results = {side: self._ask(side, "answer") for side in order} if results else {}
         return found
 

@@ -55,7 +55,7 @@ class Model:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options that every report has."""
     parser.add_argument("--quick", action="store_true", help="a selection, in under two minutes")
-    parser.add_argument("--threads", type=positive, metavar="N", help="with N threads only (default: 1 and 2; quick: 2)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="with N threads only (else 1 and 2; quick: 2)")
     parser.add_argument("--offline", action="store_true", help="fetch nothing: without its weights, no model")
 
 
@@ -126,8 +126,8 @@ def model_table(models: Sequence[Model], style: str = "simple") -> str:
         rates = [f"{_digits(found.case.m / found.median(side))}/s" for side in ("numpy", "numpy folded", "fastla")]
         from_torch = "not installed" if model.from_torch is None else f"{model.from_torch:.1e}"
         body.append([label(found.case), found.threads, *rates, f"{found.ratio():.2f}x",
-                     f"{found.ratio('numpy folded'):.2f}x", f"{model.difference:.1e}" + ("" if model.right else " WRONG"),
-                     from_torch])
+                     f"{found.ratio('numpy folded'):.2f}x",
+                     f"{model.difference:.1e}" + ("" if model.right else " WRONG"), from_torch])
     return _table(body, header, style, left=1)
 
 

@@ -1,4 +1,4 @@
-"""A sweep of random products: where is fastla slower than NumPy?
+"""Look for products in which fastla is slower than NumPy: a sweep of random ones.
 
     python -m benchmarks.sweep [--seed S] [--count 200] [--rounds 3] [--threads 2]
 
@@ -11,6 +11,7 @@ slow in the next) and because noise is one-sided: the best of everything counts.
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 
 import numpy as np
@@ -26,7 +27,7 @@ OWN_SHARE = 1 / 8       # of the cases are products with the own transpose
 PADDED_SHARE = 1 / 2    # of the operands have a longer leading dimension, and as many an offset
 MOST_PADDING = 64       # elements
 BEHIND = 0.95
-ROUND_S = 0.1
+ROUND_S = 0.08
 FRESH, FRESH_ROUNDS = 3, 4      # again: so many fresh pairs of processes, so many rounds in each
 WORST = 10
 
@@ -44,7 +45,8 @@ def draw(rng: np.random.Generator) -> Case:
         if own:         # one memory, one layout
             pad, offset = (pad[0], 0), (offset[0], 0)
         if 2 * m * n * k <= MOST_FLOPS:
-            return Case("matmul", "sweep", m, n, k, dtype, transposed=transposed, own=own, out=False, pad=pad, offset=offset)
+            return Case("matmul", "sweep", m, n, k, dtype, transposed=transposed, own=own, out=False, pad=pad,
+                        offset=offset)
 
 
 def measure_all(cases: list[Case], threads: int, rounds: int) -> list[pairs.Measurement]:
@@ -56,7 +58,7 @@ def measure_all(cases: list[Case], threads: int, rounds: int) -> list[pairs.Meas
 
 def measure_again(first: pairs.Measurement, seed: int) -> pairs.Measurement:
     """Return all the measurements of a case: the first, and several more in fresh processes."""
-    found = pairs.Measurement(first.case, first.threads, {s: list(v) for s, v in first.seconds.items()}, dict(first.errors))
+    found = copy.deepcopy(first)
     for _ in range(FRESH):
         with pairs.Workers(first.threads) as workers:
             more = workers.measure(first.case, FRESH_ROUNDS, ROUND_S, min_calls=3, seed=seed)
@@ -64,6 +66,19 @@ def measure_again(first: pairs.Measurement, seed: int) -> pairs.Measurement:
             found.seconds[side] += more.seconds[side]
             found.errors[side] = max(found.errors[side], more.errors[side])
     return found
+
+
+def worst_table(first: list[pairs.Measurement], final: list[pairs.Measurement]) -> str:
+    """Return the table of the worst products, wrong ones before slow ones."""
+    rows = []
+    for place in sorted(range(len(final)), key=lambda i: (final[i].right, final[i].best_ratio()))[:WORST]:
+        found = final[place]
+        times = [report.seconds_text(min(found.seconds[side])) for side in pairs.PAIR]
+        again = f"{found.best_ratio():.2f}x" if found is not first[place] else ""
+        rows.append((label(found.case), found.case.dtype, *times, f"{first[place].best_ratio():.2f}x", again,
+                     "" if found.right else "WRONG"))
+    header = ("the worst", "type", "NumPy", "fastla", "ratio", "again", "")
+    return tabulate(rows, header, colalign=("left", "left", *["right"] * 4, "left"), disable_numparse=True)
 
 
 def main() -> int:
@@ -84,23 +99,18 @@ def main() -> int:
         again = {place: measure_again(first[place], place)
                  for place in tqdm(behind, desc="again", unit="case", disable=None)}
     except pairs.SideFailed as error:
-        raise SystemExit(f"A side failed: {error}") from None
+        raise SystemExit(f"{error}") from None
     final = [again.get(place, found) for place, found in enumerate(first)]
 
-    rows = []
-    for place in sorted(range(len(final)), key=lambda i: final[i].best_ratio())[:WORST]:
-        found = final[place]
-        rows.append((label(found.case), found.case.dtype, *(report.seconds_text(min(found.seconds[s])) for s in pairs.PAIR),
-                     f"{first[place].best_ratio():.2f}x", f"{found.best_ratio():.2f}x" if place in again else "",
-                     "" if found.right else "WRONG"))
-    header = ("the worst", "type", "NumPy", "fastla", "ratio", "again", "")
-    print(tabulate(rows, header, colalign=("left", "left", *["right"] * 4, "left"), disable_numparse=True))
+    print(worst_table(first, final))
 
     still = sum(found.best_ratio() < BEHIND for found in final)
     wrong = sum(not found.right for found in final)
     mean = report.geometric_mean(found.best_ratio() for found in final)
-    print(f"\nGeometric mean {mean:.2f}x of NumPy; below {BEHIND}x: {len(behind)} of {len(final)} at first, {still} when "
-          f"measured again; {wrong} wrong. Repeat with --seed {seed} --count {args.count} --threads {args.threads}")
+    print("\nld+19 offset 7: each row is followed by 19 elements, and 7 precede the first. Times are the best of all.")
+    print(f"Geometric mean {mean:.2f}x of NumPy; below {BEHIND}x: {len(behind)} of {len(final)} at first, {still} when "
+          f"measured again; {wrong} wrong.\n"
+          f"Repeat with --seed {seed} --count {args.count} --rounds {args.rounds} --threads {args.threads}")
     return 1 if still or wrong else 0
 
 

@@ -1,4 +1,4 @@
-"""What runs in a side's process: it builds a case's operands, times its own library on them, and answers through a pipe."""
+"""What runs in a side's process: it builds operands, times its own library on them, and answers through a pipe."""
 
 from __future__ import annotations
 
@@ -22,10 +22,14 @@ class _Work:
         self.case, self.operation = case, operation(case)
         self.operands = self.operation.make(case, seed)
         self.call = self.operation.sides[side](case, self.operands)
-        self.group = 1
-        first = self.best(0.0, 1)       # starts pools and touches memory
-        if first < 1e-3 and not case.gap_ms:
+        self.group, self.result = 1, None
+
+    def warm(self) -> float:
+        """Make the first calls, which start pools and touch memory, and return the result's error."""
+        first = self.best(0.0, 1)
+        if first < 1e-3 and not self.case.gap_ms:
             self.group = max(1, int(GROUP_S / self.best(0.0, 1)))
+        return self.error()
 
     def error(self) -> float:
         """Return the last result's error in units of the tolerance; infinite where it is NaN."""
@@ -62,7 +66,7 @@ def serve(pipe: Connection, side: str) -> None:
                 if order == "load":
                     work = None     # frees the last case's memory first
                     work = _Work(side, *arguments)
-                    pipe.send((True, work.error()))
+                    pipe.send((True, None))
                 else:
                     pipe.send((True, getattr(work, order)(*arguments)))
             except Exception:  # noqa: BLE001  (whatever it was, the parent is told)

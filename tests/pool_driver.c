@@ -1,11 +1,11 @@
 /* Stress test of fastla/_native/pool.c, for test_pool_native.py and for soaks by hand:
  *
- *     cc -g -O1 -fsanitize=thread -pthread -Ifastla/_native tests/pool_driver.c fastla/_native/pool.c -o /tmp/pool_driver
- *     /tmp/pool_driver stress 30
+ *     cc -g -O1 -fsanitize=thread -pthread -Ifastla/_native tests/pool_driver.c fastla/_native/pool.c -o driver
+ *     ./driver stress 30
  *
  * Modes: contract stress interrupt stop fork. Prints "ok", or what failed, and exits with 1.
- * Under ThreadSanitizer the plain (not atomic) data of the tasks test that the pool orders
- * what the caller wrote before a task, and what a task wrote before the caller's return. `fork` is for a build without it.
+ * Under ThreadSanitizer the plain (not atomic) data of the tasks test that the pool orders what the caller wrote
+ * before a task, and what a task wrote before the caller's return. `fork` is for a build without it.
  */
 #define _GNU_SOURCE
 #include "fpstatus.h"

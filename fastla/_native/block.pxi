@@ -21,7 +21,7 @@ cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panels, Py_ssi
 cdef void block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, Side a, Side b, real* c, Py_ssize_t c_row, bint add,
                 bint triangle, Py_ssize_t below) noexcept nogil:
     cdef Py_ssize_t vectors = ceil_div(n, LANES), panels = ceil_div(vectors, NV)
-    cdef Py_ssize_t panel, first, nv, column, last, tail, i, rows, b_row
+    cdef Py_ssize_t panel, first, nv, column, last, tail, i, b_row
     for panel in range(panels):
         first = panel_start(vectors, panels, panel)
         nv = panel_start(vectors, panels, panel + 1) - first
@@ -35,12 +35,16 @@ cdef void block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, Side a, Side b, real* 
             else:
                 tail = n - column - last
         b_row = b.row if b.row else nv * LANES
-        for i from 0 <= i < m by MR:
-            rows = smaller(MR, m - i)
-            if triangle and i + rows - 1 + below < column:
-                continue
-            any_tile(<int>rows, <int>nv, k, a.data + i * a.unit, a.row, a.col, b.data + column * b.unit, b_row,
-                     last, tail, c + i * c_row + column, c_row, add)
+        i = 0
+        if triangle and column > below:
+            i = (column - below) // MR * MR         # the first tile that reaches the diagonal
+        if m - i >= MR:
+            any_strip(MR, <int>nv, (m - i) // MR, k, a.data + i * a.unit, a.row, a.col, MR * a.unit,
+                      b.data + column * b.unit, b_row, last, tail, c + i * c_row + column, c_row, add)
+            i += (m - i) // MR * MR
+        if i < m:
+            any_strip(<int>(m - i), <int>nv, 1, k, a.data + i * a.unit, a.row, a.col, 0,
+                      b.data + column * b.unit, b_row, last, tail, c + i * c_row + column, c_row, add)
 
 
 # b[k, n] packed for block(): panel `index` of a block n wide, or all of them.

@@ -6,32 +6,36 @@
 # exception that the real elements do not.
 cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
                      const stored* source, Py_ssize_t w_step, Py_ssize_t p_step) noexcept nogil:
-    cdef Py_ssize_t p, w, whole = 0
+    cdef Py_ssize_t p = 0, w, squares = valid - valid % SQUARE
     if p_step == 1:
-        whole = valid - valid % LANES
-        for w from 0 <= w < whole by LANES:
-            pack_transposed(to + w, width, k, source + w * w_step, w_step)
-        for w in range(whole, valid):
-            for p in range(k):
-                to[p * width + w] = source[w * w_step + p]
+        while p + SQUARE <= k:
+            for w from 0 <= w < squares by SQUARE:
+                transpose_square(to + p * width + w, width, source + w * w_step + p, w_step)
+            for w in range(squares, valid):
+                copy_column(to + p * width + w, width, SQUARE, source + w * w_step + p, 1)
+            p += SQUARE
+        for w in range(valid):
+            copy_column(to + p * width + w, width, k - p, source + w * w_step + p, 1)
     elif w_step == 1:
         for p in range(k):
-            for w in range(valid):
+            for w from 0 <= w < squares by SQUARE:
+                copy_row(to + p * width + w, source + p * p_step + w)
+            for w in range(squares, valid):
                 to[p * width + w] = source[p * p_step + w]
     else:
-        for p in range(k):
-            for w in range(valid):
-                to[p * width + w] = source[p * p_step + w * w_step]
-    if valid < width:
-        for p in range(k):
-            for w in range(valid, width):
-                to[p * width + w] = to[p * width + valid - 1]
+        for w in range(valid):
+            copy_column(to + w, width, k, source + w * w_step, p_step)
+    for w in range(valid, width):
+        copy_column(to + w, width, k, to + valid - 1, width)
 
 
-# LANES rows of `source` (adjacent along p) become LANES adjacent columns of `to`.
-cdef void pack_transposed(real* to, Py_ssize_t width, Py_ssize_t k,
-                          const stored* source, Py_ssize_t w_step) noexcept nogil:
-    cdef Py_ssize_t p, w
+cdef inline void copy_column(real* to, Py_ssize_t width, Py_ssize_t k, const stored* source, Py_ssize_t step) noexcept nogil:
+    cdef Py_ssize_t p
     for p in range(k):
-        for w in range(LANES):
-            to[p * width + w] = source[w * w_step + p]
+        to[p * width] = source[p * step]
+
+
+cdef inline void copy_row(real* to, const stored* source) noexcept nogil:
+    cdef int w
+    for w in range(SQUARE):
+        to[w] = source[w]

@@ -37,7 +37,7 @@ enum {
     POLL = 50 * MS,        /* Ctrl-C may take 200 ms; asking may take the GIL, so no oftener than need be */
     SPIN = 5 * US,         /* of an idle worker: one phase of a product follows the other within 1 us */
     TAIL = 100 * US,       /* the same while a job runs: enough for a phase's stragglers, not for a slow callback */
-    WAIT_SPIN = 20 * US,   /* of a caller whose helpers are at their last tasks; then it yields: they may need its core */
+    WAIT_SPIN = 20 * US,   /* of a caller whose helpers are at their last tasks; then it yields its core to them */
     WAIT_YIELD = 200 * US, /* and then it sleeps: a wake of 50 us is little beside that */
 };
 
@@ -128,7 +128,7 @@ static OWN_LINE _Atomic uint64_t open_jobs;
 static OWN_LINE _Atomic uint64_t taken_jobs;
 
 static struct {
-    OWN_LINE atomic_int workers; /* this and the next three: written under the mutex. Seldom: every caller reads them. */
+    OWN_LINE atomic_int workers; /* this and the next three: written under the mutex; seldom, as callers read them */
     atomic_int sleepers;         /* not yet told to wake */
     int told;                    /* wakes not yet taken up: sleepers + told threads are in the wait */
     int stopping;

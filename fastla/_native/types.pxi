@@ -5,7 +5,7 @@ cdef extern from "vec.h":
     ctypedef float output
     ctypedef double vec     # for Cython a wider number, so that real * vec is a vec; a GNU vector for the compiler
     enum:
-        LANES
+        LANES, SQUARE
     vec load(const real* p) noexcept nogil
     void store(real* p, vec v) noexcept nogil
     vec zero() noexcept nogil
@@ -13,6 +13,7 @@ cdef extern from "vec.h":
     vec load_zero(const real* p, Py_ssize_t n) noexcept nogil
     void store_part(real* p, vec v, Py_ssize_t n) noexcept nogil
     real total(vec v) noexcept nogil
+    void transpose_square(real* to, Py_ssize_t to_step, const stored* source, Py_ssize_t from_step) noexcept nogil
     void prefetch(const void* p) noexcept nogil
 
 include "kernels.pxi"

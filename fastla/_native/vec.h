@@ -2,7 +2,9 @@
  *
  * setup.py compiles every kernel once for each row of its two tables, with these macros:
  *   STORED, REAL, OUTPUT   C types: read from memory, computed in, written to memory
+ *   REAL_BYTES             sizeof(REAL), for the preprocessor
  *   VECTOR_BYTES           the target's vector; `vec` holds LANES elements of REAL
+ *   TILE_MR                rows of a tile
  * Arithmetic on `vec` is written with the usual operators; GCC and Clang contract a + x * b into FMA.
  */
 #ifndef FASTLA_VEC_H
@@ -19,7 +21,8 @@ typedef STORED stored;
 typedef REAL real;
 typedef OUTPUT output;
 
-enum { LANES = VECTOR_BYTES / sizeof(real) };
+#define LANES (VECTOR_BYTES / REAL_BYTES)
+_Static_assert(sizeof(real) == REAL_BYTES, "the element table of setup.py is wrong");
 
 typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
 typedef real vec_in_memory __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(real)), may_alias));
@@ -40,6 +43,53 @@ INLINE real total(vec v)
         for (int i = 0; i < width; i++)
             lane[i] += lane[i + width];
     return lane[0];
+}
+
+/* Packing turns squares of SQUARE x SQUARE elements: as wide as a vector, but no wider than a panel of a. */
+#define SQUARE (TILE_MR < LANES ? TILE_MR : LANES)
+_Static_assert((SQUARE & (SQUARE - 1)) == 0, "TILE_MR must be a power of two");
+typedef real row __attribute__((vector_size(SQUARE * REAL_BYTES)));
+typedef real row_in_memory __attribute__((vector_size(SQUARE * REAL_BYTES), aligned(REAL_BYTES), may_alias));
+
+#if SQUARE == 16
+#define EACH(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), f(8, s), f(9, s), f(10, s), \
+                   f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+#elif SQUARE == 8
+#define EACH(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#elif SQUARE == 4
+#define EACH(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#elif SQUARE == 2
+#define EACH(f, s) f(0, s), f(1, s)
+#endif
+
+/* to[p * to_step + w] = from[w * from_step + p] for w, p < SQUARE. Pass s swaps the off-diagonal s x s corners of every 2s x 2s
+ * square: a row takes the lanes with bit s from, or gives those without to, its partner s rows below. */
+#define UPPER(l, s) ((l) & (s) ? SQUARE + (l) - (s) : (l))
+#define LOWER(l, s) ((l) & (s) ? SQUARE + (l) : (l) + (s))
+#define PASS(s)                                                         \
+    for (int i = 0; i < SQUARE; i++)                                    \
+        if (!(i & (s))) {                                               \
+            row x = v[i], y = v[i + (s)];                               \
+            v[i] = __builtin_shufflevector(x, y, EACH(UPPER, s));       \
+            v[i + (s)] = __builtin_shufflevector(x, y, EACH(LOWER, s)); \
+        }
+INLINE void transpose_square(real *to, ptrdiff_t to_step, const stored *from, ptrdiff_t from_step)
+{
+    row v[SQUARE];
+    for (int i = 0; i < SQUARE; i++)
+        v[i] = *(const row_in_memory *)(from + i * from_step);
+    PASS(1)
+#if SQUARE > 2
+    PASS(2)
+#endif
+#if SQUARE > 4
+    PASS(4)
+#endif
+#if SQUARE > 8
+    PASS(8)
+#endif
+    for (int i = 0; i < SQUARE; i++)
+        *(row_in_memory *)(to + i * to_step) = v[i];
 }
 
 INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
