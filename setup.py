@@ -55,15 +55,15 @@ class Element:
 # 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
 TARGETS = [
     Target("avx512", "x86_64", ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"], 64,
-           {4: Tile(8, 3, 96, 512, 2064), 8: Tile(8, 3, 96, 384, 2064)},
+           {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)},
            "avx2 fma f16c avx512f avx512bw avx512dq avx512vl"),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
-           {4: Tile(4, 3, 96, 768, 2040), 8: Tile(4, 3, 96, 512, 2040)}, "avx2 fma f16c"),
+           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032)}, "avx2 fma f16c"),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
-           {4: Tile(4, 2, 96, 512, 2040), 8: Tile(4, 2, 96, 256, 2040)}, "sse3 ssse3 sse4_1 sse4_2 popcnt"),
+           {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt"),
     Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
            {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c"),
-    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 96, 512, 2040), 8: Tile(8, 2, 96, 256, 2040)}, "neon"),
+    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon"),
 ]
 
 ELEMENTS = [

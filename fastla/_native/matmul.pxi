@@ -2,9 +2,8 @@
 # have equal bits wherever they stand and however many threads there are.
 
 cdef enum Path:
-    IN_PLACE        # b read where it lies
-    PACKED_B        # b packed whole, a read where it lies
-    PACKED          # both packed, block by block
+    IN_PLACE        # tile by tile, b read where it lies
+    PACKED          # tile by tile, b packed
     DOTS            # few columns, a adjacent along k
     TRANSPOSED      # better as c.T = b.T @ a.T
 
@@ -27,33 +26,17 @@ cdef Product transpose(const Product* g, real* c) noexcept nogil:
 
 
 cdef Path choose(const Product* g) noexcept nogil:
-    cdef bint rows_of_b_adjacent = g.b_col == 1 or g.n == 1
-    cdef double elements = 1.0 * g.n * g.k
-    if g.own_transpose and g.m > LANES:
-        return PACKED if elements > IN_PLACE_ELEMENTS else (IN_PLACE if rows_of_b_adjacent else PACKED_B)
-    if g.k >= 2 * LANES:
-        if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not rows_of_b_adjacent):
+    cdef bint adjacent = g.b_col == 1       # b's columns
+    if g.k >= 2 * LANES and not g.own_transpose:
+        if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not adjacent):
             return DOTS
-        if g.m <= DOT_COLUMNS and g.b_row == 1 and not rows_of_b_adjacent:
+        if g.m <= DOT_COLUMNS and g.b_row == 1 and not adjacent:
             return TRANSPOSED
     if g.n < LANES and g.a_row == 1 and g.m >= 2 * LANES:
         return TRANSPOSED
-    if rows_of_b_adjacent:
-        if g.m <= SKINNY or elements <= IN_PLACE_ELEMENTS:
-            return IN_PLACE
-    elif elements <= IN_PLACE_ELEMENTS:
-        return PACKED_B
+    if adjacent and (g.m <= SKINNY or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
+        return IN_PLACE
     return PACKED
-
-
-# Crossovers, measured (AVX-512 and AVX2, 2 cores, L2 1 MiB).
-cdef enum:
-    IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
-    SKINNY = 16                     # rows: up to here each element of b is used too seldom to repay packing
-    DOT_COLUMNS = 8
-    SPLIT_K = 2048                  # depth of a part where k is split ...
-    SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
-    STACK_FLOPS = 50000000          # from here on the products of a stack are done one by one, by all threads
 
 
 cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
@@ -79,13 +62,11 @@ cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
 
 cdef int unsplit(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef Path path = choose(g)
-    if path == IN_PLACE or path == PACKED_B:
-        return in_place(g, path == PACKED_B, runtime)
     if path == DOTS:
         return dots(g, runtime)
     if path == TRANSPOSED:
         return transposed(g, runtime)
-    return packed(g, runtime)
+    return gemm(g, path == PACKED, runtime)
 
 
 # --- long k ---------------------------------------------------------------------------------------------------------

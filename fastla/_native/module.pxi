@@ -2,11 +2,9 @@
 include "types.pxi"
 include "tile.pxi"
 include "pack.pxi"
-include "block.pxi"
+include "crossovers.pxi"
+include "gemm.pxi"
 include "dots.pxi"
-include "tasks.pxi"
-include "inplace.pxi"
-include "packed.pxi"
 include "matmul.pxi"
 
 from cpython.pycapsule cimport PyCapsule_New

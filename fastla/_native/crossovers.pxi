@@ -1,4 +1,14 @@
-# How a product is dealt out to threads. Nothing here may change a result's bits: the tasks divide m and n, never k.
+# Where one way of doing a product becomes better than another. Measured; nothing here changes what is computed.
+
+# Chosen by shape and strides.
+cdef enum:
+    IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
+    SKINNY = 16                     # rows: up to here each element of b is used too seldom to repay packing
+    STREAMS = 16                    # rows of b read at once where they come from memory: keeps the prefetchers busy
+    DOT_COLUMNS = 8
+    SPLIT_K = 2048                  # depth of a part where k is split ...
+    SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
+    STACK_FLOPS = 50000000          # from here on the products of a stack are done one by one, by all threads
 
 cdef extern from *:
     """
