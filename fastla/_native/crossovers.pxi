@@ -4,33 +4,32 @@
 cdef enum:
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
     SKINNY = 16                     # rows: up to here each element of b is used too seldom to repay packing
-    STREAMS = 16                    # rows of b read at once where they come from memory: keeps the prefetchers busy
     DOT_COLUMNS = 8
     SPLIT_K = 2048                  # depth of a part where k is split ...
     SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
-    STACK_FLOPS = 50000000          # from here on the products of a stack are done one by one, by all threads
+    STACK_NS = 500000               # duration from which the products of a stack are done one by one, by all threads
+    STACK_BYTES = 4096              # of one product's operands: up to here a stack is done tile by tile, not product by product
 
-cdef extern from *:
-    """
-    /* Crossovers measured on two cores of 3.6 GHz. Below OFFER a product is one task: handing it over costs more than it
-     * saves. From OFFER on, workers that are still awake help; from WAKE on, sleeping ones are woken. */
-    #define OFFER_FLOPS 400000.0
-    #define WAKE_FLOPS 2000000.0
-    #define TASK_FLOPS 500000000.0   /* 10 ms: an interrupt is noticed between tasks */
-    """
-    const double OFFER_FLOPS
-    const double WAKE_FLOPS
-    const double TASK_FLOPS
+# How long a product takes one thread, in nanoseconds: at 100 GFLOPS of float32, and a little for being there at all.
+cdef inline double duration(const Product* g) noexcept nogil:
+    return 2.0 * g.m * g.n * g.k * sizeof(real) / 400 + 10
 
 
-cdef inline bint worth_waking(double flops) noexcept nogil:
-    return flops >= WAKE_FLOPS
+# Threads, by that duration. Handing a task to a worker that is awake costs 0.2 us; waking one costs its caller 3 to 15 us
+# and takes 10 to 80 (cloud machines are at the upper ends).
+cdef enum:
+    OFFER_NS = 4000         # from here on workers that are still awake help
+    WAKE_NS = 20000         # from here on sleeping ones are woken
+    TASK_NS = 5000000       # a task's length at most: between tasks an interrupt is noticed
 
 
-# Into how many tasks a product goes. A few a thread, so that a core that is slow or late holds up little.
-cdef inline Py_ssize_t tasks_for(double flops, int threads) noexcept nogil:
-    if flops < OFFER_FLOPS:
+cdef inline bint worth_waking(double ns) noexcept nogil:
+    return ns >= WAKE_NS
+
+
+# Into how many tasks a product goes: more than threads where it is long, so that a core that is slow or late holds up little.
+cdef inline Py_ssize_t tasks_for(double ns, int threads) noexcept nogil:
+    cdef Py_ssize_t least = <Py_ssize_t>(ns / TASK_NS)
+    if ns < OFFER_NS:
         return 1
-    if threads == 1 or flops < 8 * WAKE_FLOPS:
-        return larger(threads, <Py_ssize_t>(flops / TASK_FLOPS))
-    return larger(4 * threads, <Py_ssize_t>(flops / TASK_FLOPS))
+    return larger(threads if threads == 1 or ns < 8 * WAKE_NS else 4 * threads, least)

@@ -91,7 +91,7 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
 
 cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef Dots job
-    cdef double flops = 2.0 * g.m * g.n * g.k
+    cdef double ns = duration(g)
     cdef real* y = NULL
     job.product = g[0]
     job.y = <const real*>g.b
@@ -103,8 +103,8 @@ cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:
         pack_panel(y, g.k, g.k, g.n, <const stored*>g.b, g.b_row, g.b_col)
         job.y = y
         job.y_row = g.k
-    job.rows = ceil_div(ceil_div(g.m, tasks_for(flops, runtime.threads)), 4) * 4
-    cdef int status = runtime.parallel_for(dots_task, &job, ceil_div(g.m, job.rows), runtime.threads, worth_waking(flops))
+    job.rows = ceil_div(ceil_div(g.m, tasks_for(ns, runtime.threads)), 4) * 4
+    cdef int status = runtime.parallel_for(dots_task, &job, ceil_div(g.m, job.rows), runtime.threads, worth_waking(ns))
     if y != NULL:
         runtime.give(y)
     return status

@@ -108,7 +108,7 @@ cdef int split_k(const Product* g, const Runtime* runtime) noexcept nogil:
     job.parts = <real*>runtime.take(count * g.m * g.n * sizeof(real))
     if job.parts == NULL:
         return KERNEL_NO_MEMORY
-    cdef int status = runtime.parallel_for(split_k_task, &job, count, runtime.threads, worth_waking(2.0 * g.m * g.n * g.k))
+    cdef int status = runtime.parallel_for(split_k_task, &job, count, runtime.threads, worth_waking(duration(g)))
     if status == KERNEL_OK:
         status = job.error
     for i in range(g.m):
@@ -126,63 +126,3 @@ cdef int one(const Product* g, const Runtime* runtime) noexcept nogil:
     if g.k >= 2 * SPLIT_K and g.m * g.n <= SPLIT_ELEMENTS:
         return split_k(g, runtime)
     return unsplit(g, runtime)
-
-
-# --- stacks -----------------------------------------------------------------------------------------------------------
-cdef struct StackJob:
-    const Stack* stack
-    Runtime runtime     # of each product
-    Py_ssize_t chunk    # products in a task
-    int error
-
-
-cdef void stack_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef StackJob* job = <StackJob*>arg
-    cdef const Stack* stack = job.stack
-    cdef Product g = stack.first
-    cdef Py_ssize_t i = index * job.chunk, end = smaller((index + 1) * job.chunk, stack.count)
-    cdef Py_ssize_t inner = stack.shape[stack.depth - 1], run, rest, a, b, c
-    cdef int d, status
-    while i < end:
-        a = b = c = 0
-        rest = i
-        for d from stack.depth > d >= 0:
-            a += rest % stack.shape[d] * stack.a_step[d]
-            b += rest % stack.shape[d] * stack.b_step[d]
-            c += rest % stack.shape[d] * stack.c_step[d]
-            rest //= stack.shape[d]
-        run = smaller(end, i + inner - i % inner)       # to the end of this run along the innermost leading dimension
-        while i < run:
-            g.a = <const real*>stack.first.a + a
-            g.b = <const real*>stack.first.b + b
-            g.c = <real*>stack.first.c + c
-            status = one(&g, &job.runtime)
-            if status != KERNEL_OK:
-                job.error = status
-                return
-            a += stack.a_step[stack.depth - 1]
-            b += stack.b_step[stack.depth - 1]
-            c += stack.c_step[stack.depth - 1]
-            i += 1
-
-
-cdef int matmul(const Stack* stack, const Runtime* runtime) noexcept nogil:
-    cdef StackJob job
-    cdef double flops = 2.0 * stack.first.m * stack.first.n * stack.first.k
-    cdef Py_ssize_t tasks
-    if stack.depth == 0:
-        return one(&stack.first, runtime)
-    job.stack = stack
-    job.runtime = runtime[0]
-    job.error = KERNEL_OK
-    if flops > STACK_FLOPS:
-        # Each is worth all threads.
-        job.chunk = stack.count
-        stack_task(&job, 0, 0)
-        return job.error
-    job.runtime.threads = 1
-    tasks = smaller(stack.count, tasks_for(flops * stack.count, runtime.threads))
-    job.chunk = ceil_div(stack.count, tasks)
-    cdef int status = runtime.parallel_for(stack_task, &job, ceil_div(stack.count, job.chunk), runtime.threads,
-                                           worth_waking(flops * stack.count))
-    return status if status != KERNEL_OK else job.error

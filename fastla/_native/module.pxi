@@ -6,6 +6,7 @@ include "crossovers.pxi"
 include "gemm.pxi"
 include "dots.pxi"
 include "matmul.pxi"
+include "stack.pxi"
 
 from cpython.pycapsule cimport PyCapsule_New
 

@@ -5,7 +5,7 @@ cdef extern from "vec.h":
     ctypedef float output
     ctypedef double vec     # for Cython a wider number, so that real * vec is a vec; a GNU vector for the compiler
     enum:
-        LANES, SQUARE
+        LANES, SQUARE, LINE
     vec load(const real* p) noexcept nogil
     void store(real* p, vec v) noexcept nogil
     vec zero() noexcept nogil

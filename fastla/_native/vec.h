@@ -93,6 +93,7 @@ INLINE void transpose_square(real *to, ptrdiff_t to_step, const stored *from, pt
 }
 
 INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
+enum { LINE = 64 };     /* bytes in a cache line */
 
 /* The first n elements, 0 < n <= LANES; memory beyond them is not touched. The other lanes repeat the last element, so
  * that computing them raises no floating-point exception that the elements do not; load_zero leaves them zero. */

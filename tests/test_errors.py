@@ -1,0 +1,99 @@
+"""What is wrong raises what NumPy raises, says where, and leaves out alone."""
+
+import itertools
+import re
+
+import numpy as np
+import pytest
+from operands import DTYPES, integers
+
+import fastla
+
+BAD_SHAPES = [
+    ((3, 4), (3, 4)), ((3, 4), (5,)), ((3,), (4,)), ((3,), (4, 3)), ((3, 4), (5, 0)), ((3, 0), (1, 3)), ((1, 3), (1, 3)),
+    ((2, 3, 4), (3, 4, 5)), ((2, 3, 4), (2, 3, 5)), ((5, 2, 3, 4), (3, 1, 4, 6)), ((0, 3, 4), (2, 4, 5)), ((2, 3, 4), (2,)),
+    ((), (3,)), ((3,), ()), ((), ()), ((3, 3), ()), ((), (2, 3, 3)),
+]
+
+
+@pytest.mark.parametrize("dtypes", [("f4", "f4"), ("f8", "f8"), ("f4", "f8"), ("f8", "i4"), (">f8", "f8")], ids=str)
+def test_shapes_that_do_not_fit(dtypes: tuple[str, str]) -> None:
+    for shapes in BAD_SHAPES:
+        a, b = (np.ones(shape, dtype) for shape, dtype in zip(shapes, dtypes))
+        with pytest.raises(ValueError):
+            np.matmul(a, b)
+        for out in (None, np.full((3, 3), 7, np.result_type(a, b))):
+            with pytest.raises(ValueError, match=re.escape(str(shapes[0]))) as caught:
+                fastla.matmul(a, b, out=out)
+            assert str(shapes[1]) in str(caught.value)
+            assert out is None or (out == 7).all()
+        with pytest.raises(ValueError, match="matmul"):
+            fastla.matmul(a.tolist(), b.tolist())
+
+
+def read_only(x: np.ndarray) -> np.ndarray:
+    """The same array, not to be written."""
+    x.flags.writeable = False
+    return x
+
+
+BAD_OUTS = {
+    "too few rows": lambda dtype: np.full((2, 5), 7, dtype),
+    "transposed": lambda dtype: np.full((5, 3), 7, dtype),
+    "one dimension": lambda dtype: np.full(15, 7, dtype),
+    "5 only": lambda dtype: np.full(5, 7, dtype),
+    "one row": lambda dtype: np.full((1, 5), 7, dtype),
+    "no dimension": lambda dtype: np.full((), 7, dtype),
+    "read-only": lambda dtype: read_only(np.full((3, 5), 7, dtype)),
+    "read-only and by columns": lambda dtype: read_only(np.full((5, 3), 7, dtype).T),
+    "broadcast": lambda dtype: np.broadcast_to(np.full(5, 7, dtype), (3, 5)),
+    "integers": lambda dtype: np.full((3, 5), 7, "i8"),
+    "half": lambda dtype: np.full((3, 5), 7, "i2"),
+    "boolean": lambda dtype: np.full((3, 5), True),
+    "list": lambda dtype: [[7] * 5] * 3,
+    "number": lambda dtype: 7.0,
+    "string": lambda dtype: "out",
+    "two": lambda dtype: (np.full((3, 5), 7, dtype), np.full((3, 5), 7, dtype)),
+    "empty tuple": lambda dtype: (),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", BAD_OUTS)
+def test_wrong_out(target: str, dtype: type, name: str) -> None:
+    a, b = integers(1, 3, 4).astype(dtype), integers(2, 4, 5).astype(dtype)
+    for left, right in ((a, b), (a.tolist(), b), (np.stack([a, a]), b)):
+        out = BAD_OUTS[name](dtype)
+        before = repr(out)
+        with pytest.raises((ValueError, TypeError)) as numpys:
+            np.matmul(left, right, out=out)
+        with pytest.raises(ValueError if isinstance(numpys.value, ValueError) else TypeError) as ours:
+            fastla.matmul(left, right, out=out)
+        assert repr(out) == before
+        if ours.type is ValueError and isinstance(out, np.ndarray) and out.dtype == np.result_type(np.array(left), right):
+            assert str(out.shape) in str(ours.value)
+
+
+def test_a_stack_does_not_shrink_into_out() -> None:
+    a, b = np.ones((2, 3, 4)), np.ones((4, 5))
+    for shape in ((3, 5), (1, 3, 5), (3, 3, 5), (2, 1, 3, 5)):
+        out = np.full(shape, 7.0)
+        with pytest.raises(ValueError, match=re.escape(str(shape))):
+            fastla.matmul(a, b, out=out)
+        assert (out == 7).all()
+
+
+def test_what_numpy_refuses() -> None:
+    pairs = itertools.product(([["x"]], np.array([["a"]]), {}, None, np.array(["2020"], "M8[D]"), [[1], [1, 2]]), [np.ones((1, 1))])
+    for left, right in pairs:
+        for arguments in ((left, right), (right, left)):
+            with pytest.raises((TypeError, ValueError)) as numpys:
+                np.matmul(*arguments)
+            with pytest.raises((TypeError, ValueError)) as ours:
+                fastla.matmul(*arguments)
+            assert issubclass(ours.type, ValueError) == issubclass(numpys.type, ValueError)
+    for call in (lambda f: f(), lambda f: f(np.ones(2)), lambda f: f(np.ones(2), np.ones(2), unknown=1),
+                 lambda f: f(x1=np.ones(2), x2=np.ones(2)), lambda f: f(np.ones(2), np.ones(2), None, out=None)):
+        for function in (np.matmul, fastla.matmul):
+            with pytest.raises(TypeError):
+                call(function)

@@ -1,0 +1,115 @@
+"""Without memory there is a MemoryError and nothing else; memory does not grow from call to call."""
+
+import gc
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from operands import DTYPES, PATHS, Shape, exact, integer_operands
+
+import fastla
+from fastla._native import fastla_core as core
+
+UNLIMITED = 2**63
+PAGE = mmap.PAGESIZE
+
+
+# --- no memory ------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def scratch_limit() -> Iterator[None]:
+    """Lifted afterwards."""
+    yield
+    core.limit_scratch(UNLIMITED)
+
+
+NEED_SCRATCH = [name for name in PATHS if "packed" in name or name.startswith("split k") or name == "transposed"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("path", NEED_SCRATCH)
+def test_no_scratch(target: str, dtype: type, path: str, threads: int, scratch_limit: None) -> None:
+    a, b = integer_operands(PATHS[path], dtype)
+    with fastla.num_threads(threads):
+        core.limit_scratch(0)
+        with pytest.raises(MemoryError):
+            fastla.matmul(a, b)
+        with pytest.raises(MemoryError):
+            fastla.matmul(*(np.broadcast_to(x, (2, *x.shape)) for x in (a, b)))
+        core.limit_scratch(UNLIMITED)
+        np.testing.assert_array_equal(fastla.matmul(a, b), exact(*PATHS[path][:3]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_scratch_where_none_is_needed(target: str, dtype: type, scratch_limit: None) -> None:
+    a, b = integer_operands(PATHS["in place"], dtype)
+    core.limit_scratch(0)
+    np.testing.assert_array_equal(fastla.matmul(a, b), exact(*PATHS["in place"][:3]))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [Shape(100, 40, 20, "F", "F"), Shape(400, 300, 300, "F", "F"), Shape(40, 4100, 50, "F", "F")])
+def test_scratch_for_a_part_alone(target: str, dtype: type, shape: Shape, scratch_limit: None) -> None:
+    """Whatever runs out: a right result or a MemoryError, and nothing of the failed product is reported by the next."""
+    a, b = integer_operands(shape, dtype)
+    large = a.copy(order="A")
+    large[-1] = large[0] = np.finfo(dtype).max
+    clean = np.ones((2, 2), dtype)
+    failures = 0
+    for limit in (2**i * j for i in range(6, 25) for j in (2, 3)):
+        core.limit_scratch(limit)
+        try:
+            np.testing.assert_array_equal(fastla.matmul(a, b), exact(*shape[:3]))
+        except MemoryError:
+            failures += 1
+            with pytest.raises(MemoryError), np.errstate(all="ignore"):
+                fastla.matmul(large, b)
+            with np.errstate(all="raise"):
+                fastla.matmul(clean, clean)
+    assert 0 < failures < 2 * 19
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_no_memory_for_the_result(target: str, dtype: type) -> None:
+    x = np.broadcast_to(dtype(1), (2**28, 1))
+    with pytest.raises(MemoryError):
+        fastla.matmul(x, x.T)
+
+
+# --- no leak --------------------------------------------------------------------------------------------------------------
+def resident() -> int:
+    """Bytes of this process that are in memory."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_memory_does_not_grow_from_call_to_call() -> None:
+    every = [integer_operands(path, dtype) for path in PATHS.values() for dtype in DTYPES]
+    every += [(np.stack([a, a]), np.stack([b, b])) for a, b in every if a.size < 10000]
+
+    def call_all(times: int) -> None:
+        for _ in range(times):
+            for a, b in every:
+                fastla.matmul(a, b)
+                fastla.matmul(a.tolist() if a.size < 300 else a, b, np.empty((*a.shape[:-1], b.shape[-1]), a.dtype).mT.copy().mT)
+                with pytest.raises(ValueError, match="shape"):
+                    fastla.matmul(a, b[..., 1:, :])
+
+    call_all(5)
+    before = resident()
+    call_all(40)
+    assert resident() - before < 4 << 20
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_large_scratch_is_given_back() -> None:
+    """A product of 8 rows turned around takes as much scratch as its result, here 96 MB."""
+    b = np.broadcast_to(np.ones(32, np.float32)[:, np.newaxis], (32, 3_000_000))
+    a = np.ones((8, 32), np.float32)
+    fastla.matmul(a, b[:, :100])
+    before = resident()
+    assert (fastla.matmul(a, b) == 32).all()
+    assert resident() - before < 8 << 20
