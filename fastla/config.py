@@ -3,7 +3,6 @@
 import math
 import os
 import platform
-import sys
 from contextlib import ContextDecorator
 from pathlib import Path
 from types import TracebackType
@@ -177,12 +176,6 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
     for key, value in config.items():
         print(f"{key:{width}}  {' '.join(value) if isinstance(value, list) else value}")
     return None
-
-
-def _register_with_threadpoolctl() -> None:
-    """Let threadpoolctl see and set the number of threads, if the program has imported it; else when it asks."""
-    threadpoolctl = sys.modules.get("threadpoolctl")
-    ...
 
 
 core.set_threads(_default_threads(), -1)

@@ -42,7 +42,7 @@ def exact(m: int, k: int, n: int) -> np.ndarray:
     return reference.matmul(integers(1, m, k), integers(2, k, n))
 
 
-# --- layouts: the same values in other places, on the last two axes of a stack ------------------------------------------
+# --- layouts: the same values in other places, on the last two axes of a stack --------------------------------------
 def _padded(x: np.ndarray) -> np.ndarray:
     base = np.full((*x.shape[:-2], x.shape[-2] + 3, x.shape[-1] + 5), np.nan, x.dtype)
     base[..., 1:-2, 3:-2] = x
@@ -85,7 +85,7 @@ LAYOUTS: dict[str, Layout] = {
 }
 
 
-# --- shapes -----------------------------------------------------------------------------------------------------------
+# --- shapes ---------------------------------------------------------------------------------------------------------
 class Shape(NamedTuple):
     """c[m, n] = a[m, k] @ b[k, n], and the layouts of a and b."""
 
@@ -102,6 +102,7 @@ PATHS = {
     "in place, a by columns": Shape(13, 20, 29, "F", "C"),
     "in place, several panels": Shape(35, 40, 131),
     "streams": Shape(7, 300, 301),
+    "streams, wide": Shape(3, 33, 4500),
     "b packed": Shape(21, 33, 35, "C", "F"),
     "both packed": Shape(50, 35, 37, "F", "F"),
     "both packed, b large": Shape(53, 290, 301, "F", "C"),

@@ -18,8 +18,6 @@ MODULES = [(target, row) for target in _dispatch.built_targets() for row in sort
 # "wide" has 64-byte vectors on 32-byte registers: it is split, spills, and is for tests alone.
 IN_REGISTERS = [(target, row) for target, row in MODULES if target != "wide"]
 VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "wide": 64}
-# The full tile's strides that find no general-purpose register: two loads a step, beside 12 or more FMAs.
-SCALAR_RELOADS = 2
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("objdump") or not shutil.which("nm"), reason="needs objdump and nm (binutils)"),
@@ -191,11 +189,13 @@ def full_tiles(target: str, row: str) -> list[Loop]:
 # --- registers --------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("target", "row"), IN_REGISTERS)
 def test_the_full_tile_stays_in_registers(target, row):
+    """Vectors without exception. Of the rows' strides some may be read anew, where they are more than registers."""
+    rows, _ = tile(target, row)
     for loop in full_tiles(target, row):
         assert not loop.stack_vectors(), f"spilled:\n{loop}"
         scalars = [i for i in loop.body if i.stack is not None]
         assert not [i for i in scalars if i.stores], f"a counter or pointer lives on the stack:\n{loop}"
-        assert len(scalars) <= SCALAR_RELOADS, f"{len(scalars)} reloads from the stack:\n{loop}"
+        assert len(scalars) <= rows // 2, f"{len(scalars)} reloads from the stack:\n{loop}"
 
 
 @pytest.mark.parametrize(("target", "row"), IN_REGISTERS)

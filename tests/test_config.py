@@ -307,6 +307,32 @@ def test_threadpoolctl(imports, limits):
     )
 
 
+def test_threadpoolctl_sets_the_process_not_the_thread():
+    """What it restores at the end is what the process had, in a num_threads block too."""
+    pytest.importorskip("threadpoolctl")
+    output_of(
+        """
+        import threadpoolctl, fastla
+        with fastla.num_threads(5):
+            with threadpoolctl.threadpool_limits(2):
+                pass
+            assert fastla.get_num_threads() == 5
+        assert fastla.get_num_threads() == 3, fastla.get_num_threads()
+        """,
+        FASTLA_NUM_THREADS="3",
+    )
+
+
+def test_threadpoolctl_may_ask_for_more_than_there_are():
+    """Others' limits go beyond ours: no reason to fail in the middle of theirs."""
+    pytest.importorskip("threadpoolctl")
+    output_of("""
+        import threadpoolctl, fastla
+        with threadpoolctl.threadpool_limits(1000):
+            assert fastla.get_num_threads() == 256
+    """)
+
+
 def test_fastla_works_without_threadpoolctl():
     code = """
         import sys

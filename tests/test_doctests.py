@@ -20,10 +20,8 @@ def test_examples(name: str) -> None:
 
 def test_every_public_function_has_examples() -> None:
     finder = doctest.DocTestFinder(exclude_empty=True)
-    found = {
-        test.name.rpartition(".")[2]
-        for name in ("fastla.matmul", "fastla.config") for test in finder.find(importlib.import_module(name)) if test.examples
-    }
+    modules = [importlib.import_module(name) for name in ("fastla.matmul", "fastla.config")]
+    found = {test.name.rpartition(".")[2] for module in modules for test in finder.find(module) if test.examples}
     assert found >= set(fastla.__all__)
 
 

@@ -27,25 +27,27 @@ def _vecmat(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 FAMILY: dict[str, tuple[Callable, list]] = {
     "dot": (np.dot, [
         ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 5)), ((3, 4), (4, 5)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (4,)),
-        ((4,), (3, 4, 5)), ((2, 4), (3, 4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (5, 6, 4, 2)), ((70, 90), (3, 90, 40)),
-        ((2, 1, 5000), (3, 5000, 2)), ((20, 33, 40), (40, 50)), ((0, 4), (4, 5)), ((3, 0), (0, 5)), ((0,), (0,)),
-        ((2, 4), (3, 4, 0)), ((2, 0), (3, 0, 5)), ((0, 4), (3, 4, 5)), ((2, 4), (0, 4, 5)), ((2, 0), (0, 0, 0)),
-        ((), (3,)), ((3, 4), ()), ((), ()),
+        ((4,), (3, 4, 5)), ((2, 4), (3, 4, 5)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (5, 6, 4, 2)),
+        ((70, 90), (3, 90, 40)), ((2, 1, 5000), (3, 5000, 2)), ((20, 33, 40), (40, 50)), ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)), ((0,), (0,)), ((2, 4), (3, 4, 0)), ((2, 0), (3, 0, 5)), ((0, 4), (3, 4, 5)),
+        ((2, 4), (0, 4, 5)), ((2, 0), (0, 0, 0)), ((), (3,)), ((3, 4), ()), ((), ()),
     ]),
     "vecdot": (_vecdot, [
         ((4,), (4,)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 4), (3, 4)), ((2, 1, 70), (5, 70)), ((3000,), (3000,)),
-        ((3, 9000), (3, 9000)), ((500, 3), (500, 3)), ((3, 0), (3, 0)), ((0,), (0,)), ((0, 4), (4,)), ((2, 3, 1), (3, 1)),
+        ((3, 9000), (3, 9000)), ((500, 3), (500, 3)), ((3, 0), (3, 0)), ((0,), (0,)), ((0, 4), (4,)),
+        ((2, 3, 1), (3, 1)),
     ]),
     "matvec": (_matvec, [
-        ((3, 4), (4,)), ((3, 4), (5, 4)), ((5, 3, 4), (4,)), ((5, 3, 4), (5, 4)), ((2, 1, 3, 4), (5, 4)), ((70, 300), (300,)),
-        ((1, 3000), (3000,)), ((40, 70), (9, 70)), ((3, 0), (0,)), ((0, 4), (4,)), ((3, 4), (0, 4)), ((2, 0, 4), (2, 4)),
+        ((3, 4), (4,)), ((3, 4), (5, 4)), ((5, 3, 4), (4,)), ((5, 3, 4), (5, 4)), ((2, 1, 3, 4), (5, 4)),
+        ((70, 300), (300,)), ((1, 3000), (3000,)), ((40, 70), (9, 70)), ((3, 0), (0,)), ((0, 4), (4,)),
+        ((3, 4), (0, 4)), ((2, 0, 4), (2, 4)),
     ]),
     "vecmat": (_vecmat, [
-        ((4,), (4, 3)), ((5, 4), (4, 3)), ((4,), (5, 4, 3)), ((5, 4), (5, 4, 3)), ((5, 4), (2, 1, 4, 3)), ((300,), (300, 70)),
-        ((3000,), (3000, 1)), ((9, 70), (70, 40)), ((0,), (0, 3)), ((4,), (4, 0)), ((0, 4), (4, 3)), ((2, 4), (2, 4, 0)),
+        ((4,), (4, 3)), ((5, 4), (4, 3)), ((4,), (5, 4, 3)), ((5, 4), (5, 4, 3)), ((5, 4), (2, 1, 4, 3)),
+        ((300,), (300, 70)), ((3000,), (3000, 1)), ((9, 70), (70, 40)), ((0,), (0, 3)), ((4,), (4, 0)),
+        ((0, 4), (4, 3)), ((2, 4), (2, 4, 0)),
     ]),
 }
-CASES = [(name, *shapes) for name, (_, every) in FAMILY.items() for shapes in every]
 
 
 def operands(shapes: tuple, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +75,9 @@ def test_values(target: str, dtype: type, name: str) -> None:
         out = np.full(expected.shape, np.nan, dtype)
         for arguments, keywords in (((a, b, out), {}), ((a, b), {"out": out})):
             out[...] = np.nan
-            assert getattr(fastla, name)(*arguments, **keywords) is out, pair
+            result = getattr(fastla, name)(*arguments, **keywords)
+            # numpy.dot returns a scalar even then.
+            assert np.isscalar(result) if name == "dot" and not out.ndim else result is out, pair
             np.testing.assert_array_equal(out, expected)
 
 
@@ -92,22 +96,45 @@ def test_layouts(target: str, dtype: type, name: str) -> None:
             np.testing.assert_array_equal(getattr(fastla, name)(x, y), expected)
 
 
-@pytest.mark.parametrize("name", ["vecdot", "matvec", "vecmat"])
-def test_out_of_any_layout_and_overlapping(target: str, name: str) -> None:
-    twin = FAMILY[name][0]
-    for shapes in {"vecdot": [((9, 9), (9, 9)), ((4, 5, 9), (9,))], "matvec": [((9, 9), (9, 9)), ((4, 9, 9), (9,))],
-                   "vecmat": [((9, 9), (9, 9)), ((9,), (4, 9, 9))]}[name]:
+SQUARES = {
+    "vecdot": [((9, 9), (9, 9)), ((4, 5, 9), (9,))],
+    "matvec": [((9, 9), (9, 9)), ((4, 9, 9), (9,))],
+    "vecmat": [((9, 9), (9, 9)), ((9,), (4, 9, 9))],
+}
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_out_of_any_layout(target: str, name: str) -> None:
+    for shapes in SQUARES[name]:
         a, b = operands(shapes, float)
-        expected = twin(a, b)
-        for out in (np.empty(expected.shape[::-1]).T, np.empty((*expected.shape, 2))[..., 0], np.empty(expected.shape)[::-1],
-                    np.empty(expected.shape, ">f8"), np.empty(expected.shape, complex), np.empty((3, *expected.shape))):
+        expected = FAMILY[name][0](a, b)
+        shape = expected.shape
+        for out in (np.empty(shape[::-1]).T, np.empty((*shape, 2))[..., 0], np.empty(shape)[::-1],
+                    np.empty(shape, ">f8"), np.empty(shape, complex), np.empty((3, *shape))):
             out[...] = np.nan
             assert getattr(fastla, name)(a, b, out=out) is out
             np.testing.assert_array_equal(out, np.broadcast_to(expected, out.shape))
-        out = a[0] if name == "vecdot" else a if name == "matvec" and a.ndim == 2 else b[..., 0] if a.ndim > b.ndim else b
-        if out.shape == expected.shape:
-            getattr(fastla, name)(a, b, out=out)
-            np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("name", SQUARES)
+def test_out_overlaps_the_operands(target: str, name: str) -> None:
+    shapes = SQUARES[name][0]
+    expected = FAMILY[name][0](*operands(shapes, float))
+    for which, part in itertools.product((0, 1), (lambda x: x, lambda x: x.T, lambda x: x[::-1])):
+        pair = operands(shapes, float)
+        out = part(pair[which])
+        out = out[0] if name == "vecdot" else out
+        assert getattr(fastla, name)(*pair, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("name", ["vecdot", "matvec", "vecmat"])
+def test_as_many_dimensions_as_numpy_has(name: str) -> None:
+    vector, matrix = integers(1, *(1,) * 61, 2, 1, 4), integers(2, *(1,) * 61, 2, 4, 4)
+    a, b = {"vecdot": (vector, vector), "matvec": (matrix, vector), "vecmat": (vector, matrix)}[name]
+    assert a.ndim == b.ndim == 64
+    expected = FAMILY[name][0](*(x[(0,) * 30] for x in (a, b)))[(np.newaxis,) * 30]
+    np.testing.assert_array_equal(getattr(fastla, name)(a, b), expected, strict=True)
 
 
 @pytest.mark.parametrize("axis", [-1, -2, 0, 1])
@@ -123,13 +150,13 @@ def test_vecdot_along_an_axis(target: str, axis: int) -> None:
 
 
 @pytest.mark.parametrize("name", FAMILY)
-@pytest.mark.parametrize("dtypes", [("i4", "i8"), ("?", "?"), ("f2", "f2"), ("F", "D"), ("f4", "f8"), ("f8", "i8"), ("O", "f8")], ids=str)
-def test_other_dtypes(name: str, dtypes: tuple[str, str]) -> None:
+@pytest.mark.parametrize("dtypes", ["i4 i8", "? ?", "f2 f2", "F D", "f4 f8", "f8 i8", "O f8"])
+def test_other_dtypes(name: str, dtypes: str) -> None:
     twin = getattr(np, name, FAMILY[name][0])
     for pair in FAMILY[name][1][:4]:
-        a, b = (np.abs(x).astype(dtype) for x, dtype in zip(operands(pair, float), dtypes, strict=True))
+        a, b = (np.abs(x).astype(dtype) for x, dtype in zip(operands(pair, float), dtypes.split(), strict=True))
         if "F" in dtypes:
-            a, b = a + 1j, b * (2 - 1j).real
+            a *= 1 + 2j         # vecdot and vecmat take its conjugate
         ours, expected = getattr(fastla, name)(a, b), twin(a, b)
         assert np.asarray(ours).dtype == np.asarray(expected).dtype
         np.testing.assert_array_equal(ours, expected)
@@ -166,27 +193,3 @@ def test_wrong_out(target: str, name: str) -> None:
             with pytest.raises((ValueError, TypeError)):
                 getattr(fastla, name)(a, b, out=out)
             assert repr(out) == before
-
-
-def test_dot_takes_exactly_the_out_that_numpy_takes(target: str) -> None:
-    for a_shape, b_shape, outs in (
-        ((3, 4), (4, 5), [np.full((5, 3), 7.0).T, np.full((3, 10), 7.0)[:, ::2], np.full((6, 5), 7.0)[::2],
-                          np.full((3, 6), 7.0)[:, :5], np.full((3, 5), 7.0)[::-1], np.full((2, 3, 5), 7.0), np.full((1, 3, 5), 7.0),
-                          np.full((3, 5), 7, "f4"), np.full((3, 5), 7, complex)]),
-        ((3, 4), (2, 4, 5), [np.full((3, 10), 7.0), np.full((3, 5, 2), 7.0).swapaxes(1, 2), np.full((1, 3, 2, 5), 7.0)]),
-        ((4,), (4,), [np.full(1, 7.0), np.full((1, 1), 7.0)]),
-    ):
-        a, b = operands((a_shape, b_shape), float)
-        for out in outs:
-            for function in (np.dot, fastla.dot):
-                with pytest.raises(ValueError):
-                    function(a, b, out)
-                assert (out == 7).all()
-
-
-def test_dot_into_an_operand(target: str) -> None:
-    for pair in (((9, 9), (9, 9)), ((1, 9, 9), (9, 9))):
-        a, b = operands(pair, float)
-        expected = np.dot(a, b)
-        assert fastla.dot(a, b, a) is a
-        np.testing.assert_array_equal(a, expected)

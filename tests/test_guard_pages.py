@@ -2,6 +2,7 @@
 
 import ctypes
 import itertools
+import math
 import mmap
 import sys
 
@@ -27,16 +28,18 @@ class Guarded:
             if protect(page, PAGE, 0):
                 raise OSError(ctypes.get_errno(), "mprotect")
 
-    def array(self, shape: tuple[int, int], dtype: type, layout: str, at_end: bool) -> np.ndarray:
+    def array(self, shape: tuple[int, ...], dtype: type, layout: str, at_end: bool) -> np.ndarray:
         """An array that ends exactly where the second page begins, or begins exactly where the first ends.
 
         Layouts are C, F, and R: C with both axes reversed, so that its first element is the last in memory.
         """
-        size = shape[0] * shape[1] * np.dtype(dtype).itemsize
+        size = math.prod(shape) * np.dtype(dtype).itemsize
         assert size <= self.size
         offset = PAGE + (self.size - size if at_end else 0)
-        x = np.ndarray(shape, dtype, self.memory, offset, order="F" if layout == "F" else "C")
-        return x[::-1, ::-1] if layout == "R" else x
+        if layout == "F":
+            return np.ndarray((*shape[:-2], shape[-1], shape[-2]), dtype, self.memory, offset).mT
+        x = np.ndarray(shape, dtype, self.memory, offset)
+        return x[..., ::-1, ::-1] if layout == "R" else x
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +72,8 @@ def check_between_guards(guarded: list[Guarded], shape: tuple[int, int, int], dt
 def test_guard_pages_around_small_shapes(target: str, dtype: type, guarded: list[Guarded]) -> None:
     mr, nr, lanes = tile(target, dtype)
     fill_with_ones(guarded, dtype)
-    edges = {i * lanes + d for i in range(1, nr // lanes + 1) for d in (-1, 0, 1)} | {1, 2, 3, 5, nr + lanes // 2, 2 * nr + 1}
+    edges = {i * lanes + d for i in range(1, nr // lanes + 1) for d in (-1, 0, 1)}
+    edges |= {1, 2, 3, 5, nr + lanes // 2, 2 * nr + 1}
     for m, k, n in itertools.product(range(1, 2 * mr + 2), (1, 2, 2 * lanes + 1), sorted(edges - {0})):
         for layouts in ("CCC", "CFC", "FCC", "FFC"):
             check_between_guards(guarded, (m, k, n), dtype, layouts)
@@ -83,6 +87,22 @@ def test_guard_pages_on_every_path(target: str, dtype: type, threads: int, guard
         for path in PATHS.values():
             for layouts in itertools.product("CFR", "CFR", "CFR" if path.k < 1000 else "C"):
                 check_between_guards(guarded, path[:3], dtype, layouts)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_guard_pages_around_stacks(target: str, dtype: type, guarded: list[Guarded]) -> None:
+    fill_with_ones(guarded, dtype)
+    core_shapes = (3, 3, 3), (5, 4, 17), (9, 2, 50), (20, 30, 40)
+    for count, (m, k, n), at_end in itertools.product((1, 2, 37), core_shapes, (True, False)):
+        for layouts in ("CCC", "CFC", "FCC", "RRC", "CCR"):
+            shapes = (count, m, k), (count, k, n), (count, m, n)
+            a, b, out = (
+                region.array(shape, dtype, layout, at_end)
+                for region, shape, layout in zip(guarded, shapes, layouts, strict=True)
+            )
+            out.fill(np.nan)
+            fastla.matmul(a, b, out)
+            assert (out == k).all(), (shapes, layouts, at_end)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -44,7 +44,7 @@ def test_one_dimensional_operands(target: str, dtype: type, layout: str) -> None
             np.testing.assert_array_equal(fastla.matmul(a, b), reference.matmul(a, b))
 
 
-# --- out ----------------------------------------------------------------------------------------------------------------
+# --- out ------------------------------------------------------------------------------------------------------------
 # Each out is a part of a larger array of NaN, whose shape is given for m, n.
 OUTS = {
     "C": (lambda m, n: (m, n), lambda x, m, n: x),
@@ -109,8 +109,10 @@ def test_out_of_one_dimensional_operands(target: str, dtype: type) -> None:
 def test_out_with_more_leading_dimensions_than_the_result(target: str, dtype: type) -> None:
     a, b = integers(1, 4, 5).astype(dtype), integers(2, 5, 6).astype(dtype)
     stack = np.stack([a, -a])
-    for left, right, shape in ((a, b, (3, 4, 6)), (a, b, (1, 4, 6)), (stack, b, (3, 2, 4, 6)), (stack[:1], b, (3, 4, 6)),
-                               (a, b[:, 0], (3, 4)), (a[0], b, (2, 3, 6)), (a[0], b[:, 0], (2, 3))):
+    for left, right, shape in (
+        (a, b, (3, 4, 6)), (a, b, (1, 4, 6)), (stack, b, (3, 2, 4, 6)), (stack[:1], b, (3, 4, 6)),
+        (a, b[:, 0], (3, 4)), (a[0], b, (2, 3, 6)), (a[0], b[:, 0], (2, 3)),
+    ):
         out, expected = np.full(shape, np.nan, dtype), np.full(shape, np.nan, dtype)
         np.matmul(left, right, out=expected)
         assert fastla.matmul(left, right, out=out) is out

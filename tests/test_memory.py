@@ -16,7 +16,7 @@ UNLIMITED = 2**63
 PAGE = mmap.PAGESIZE
 
 
-# --- no memory ------------------------------------------------------------------------------------------------------------
+# --- no memory ------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def scratch_limit() -> Iterator[None]:
     """Lifted afterwards."""
@@ -29,17 +29,17 @@ NEED_SCRATCH = [name for name in PATHS if "packed" in name or name.startswith("s
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("path", NEED_SCRATCH)
-def test_no_scratch(target: str, dtype: type, path: str, threads: int, scratch_limit: None) -> None:
-    a, b = integer_operands(PATHS[path], dtype)
+def test_no_scratch(target: str, dtype: type, threads: int, scratch_limit: None) -> None:
     with fastla.num_threads(threads):
-        core.limit_scratch(0)
-        with pytest.raises(MemoryError):
-            fastla.matmul(a, b)
-        with pytest.raises(MemoryError):
-            fastla.matmul(*(np.broadcast_to(x, (2, *x.shape)) for x in (a, b)))
-        core.limit_scratch(UNLIMITED)
-        np.testing.assert_array_equal(fastla.matmul(a, b), exact(*PATHS[path][:3]))
+        for path in NEED_SCRATCH:
+            a, b = integer_operands(PATHS[path], dtype)
+            core.limit_scratch(0)
+            with pytest.raises(MemoryError):
+                fastla.matmul(a, b)
+            with pytest.raises(MemoryError):
+                fastla.matmul(*(np.broadcast_to(x, (2, *x.shape)) for x in (a, b)))
+            core.limit_scratch(UNLIMITED)
+            np.testing.assert_array_equal(fastla.matmul(a, b), exact(*PATHS[path][:3]), err_msg=path)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -50,10 +50,10 @@ def test_no_scratch_where_none_is_needed(target: str, dtype: type, scratch_limit
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("shape", [Shape(100, 40, 20, "F", "F"), Shape(400, 300, 300, "F", "F"), Shape(40, 4100, 50, "F", "F")])
-def test_scratch_for_a_part_alone(target: str, dtype: type, shape: Shape, scratch_limit: None) -> None:
+@pytest.mark.parametrize("sizes", [(100, 40, 20), (400, 300, 300), (40, 4100, 50)])
+def test_scratch_for_a_part_alone(target: str, dtype: type, sizes: tuple, scratch_limit: None) -> None:
     """Whatever runs out: a right result or a MemoryError, and nothing of the failed product is reported by the next."""
-    a, b = integer_operands(shape, dtype)
+    a, b = integer_operands(Shape(*sizes, "F", "F"), dtype)
     large = a.copy(order="A")
     large[-1] = large[0] = np.finfo(dtype).max
     clean = np.ones((2, 2), dtype)
@@ -61,7 +61,7 @@ def test_scratch_for_a_part_alone(target: str, dtype: type, shape: Shape, scratc
     for limit in (2**i * j for i in range(6, 25) for j in (2, 3)):
         core.limit_scratch(limit)
         try:
-            np.testing.assert_array_equal(fastla.matmul(a, b), exact(*shape[:3]))
+            np.testing.assert_array_equal(fastla.matmul(a, b), exact(*sizes))
         except MemoryError:
             failures += 1
             with pytest.raises(MemoryError), np.errstate(all="ignore"):
@@ -78,7 +78,7 @@ def test_no_memory_for_the_result(target: str, dtype: type) -> None:
         fastla.matmul(x, x.T)
 
 
-# --- no leak --------------------------------------------------------------------------------------------------------------
+# --- no leak --------------------------------------------------------------------------------------------------------
 def resident() -> int:
     """Bytes of this process that are in memory."""
     gc.collect()
@@ -94,7 +94,8 @@ def test_memory_does_not_grow_from_call_to_call() -> None:
         for _ in range(times):
             for a, b in every:
                 fastla.matmul(a, b)
-                fastla.matmul(a.tolist() if a.size < 300 else a, b, np.empty((*a.shape[:-1], b.shape[-1]), a.dtype).mT.copy().mT)
+                by_columns = np.empty((*a.shape[:-2], b.shape[-1], a.shape[-2]), a.dtype).mT
+                fastla.matmul(a.tolist() if a.size < 300 else a, b, by_columns)
                 with pytest.raises(ValueError, match="shape"):
                     fastla.matmul(a, b[..., 1:, :])
 

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 import fastla
 
 # The target is the same for all examples of a test: that is what is wanted of the fixture.
-moderate = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+moderate = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 sizes = st.one_of(st.integers(0, 5), st.integers(1, 40), st.sampled_from([64, 65, 100]))
 depths = st.one_of(sizes, st.sampled_from([300, 1025, 4097]))
@@ -27,10 +27,11 @@ def arrays(draw: st.DrawFn, shape: tuple[int, ...], dtype: type) -> np.ndarray:
     order = draw(st.permutations(range(len(shape)))) if draw(st.booleans()) else range(len(shape))
     steps = [draw(st.sampled_from([1, 1, 1, 2, 3, -1, -2, 0])) for _ in shape]
     margins = [draw(st.integers(0, 3)) for _ in shape]
-    extents = [1 if step == 0 else size * abs(step) + margin for size, step, margin in zip(shape, steps, margins, strict=True)]
+    axes = list(zip(shape, steps, margins, strict=True))
+    extents = [size * abs(step) + margin if step else 1 for size, step, margin in axes]
     base = np.random.default_rng(draw(seeds)).integers(-3, 4, [extents[axis] for axis in order]).astype(dtype)
     x = base.transpose(np.argsort(order)) if shape else base
-    for axis, (size, step, margin) in enumerate(zip(shape, steps, margins, strict=True)):
+    for axis, (size, step, margin) in enumerate(axes):
         index: list[Any] = [slice(None)] * len(shape)
         if step:
             index[axis] = slice(margin, None)
@@ -46,7 +47,8 @@ def arrays(draw: st.DrawFn, shape: tuple[int, ...], dtype: type) -> np.ndarray:
 @st.composite
 def products(draw: st.DrawFn, *, leading: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Operands that fit."""
-    m, k, n, dtype = draw(sizes), draw(depths), draw(sizes), draw(dtypes)
+    m, n, dtype = draw(sizes), draw(sizes), draw(dtypes)
+    k = draw(depths if m * n < 1000 else sizes)     # einsum is slow
     stacks = draw(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3)) if leading else None
     left, right = stacks.input_shapes if stacks else ((), ())
     a_shape = (k,) if not left and draw(st.integers(0, 5)) == 0 else (*left, m, k)
@@ -129,7 +131,7 @@ def test_an_item_of_a_stack_is_a_product(target: str, operands: tuple[np.ndarray
 
 
 @moderate
-@given(a=hnp.arrays(hnp.scalar_dtypes() | hnp.array_dtypes(max_size=1), (3, 2)), b=hnp.arrays(hnp.scalar_dtypes(), (2, 3)))
+@given(a=hnp.arrays(hnp.scalar_dtypes(), (3, 2)), b=hnp.arrays(hnp.scalar_dtypes(), (2, 3)))
 def test_any_dtypes_as_numpy(a: np.ndarray, b: np.ndarray) -> None:
     with np.errstate(all="ignore"):
         try:
@@ -161,4 +163,4 @@ def test_the_rest_of_the_family_is_made_of_matmul(
     np.testing.assert_array_equal(fastla.vecmat(vectors, b), fastla.matmul(vectors[..., np.newaxis, :], b)[..., 0, :])
     np.testing.assert_array_equal(fastla.vecdot(vectors, vectors), np.sum(vectors * vectors, axis=-1))
     row = a[(0,) * (a.ndim - 2)] if a[..., :1, :1].size else np.zeros(a.shape[-2:], a.dtype)
-    np.testing.assert_array_equal(fastla.dot(row, b), np.dot(row, b))
+    np.testing.assert_array_equal(fastla.dot(row, b), np.tensordot(row, b, (-1, -2)))

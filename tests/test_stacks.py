@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import reference
-from operands import DTYPES, LAYOUTS, integers, place
+from operands import DTYPES, LAYOUTS, integers, place, tile
 
 import fastla
 
@@ -31,6 +31,8 @@ SHAPES = [
     ((2, 2, 2, 2, 2, 2, 3, 4), (2, 1, 2, 1, 2, 4, 3)),
     ((3, 17, 300), (3, 300, 290)),
     ((2, 2, 5000), (2, 5000, 3)),
+    ((3, 1, 1025), (2, 1, 1025, 64)),
+    ((5, 20, 33), (7, 1, 33, 34)),
 ]
 EMPTY = [
     ((0, 3, 4), (4, 6)),
@@ -55,16 +57,17 @@ def operands(shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: type) -> tu
     return integers(1, *shapes[0]).astype(dtype), integers(2, *shapes[1]).astype(dtype)
 
 
-@pytest.mark.parametrize("shapes", SHAPES + EMPTY, ids=str)
-def test_broadcasting(target: str, dtype: type, shapes: tuple) -> None:
-    a, b = operands(shapes, dtype)
-    expected = reference.matmul(a, b)
-    c = fastla.matmul(a, b)
-    assert c.dtype == dtype and c.shape == np.matmul(a, b).shape
-    np.testing.assert_array_equal(c, expected)
-    out = np.full(expected.shape, np.nan, dtype)
-    assert fastla.matmul(a, b, out=out) is out
-    np.testing.assert_array_equal(out, expected)
+@pytest.mark.parametrize("every", [SHAPES, EMPTY], ids=["full", "empty"])
+def test_broadcasting(target: str, dtype: type, every: list) -> None:
+    for shapes in every:
+        a, b = operands(shapes, dtype)
+        expected = reference.matmul(a, b)
+        c = fastla.matmul(a, b)
+        assert c.dtype == dtype and c.shape == np.matmul(a, b).shape
+        np.testing.assert_array_equal(c, expected, err_msg=str(shapes))
+        out = np.full(expected.shape, np.nan, dtype)
+        assert fastla.matmul(a, b, out=out) is out, shapes
+        np.testing.assert_array_equal(out, expected, err_msg=str(shapes))
 
 
 STACK_LAYOUTS = {
@@ -119,11 +122,29 @@ def test_as_many_dimensions_as_numpy_has(target: str, dtype: type) -> None:
 def test_many_and_large(target: str, dtype: type, threads: int) -> None:
     """Items shared out among threads, many in a task; and items that are each worth all threads."""
     with fastla.num_threads(threads):
+        # The last two: one dimension of the stack turns into rows, the other does not.
         for shapes in (((10007, 3, 3), (10007, 3, 3)), ((53, 32, 32), (53, 32, 32)), ((40, 50, 9, 9), (50, 9, 9)),
-                       ((2, 250, 401), (2, 401, 260))):
+                       ((2, 250, 401), (2, 401, 260)), ((3, 1, 1025), (2, 1, 1025, 64)),
+                       ((9, 20, 300), (3, 1, 300, 290))):
             a, b = operands(shapes, dtype)
-            # Integers: NumPy is exact, and einsum slow.
-            np.testing.assert_array_equal(fastla.matmul(a, b), np.matmul(a, b))
+            expected = np.matmul(a, b)      # einsum would be slow, and this is exact
+            for _ in range(10 if expected.size < 20000 else 1):
+                np.testing.assert_array_equal(fastla.matmul(a, b), expected)
+
+
+def test_small_products_of_every_shape(target: str, dtype: type) -> None:
+    """Those of a few kilobytes are done tile by tile, the same tile of many products in a row."""
+    mr, nr, lanes = tile(target, dtype)
+    widths = sorted({i * lanes + d for i in range(2 * nr // lanes + 1) for d in (-1, 0, 1)} - {-1, 0})
+    bad = []
+    for m, k, n in itertools.product(range(1, 2 * mr + 2), (1, 2, 5), widths):
+        a, b = operands(((9, m, k), (9, k, n)), dtype)
+        out = np.full((9, m + 1, n + 3), np.nan, dtype)
+        fastla.matmul(a, b, out[:, :m, :n])
+        beside = np.isnan(out[:, m:]).all() and np.isnan(out[..., n:]).all()
+        if not (beside and np.array_equal(out[:, :m, :n], np.matmul(a, b))):
+            bad.append((m, k, n))
+    assert not bad
 
 
 def test_a_stack_against_one_matrix_is_one_product_in_any_layout(target: str, dtype: type) -> None:

@@ -13,20 +13,14 @@ import fastla
 WORDS = {"over": "overflow", "under": "underflow", "invalid": "invalid value"}
 
 
-def provoking(kind: str, m: int, k: int, n: int, where: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Operands of a product with one exception, at where = (row, place along k, column); in float64 terms of float32."""
-    i, p, j = where
-    a, b = (np.zeros((m, k)), np.zeros((k, n))) if kind == "under" else (np.ones((m, k)), np.ones((k, n)))
-    a[i, p], b[p, j] = {"over": (np.inf, np.inf), "under": (0, 0), "invalid": (np.inf, 0)}[kind]
-    return a, b
-
-
 def operands(kind: str, shape: Shape, dtype: type, where: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """The same in a dtype and in the layouts of shape."""
-    a, b = (x.astype(dtype) for x in provoking(kind, *shape[:3], where))
-    extreme = {"over": np.finfo(dtype).max, "under": np.finfo(dtype).tiny}
-    if kind in extreme:
-        a[where[0], where[1]] = b[where[1], where[2]] = extreme[kind]
+    """Operands of a product with one exception, at where = (row, place along k, column)."""
+    i, p, j = where
+    info = np.finfo(dtype)
+    left, right = {"over": (info.max, info.max), "under": (info.tiny, info.tiny), "invalid": (np.inf, 0)}[kind]
+    others = 0 if kind == "under" else 1    # beside other products a tiny one is merely rounded off
+    a, b = np.full(shape[:2], others, dtype), np.full(shape[1:3], others, dtype)
+    a[i, p], b[p, j] = left, right
     return place(a, dtype, shape.a), place(b, dtype, shape.b)
 
 
@@ -35,7 +29,7 @@ def operands(kind: str, shape: Shape, dtype: type, where: tuple[int, int, int]) 
 def test_every_exception_anywhere(target: str, dtype: type, path: str) -> None:
     shape = PATHS[path]
     m, k, n = shape[:3]
-    corners = itertools.product({0, m // 2, m - 1}, {0, k // 2, k - 1}, {0, n // 2, n - 1})
+    corners = itertools.product({0, m - 1}, {0, k // 2, k - 1}, {0, n - 1})
     for (kind, word), where in itertools.product(WORDS.items(), corners):
         a, b = operands(kind, shape, dtype, where)
         with np.errstate(all="raise"), pytest.raises(FloatingPointError, match=f"^{word} encountered in matmul$"):
@@ -46,7 +40,8 @@ def test_every_exception_anywhere(target: str, dtype: type, path: str) -> None:
 
 def framed(x: np.ndarray, dtype: type, layout: str) -> np.ndarray:
     """Amid signalling NaNs: arithmetic on one of them raises `invalid`."""
-    signalling = np.array({4: 0x7FA00000, 8: 0x7FF4000000000000}[np.dtype(dtype).itemsize], f"u{np.dtype(dtype).itemsize}")
+    size = np.dtype(dtype).itemsize
+    signalling = np.array({4: 0x7FA00000, 8: 0x7FF4000000000000}[size], f"u{size}")
     x = x.T if layout == "F" else x
     base = np.full((x.shape[0] + 2, x.shape[1] + 70), signalling).view(dtype)
     base[1:-1, 35:-35] = x
@@ -92,7 +87,7 @@ def test_exact_products_of_small_shapes_raise_nothing(target: str, dtype: type) 
                 assert fastla.matmul(a, b)[-1, -1] == np.inf
 
 
-# --- how they are reported ------------------------------------------------------------------------------------------------
+# --- how they are reported ------------------------------------------------------------------------------------------
 FACTORS = {"over": (1e300, 1e300), "under": (1e-300, 1e-300), "invalid": (np.inf, 0.0)}
 
 
@@ -179,7 +174,7 @@ def test_met_by_another_thread(target: str, dtype: type, threads: int) -> None:
     """Wherever it is: one of the threads comes across it."""
     shape = Shape(400, 90, 300)
     with fastla.num_threads(threads):
-        for i, j in itertools.product((0, 130, 270, 399), (0, 110, 299)):
+        for i, j in itertools.product((0, 130, 399), (0, 150, 299)):
             a, b = operands("over", shape, dtype, (i, 45, j))
             with np.errstate(all="raise"), pytest.raises(FloatingPointError, match="overflow encountered in matmul"):
                 fastla.matmul(a, b)

@@ -44,12 +44,13 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, Py_s
             c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sum if add else sum
 
 
-# c[m, n] (+)= x[m, k] . y[n, k] for k up to DOT_CHUNK; m is the large side.
+# c[m, n] (+)= x[m, k] . y[n, k] for k up to DOT_CHUNK; m is the large side. lone: the whole product is this one element (that a
+# task has but one must not show in its bits).
 cdef void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
                     const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
-                    bint add) noexcept nogil:
+                    bint add, bint lone) noexcept nogil:
     cdef Py_ssize_t i = 0, j
-    if m == 1 and n == 1:
+    if lone:
         dot_tile(1, 1, 8, k, x, x_row, y, y_row, c, c_row, c_col, add)
         return
     while i < m:
@@ -86,7 +87,7 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     for p from 0 <= p < g.k by DOT_CHUNK:
         dot_block(smaller(job.rows, g.m - row), g.n, smaller(DOT_CHUNK, g.k - p),
                   <const real*>g.a + row * g.a_row + p, g.a_row, job.y + p, job.y_row,
-                  <real*>g.c + row * g.c_row, g.c_row, 1, p > 0)
+                  <real*>g.c + row * g.c_row, g.c_row, 1, p > 0, g.m == 1 and g.n == 1)
 
 
 cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:

@@ -22,7 +22,7 @@ cdef struct Gemm:
     Py_ssize_t rows, columns            # a task's part of the block of c
     Py_ssize_t column_tasks             # tasks side by side
     bint pack_a
-    Py_ssize_t ahead                    # Strip's
+    bint stream                         # few rows, and b comes from memory
     int error
 
 
@@ -75,7 +75,7 @@ cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column
     s.c_row = g.c_row
     s.c_next = MR * g.c_row
     s.add = p > 0
-    s.ahead = job.ahead
+    s.ahead = 0
     for panel in range(panels):
         start = base + panel_start(vectors, panels, panel) * LANES
         if not column <= start < column + n:
@@ -103,6 +103,56 @@ cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column
             any_strip(<int>rest, nv, &s)
 
 
+# Few rows against a large b: b is read once, at memory's speed, a few of its rows at a time along their whole length, as
+# the prefetchers like it; c's rows stay in cache. A strip's tiles lie side by side here. The more rows of a, the more it costs
+# to come back to c, and the more rows of b are taken at a time. Measured (4096 x 4096 float32, two threads, GFLOPS at 8, 16, 32
+# rows of b): 2 rows of a 41, 37, 29; 4: 68, 62, 47; 6: 74, 87, 68; 8: 75, 105, 88; 16: 84, 129, 157. Without prefetching 6 rows
+# reach 68, one 22 instead of 19. 512 or 1024 columns a task instead of 2048: 30 % less.
+cdef extern from *:
+    """
+    #ifndef STREAM_COLUMNS
+    #define STREAM_COLUMNS 2048
+    #endif
+    """
+    enum:
+        STREAM_COLUMNS
+
+
+cdef Py_ssize_t stream_depth(Py_ssize_t m) noexcept nogil:
+    return 8 * ceil_div(m, 4) if m <= 8 else 32
+
+
+cdef void stream_block(const Product* g, Py_ssize_t column, Py_ssize_t n, Py_ssize_t p, Py_ssize_t k) noexcept nogil:
+    cdef Py_ssize_t row, whole = n - n % NR
+    cdef int rows, nv
+    cdef Strip s
+    s.k = k
+    s.a_row = g.a_row
+    s.a_col = g.a_col
+    s.a_next = 0
+    s.b_row = g.b_row
+    s.c_row = g.c_row
+    s.b_next = s.c_next = NR
+    s.add = p > 0
+    s.ahead = NR if g.m > 1 else 0
+    for row from 0 <= row < g.m by MR:
+        rows = <int>smaller(MR, g.m - row)
+        s.a = <const real*>g.a + row * g.a_row + p * g.a_col
+        s.b = <const real*>g.b + p * g.b_row + column
+        s.c = <real*>g.c + row * g.c_row + column
+        s.last = (NV - 1) * LANES
+        s.tail = 0
+        s.tiles = n // NR
+        if s.tiles:
+            any_strip(rows, NV, &s)
+            s.b += whole
+            s.c += whole
+        if whole < n:
+            s.tiles = 1
+            nv = place_panel(&s, n - whole, 0, 1, False)
+            any_strip(rows, nv, &s)
+
+
 cdef void gemm_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Gemm* job = <Gemm*>arg
     cdef const Product* g = &job.product
@@ -121,7 +171,10 @@ cdef void gemm_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         for i from 0 <= i < (m if job.pack_a else 0) by MR:
             pack_panel(packed_a + i * k, MR, smaller(MR, m - i), k,
                        <const stored*>g.a + (row + i) * g.a_row + p * g.a_col, g.a_row, g.a_col)
-        block(job, row, m, column, n, p, k, packed_a)
+        if job.stream:
+            stream_block(g, column, n, p, k)
+        else:
+            block(job, row, m, column, n, p, k, packed_a)
         p += k
     if packed_a != NULL:
         job.runtime.give(packed_a)
@@ -155,20 +208,6 @@ cdef void mirror_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
                 c[j * g.c_row + i] = c[i * g.c_row + j]
 
 
-# Few rows against a large b: b is read once, at memory's speed, a few of its rows at a time along their whole length, as
-# the prefetchers like it; c's rows stay in cache. The more rows of a, the more it costs to come back to c, and the more rows
-# of b are taken at a time. Measured (4096 x 4096 float32, two threads, GFLOPS at 8, 16, 32 rows of b): 2 rows of a 41, 37, 29;
-# 4: 68, 62, 47; 6: 74, 87, 68; 8: 75, 105, 88; 16: 84, 129, 157. Without prefetching 6 rows reach 68, one 22 instead of 19. 512
-# or 1024 columns a task instead of 2048: 30 % less.
-cdef enum:
-    STREAM_COLUMNS = 2048
-
-
-cdef void stream(Gemm* job) noexcept nogil:
-    job.depth = 8 * ceil_div(job.product.m, 4) if job.product.m <= 8 else 32
-    job.ahead = NR if job.product.m > 1 else 0
-
-
 # How a block of c is divided into tasks: MC rows each, or fewer to give all threads work; then columns side by side.
 cdef Py_ssize_t divide(Gemm* job, double ns, int threads) noexcept nogil:
     cdef const Product* g = &job.product
@@ -177,7 +216,7 @@ cdef Py_ssize_t divide(Gemm* job, double ns, int threads) noexcept nogil:
         row_tasks = ceil_div(g.m, MC)
         if row_tasks > 1 and tasks > 1:
             row_tasks = ceil_div(row_tasks, threads) * threads
-    elif job.depth < g.k:
+    elif job.stream:
         tasks = larger(threads, ceil_div(g.n, STREAM_COLUMNS))
     elif g.m > job.n:
         row_tasks = tasks
@@ -199,15 +238,15 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
     job.runtime = runtime
     job.error = KERNEL_OK
     job.packed = NULL
-    job.pack_a = False
-    job.ahead = 0
+    job.pack_a = job.stream = False
     job.column = 0
     job.n = g.n
     job.p = 0
     job.p_end = job.depth = g.k
     if not pack_b:
         if g.m <= SKINNY and 1.0 * g.n * g.k > IN_PLACE_ELEMENTS:
-            stream(&job)
+            job.stream = True
+            job.depth = stream_depth(g.m)
         tasks = divide(&job, ns, threads)
         status = runtime.parallel_for(gemm_task, &job, tasks, threads, wake)
     else:
