@@ -74,17 +74,12 @@ ELEMENTS = [
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
 # it sets flush-to-zero for the whole process. The warnings that are off: GCC's note on passing wide vectors (they are never passed,
 # all is inlined), and one it gives for pieces of a vector's copy that cannot be reached (vec.h).
-FLAGS = ["-O3", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow"]
+FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow"]
 
 
 def kernel_extension(target: Target, element: Element) -> Extension:
     """The stub of one target and element row, and how it is compiled."""
     name = f"{target.name}_{element.name}"
-    stub = STUBS / f"{name}.pyx"
-    text = f'# Written by setup.py.\ninclude "{(NATIVE / "module.pxi").resolve()}"\n'
-    if not stub.exists() or stub.read_text() != text:
-        stub.parent.mkdir(parents=True, exist_ok=True)
-        stub.write_text(text)
     tile = target.tiles[element.size]
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
@@ -94,11 +89,16 @@ def kernel_extension(target: Target, element: Element) -> Extension:
         "CYTHON_INLINE": "__inline__ __attribute__((always_inline))",
         "TARGET_NAME": f'"{target.name}"', "ELEMENT_NAME": f'"{element.name}"',
     }
+    stub = STUBS / f"{name}.pyx"
+    # The row stands in the stub, so that editing the table rebuilds what it is about. The path is relative to the stub.
+    text = f'# Written by setup.py: {FLAGS + target.flags} {macros}\ninclude "../../{NATIVE / "module.pxi"}"\n'
+    if not stub.exists() or stub.read_text() != text:
+        stub.parent.mkdir(parents=True, exist_ok=True)
+        stub.write_text(text)
     return Extension(
         f"fastla._native.{name}", [str(stub)], include_dirs=[str(NATIVE)],
         define_macros=[(key, str(value)) for key, value in macros.items()],
         extra_compile_args=FLAGS + target.flags, depends=[str(NATIVE / "vec.h"), str(NATIVE / "kernels.h")],
-        optional=target.name != "baseline",
     )
 
 
@@ -109,7 +109,7 @@ def core_extension(targets: list[Target]) -> Extension:
     return Extension(
         "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"], depends=[str(path) for path in NATIVE.glob("*.h")],
+        extra_link_args=["-pthread"], depends=[str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h"],
     )
 
 
@@ -118,11 +118,14 @@ def extensions() -> list[Extension]:
     machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
     targets = [target for target in TARGETS if target.machine == machine]
     kernels = [kernel_extension(target, element) for target in targets for element in ELEMENTS]
-    return cythonize(
+    built = cythonize(
         [core_extension(targets), *kernels], build_dir="build/cython", nthreads=os.cpu_count() or 1,
         compiler_directives={"language_level": 3, "boundscheck": False, "wraparound": False, "cdivision": True,
                              "initializedcheck": False},
     )
+    for extension in built:         # cythonize() loses `optional`
+        extension.optional = not extension.name.rpartition(".")[2].startswith(("fastla_core", "baseline", "neon"))
+    return built
 
 
 class ParallelBuild(build_ext):

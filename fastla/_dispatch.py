@@ -71,7 +71,7 @@ def current_target() -> str:
 
 def owns(dtype: np.dtype) -> bool:
     """Whether products of this dtype are fastla's."""
-    return dtype.name in ROWS and dtype.isnative
+    return dtype.isnative and core.owns(dtype.num)
 
 
 def _first_target() -> str:

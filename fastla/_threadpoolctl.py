@@ -3,7 +3,8 @@
 import threadpoolctl
 
 import fastla
-from fastla import config
+from fastla import _validate
+from fastla._native import fastla_core as core
 
 
 class FastlaController(threadpoolctl.LibController):
@@ -11,16 +12,16 @@ class FastlaController(threadpoolctl.LibController):
 
     user_api = "blas"           # what the products stand in for: whoever limits BLAS means them too
     internal_api = "fastla"
-    filename_prefixes = ("fastla_core",)
+    filename_prefixes = ("fastla",)
     check_symbols = ("PyInit_fastla_core",)
 
     def get_num_threads(self) -> int:
         """Threads that a call may use."""
-        return config.get_num_threads()
+        return core.get_threads()[0]
 
     def set_num_threads(self, num_threads: int) -> None:
         """For the process."""
-        config.set_num_threads(num_threads)
+        core.set_threads(min(num_threads, _validate.MAX_THREADS), -1)
 
     def get_version(self) -> str:
         """Of fastla."""

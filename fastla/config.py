@@ -25,7 +25,7 @@ def _default_threads() -> int:
             ) from None
     # OpenMP allows a list, one number a nesting level. What it does not understand it ignores.
     outermost = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if outermost.isdigit() and int(outermost):
+    if outermost.isdecimal() and int(outermost):
         return min(int(outermost), _validate.MAX_THREADS)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cpus, _quota(), _validate.MAX_THREADS))
@@ -117,6 +117,9 @@ class num_threads(ContextDecorator):  # noqa: N801 - used like a function
     def __init__(self, n: int) -> None:
         self._n = _validate.thread_count(n)
         self._before: list[int] = []
+
+    def _recreate_cm(self) -> "num_threads":
+        return num_threads(self._n)         # a decorated function may run in several threads at once
 
     def __enter__(self) -> "num_threads":
         self._before.append(core.get_threads()[1])

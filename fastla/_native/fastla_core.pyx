@@ -1,12 +1,17 @@
 """Arrays to pointers: the entry of every public function for the common case, threads and scratch."""
 cimport cython
 cimport numpy as cnp
-from cpython.exc cimport PyErr_CheckSignals
 from cpython.pycapsule cimport PyCapsule_GetPointer
 
+import threading
 from functools import update_wrapper
 
 cnp.import_array()
+
+cdef extern from "Python.h":
+    # Not cpython.exc's: that is declared `except -1`, so a function that cannot raise would print the exception and clear it.
+    int PyErr_CheckSignals() noexcept
+    void* PyErr_Occurred() noexcept
 
 cdef extern from "numpy/arrayobject.h":
     bint PyArray_CheckExact(object)
@@ -42,13 +47,13 @@ cdef extern from *:
     """
     #include <pthread.h>
     static pthread_t main_thread;
-    static void here_is_main(void) { main_thread = pthread_self(); }
+    static void here_is_main(unsigned long ident) { main_thread = (pthread_t)ident; }
     static int is_main(void) { return pthread_equal(main_thread, pthread_self()); }
     static _Thread_local int local_threads;
     static int get_local_threads(void) { return local_threads; }
     static void set_local_threads(int threads) { local_threads = threads; }
     """
-    void here_is_main()
+    void here_is_main(unsigned long)
     const char* FASTLA_TARGETS          # by setup.py: "name=feature feature|name=..." , best first
     bint is_main() noexcept nogil
     int get_local_threads() noexcept nogil
@@ -64,26 +69,34 @@ cdef int process_threads = 1
 
 
 # --- threads --------------------------------------------------------------------------------------------------------
+# Leaves the exception set: raise_pending() lets it out. One set already was met by a job within this one.
 cdef int check_signals() noexcept with gil:
-    return PyErr_CheckSignals() != 0        # leaves KeyboardInterrupt set: raise_pending() lets it out
+    return PyErr_Occurred() != NULL or PyErr_CheckSignals() != 0
 
 
 cdef int interrupted() noexcept nogil:
     # Python runs signal handlers in its main thread alone.
-    return check_signals() if is_main() else 0
+    cdef unsigned flags
+    cdef int answer
+    if not is_main():
+        return 0
+    flags = fp_status_get()         # a handler's floating-point exceptions are its own
+    answer = check_signals()
+    fp_status_set(flags)
+    return answer
 
 
 cdef int raise_pending() except -1:
     return -1
 
 
-here_is_main()
+here_is_main(threading.main_thread().ident)     # whichever thread imports this
 pool_set_interrupted(interrupted)
 
 
 def after_fork():
     """The thread that forked is the child's main thread."""
-    here_is_main()
+    here_is_main(threading.get_ident())
 
 
 def set_threads(int process, int local):
@@ -133,9 +146,15 @@ def install(int type_number, capsule):
     """Let this type's products be done by a target module's kernels; None: by NumPy."""
     if not 0 <= type_number < TYPES:
         raise ValueError(f"type_number must be in [0, {TYPES}), not {type_number}")
-    owned[type_number] = NULL
+    cdef const Kernels* kernels = NULL
     if capsule is not None:
-        owned[type_number] = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+        kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+    owned[type_number] = kernels
+
+
+def owns(int type_number):
+    """Whether a target module does this type's products."""
+    return 0 <= type_number < TYPES and owned[type_number] != NULL
 
 
 def describe(capsule):
@@ -309,10 +328,10 @@ cdef object common(a_object, b_object, out):
     g.b = cnp.PyArray_DATA(b)
     g.c = cnp.PyArray_DATA(c)
     if stack.count == 0 or g.m == 0 or g.n == 0:
-        return c if dims else c[()]
+        return c if dims or out is not None else c[()]
     if g.k == 0:
         c[...] = 0
-        return c if dims else c[()]
+        return c if dims or out is not None else c[()]
     if g.m == 1:
         g.a_row = g.k
         g.c_row = g.n
@@ -328,7 +347,7 @@ cdef object common(a_object, b_object, out):
     stack.b_step = lead.b_step
     stack.c_step = lead.c_step
     run(kernels, &stack)
-    return c if dims else c[()]
+    return c if dims or out is not None else c[()]
 
 
 # Floating-point exceptions met by this thread's products and not yet reported.
@@ -356,6 +375,8 @@ cdef int run(const Kernels* kernels, const Stack* stack) except -1:
         with cython.nogil:
             status = kernels.matmul(stack, &runtime)
     raised |= fp_status_get()
+    if status != KERNEL_OK:
+        raised = 0                  # there is no result to warn of
     if status == KERNEL_INTERRUPTED:
         raise_pending()
     if status == KERNEL_NO_MEMORY:

@@ -16,6 +16,13 @@ static inline void fp_status_set(unsigned flags)   /* replaces the flags; roundi
     if ((csr & FP_ANY) != flags)
         _mm_setcsr((csr & ~(unsigned)FP_ANY) | flags);
 }
+/* How this thread rounds and whether it flushes denormals: all but the flags. */
+static inline unsigned fp_mode_get(void) { return _mm_getcsr() & ~(unsigned)0x3f; }
+static inline void fp_mode_set(unsigned mode)
+{
+    if (fp_mode_get() != mode)
+        _mm_setcsr(mode | (_mm_getcsr() & 0x3f));
+}
 #elif defined(__aarch64__)
 #include <stdint.h>
 enum { FP_INVALID = 1, FP_DIVIDE = 2, FP_OVERFLOW = 4, FP_UNDERFLOW = 8, FP_ANY = 15 };
@@ -32,6 +39,17 @@ static inline void fp_status_set(unsigned flags)
     fpsr = (fpsr & ~(uint64_t)FP_ANY) | flags;
     __asm__ volatile("msr fpsr, %0" : : "r"(fpsr));
 }
+static inline unsigned fp_mode_get(void)
+{
+    uint64_t fpcr;
+    __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
+    return (unsigned)fpcr;
+}
+static inline void fp_mode_set(unsigned mode)
+{
+    if (fp_mode_get() != mode)
+        __asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)mode));
+}
 #else
 #include <fenv.h>
 enum { FP_INVALID = FE_INVALID, FP_DIVIDE = FE_DIVBYZERO, FP_OVERFLOW = FE_OVERFLOW, FP_UNDERFLOW = FE_UNDERFLOW,
@@ -43,5 +61,7 @@ static inline void fp_status_set(unsigned flags)
     if (flags)
         feraiseexcept((int)flags);
 }
+static inline unsigned fp_mode_get(void) { return (unsigned)fegetround(); }
+static inline void fp_mode_set(unsigned mode) { fesetround((int)mode); }
 #endif
 #endif

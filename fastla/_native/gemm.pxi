@@ -248,7 +248,12 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
             job.stream = True
             job.depth = stream_depth(g.m)
         tasks = divide(&job, ns, threads)
-        status = runtime.parallel_for(gemm_task, &job, tasks, threads, wake)
+        # A long k in several jobs of whole steps of depth: an interrupt is noticed between tasks.
+        width = ceil_div(ceil_div(g.k, <Py_ssize_t>(ns / tasks / TASK_NS) + 1), job.depth) * job.depth
+        while job.p < g.k and status == KERNEL_OK:
+            job.p_end = smaller(job.p + width, g.k)
+            status = runtime.parallel_for(gemm_task, &job, tasks, threads, wake)
+            job.p = job.p_end
     else:
         job.pack_a = g.a_col != 1
         slices = ceil_div(g.k, KC)

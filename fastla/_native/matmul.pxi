@@ -25,12 +25,20 @@ cdef Product transpose(const Product* g, real* c) noexcept nogil:
     return t
 
 
+# Along k a dot product fills its vectors, but ends in DOT_SUM operations that add up the lanes. Its rival, where it may read
+# b in place, has n of LANES lanes full.
+cdef inline bint dots_pay(Py_ssize_t columns, Py_ssize_t k, bint rival_in_place) noexcept nogil:
+    if rival_in_place:
+        return k * (LANES - columns) > DOT_SUM * columns * LANES
+    return k >= 2 * LANES
+
+
 cdef Path choose(const Product* g) noexcept nogil:
     cdef bint adjacent = g.b_col == 1       # b's columns
-    if g.k >= 2 * LANES and not g.own_transpose:
-        if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not adjacent):
+    if not g.own_transpose:
+        if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not adjacent) and dots_pay(g.n, g.k, adjacent):
             return DOTS
-        if g.m <= DOT_COLUMNS and g.b_row == 1 and not adjacent:
+        if g.m <= DOT_COLUMNS and g.b_row == 1 and not adjacent and dots_pay(g.m, g.k, False):
             return TRANSPOSED
     if g.n < LANES and g.a_row == 1 and g.m >= 2 * LANES:
         return TRANSPOSED
@@ -111,7 +119,7 @@ cdef int split_k(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef int status = runtime.parallel_for(split_k_task, &job, count, runtime.threads, worth_waking(duration(g)))
     if status == KERNEL_OK:
         status = job.error
-    for i in range(g.m):
+    for i in range(g.m if status == KERNEL_OK else 0):
         c = <real*>g.c + i * g.c_row
         for j in range(g.n):
             sum = job.parts[i * g.n + j]

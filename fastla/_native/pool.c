@@ -116,6 +116,7 @@ enum { INSIDE = 0x7fff, CALLER_SLEEPS = 0x8000, PLACE = 0x10000 }; /* the fields
 struct job {
     OWN_LINE _Atomic uint32_t state;
     _Atomic uint32_t fp_flags;
+    uint32_t fp_mode; /* the caller's: a product's bits must not depend on who does it */
     _Atomic uint64_t next; /* ticket. Each thread overruns count by one at most, so it cannot wrap. */
     uint64_t count;
     pool_task task;
@@ -190,6 +191,7 @@ static int help(struct job *job, int slot)
     void *arg = job->arg;
     uint64_t index, count = job->count;
     int forks = pool.forks;
+    fp_mode_set(job->fp_mode);
     fp_status_set(0);
     while ((index = atomic_fetch_add(&job->next, 1)) < count)
         task(arg, (ptrdiff_t)index, slot);
@@ -341,9 +343,10 @@ static int ask_interrupted(struct job *job)
     int64_t time = about_now();
     if (time < self.ask_at)
         return POOL_OK;
-    self.ask_at = time + POLL;
-    if (!interrupted())
+    if (!interrupted()) {
+        self.ask_at = time + POLL;
         return POOL_OK;
+    } /* else it stays: the caller of a job around this one asks next, and must hear the same at once */
     if (job)
         job->next = job->count; /* perhaps back, but not below count: no ticket is left */
     return POOL_INTERRUPTED;
@@ -407,6 +410,7 @@ int pool_run(pool_task task, void *arg, ptrdiff_t count, int threads, int wake)
     job->arg = arg;
     job->count = (uint64_t)count;
     job->owner = &self;
+    job->fp_mode = fp_mode_get();
     atomic_store_explicit(&job->next, 0, memory_order_relaxed);
     atomic_store_explicit(&job->fp_flags, 0, memory_order_relaxed);
     atomic_store_explicit(&job->state, (uint32_t)helpers * PLACE, memory_order_release);

@@ -10,7 +10,7 @@
  * - At most `threads` threads, the caller included, are ever inside one job. Each has a slot, 0 <= slot < threads, that no
  *   other thread has within this job: it names a part of scratch that the caller has laid out.
  * - After the call the caller's floating-point status holds what any task raised, as if the
- *   caller had run them all itself.
+ *   caller had run them all itself; and tasks run in the caller's floating-point mode (rounding, denormals).
  * - Workers start when first needed, not at import. In a job they spin; after it they
  *   spin for at most SPIN_US microseconds, then sleep, so that other pools in the process get the cores.
  * - Waking a sleeper costs its caller 2 to 5 us and takes 5 to 50: a job with `wake` 0 is only

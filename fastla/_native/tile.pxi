@@ -96,18 +96,25 @@ cdef inline void strip_of_rows(int rows, const int nv, const bint part, const St
         strip(7, nv, part, s)
 
 
+# A cut vector goes alone: beside others its mask and its own loads would push accumulators out of the registers of AVX2.
 cdef void any_strip(int rows, int nv, const Strip* s) noexcept nogil:
+    cdef Strip cut
     if s.tail:
-        if nv == NV:
-            strip_of_rows(rows, NV, True, s)
-        elif nv == 1:
+        if nv > 1:
+            cut = s[0]
+            cut.tail = 0
+            cut.last = (nv - 2) * LANES
+            any_strip(rows, nv - 1, &cut)
+            cut = s[0]
+            cut.b = s.b + s.last
+            cut.c = s.c + s.last
+            cut.last = 0
+            strip_of_rows(rows, 1, True, &cut)
+        else:
             strip_of_rows(rows, 1, True, s)
-        elif NV > 2:
-            strip_of_rows(rows, 2, True, s)
-    else:
-        if nv == NV:
-            strip_of_rows(rows, NV, False, s)
-        elif nv == 1:
-            strip_of_rows(rows, 1, False, s)
-        elif NV > 2:
-            strip_of_rows(rows, 2, False, s)
+    elif nv == NV:
+        strip_of_rows(rows, NV, False, s)
+    elif nv == 1:
+        strip_of_rows(rows, 1, False, s)
+    elif NV > 2:
+        strip_of_rows(rows, 2, False, s)

@@ -134,6 +134,23 @@ INLINE void copy_part(void *to, const void *from, size_t bytes)
     PIECE(64) PIECE(32) PIECE(16) PIECE(8) PIECE(4) PIECE(2) PIECE(1)
 #undef PIECE
 }
+#if defined(__AVX2__) && VECTOR_BYTES == 32 && (REAL_BYTES == 4 || REAL_BYTES == 8)
+/* Loads under a mask are fast everywhere; stores under one are slow on AMD, so store_part copies. */
+INLINE __m256i first_lanes(ptrdiff_t n)
+{
+    static const int32_t ones[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_loadu_si256((const __m256i *)((const char *)ones + 32 - n * REAL_BYTES));
+}
+INLINE vec load_zero(const real *p, ptrdiff_t n)
+{
+    return REAL_BYTES == 4 ? (vec)_mm256_maskload_epi32((const int *)p, first_lanes(n))
+                           : (vec)_mm256_maskload_epi64((const long long *)p, first_lanes(n));
+}
+INLINE vec load_part(const real *p, ptrdiff_t n)
+{
+    return (vec)_mm256_blendv_epi8((__m256i)splat(p[n - 1]), (__m256i)load_zero(p, n), first_lanes(n));
+}
+#else
 INLINE vec load_part(const real *p, ptrdiff_t n)
 {
     vec v = splat(p[n - 1]);
@@ -146,6 +163,7 @@ INLINE vec load_zero(const real *p, ptrdiff_t n)
     copy_part(&v, p, (size_t)n * sizeof(real));
     return v;
 }
+#endif
 INLINE void store_part(real *p, vec v, ptrdiff_t n) { copy_part(p, &v, (size_t)n * sizeof(real)); }
 #endif
 
