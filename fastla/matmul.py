@@ -4,6 +4,7 @@ The public functions are `core.entry`s: where both operands are plain arrays of 
 compiled entry does all; what needs converting, checking or handing on comes here.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def _multiply(p: _validate.Product) -> Any:
     if p.out is None:
         c = core.product(p.a, p.b, None)
         # Axes of length 1 that the result did not have; a 0-d result is a scalar.
-        return c if not p.added else c[(..., *(0 if axis in p.added else slice(None) for axis in (-2, -1)))]
+        return c if not p.added else c[(..., *(0 if axis in p.added else slice(None) for axis in (-2, -1)))][()]
     if core.product(p.a, p.b, p.out) is None:
         # Not one the kernels can write: by columns, perhaps, or it overlaps an operand, or its elements are spread.
         if core.product(p.b.mT, p.a.mT, p.out.mT) is None:
@@ -55,7 +56,7 @@ def _family(name: str, numpy_function: Any, x1: Any, x2: Any, out: Any, keywords
     return result if out is None else out
 
 
-@core.entry(np.matmul, 64)
+@core.entry(np.matmul, 64, (-1, 1), (1, -1))
 def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Matrix product of two arrays, as `numpy.matmul`.
 
@@ -102,7 +103,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("matmul", np.matmul, x1, x2, out, keywords, _AS_GIVEN)
 
 
-@core.entry(np.vecdot, 0)
+@core.entry(np.vecdot, 0, (-1, 1), (-1, 1))
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, axis: int = -1, **keywords: Any) -> Any:
     """Dot products of two stacks of vectors, as `numpy.vecdot`.
 
@@ -136,7 +137,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, ax
     return _family("vecdot", np.vecdot, x1, x2, out, keywords, _DOTS)
 
 
-@core.entry(_numpy_matvec, 0)
+@core.entry(_numpy_matvec, 0, (-1, 1, 1), (-1, 1))
 def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of matrices with a stack of vectors, as `numpy.matvec` (NumPy 2.2).
 
@@ -168,7 +169,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("matvec", _numpy_matvec, x1, x2, out, keywords, _MATRICES_VECTORS)
 
 
-@core.entry(_numpy_vecmat, 0)
+@core.entry(_numpy_vecmat, 0, (-1, 1), (-1, 1, 1))
 def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of vectors with a stack of matrices, as `numpy.vecmat` (NumPy 2.2).
 
@@ -199,7 +200,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("vecmat", _numpy_vecmat, x1, x2, out, keywords, _VECTORS_MATRICES)
 
 
-@core.entry(np.dot, 2)
+@core.entry(np.dot, 2, (-1, 1), (1, -1))
 def dot(a: ArrayLike, b: ArrayLike, /, out: np.ndarray | None = None) -> Any:
     """Dot product of two arrays, as `numpy.dot`.
 
@@ -237,8 +238,11 @@ def dot(a: ArrayLike, b: ArrayLike, /, out: np.ndarray | None = None) -> Any:
         p = _validate.product("dot", x, y, out, _AS_GIVEN)
     else:
         shape = x.shape[:-1] + y.shape[:-2] + y.shape[-1:]
-        flat = out if out is None or out.shape != shape else out.reshape(*x.shape[:-1], -1)
-        p = _validate.product("dot", x, np.moveaxis(y, -2, 0).reshape(y.shape[-2], -1), flat, _AS_GIVEN)
+        if x.shape[-1] != y.shape[-2] or (out is not None and out.shape != shape):
+            return np.dot(a, b, out)        # its error names both shapes
+        columns = math.prod(y.shape[:-2]) * y.shape[-1]
+        flat = None if out is None else out.reshape(*x.shape[:-1], columns)
+        p = _validate.product("dot", x, np.moveaxis(y, -2, 0).reshape(y.shape[-2], columns), flat, _AS_GIVEN)
     if p is None:
         return np.dot(a, b, out)
     result = _multiply(p)

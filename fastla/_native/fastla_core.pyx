@@ -6,6 +6,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 import threading
 from functools import update_wrapper
 
+from numpy import array
+
 cnp.import_array()
 
 cdef extern from "Python.h":
@@ -207,6 +209,7 @@ cdef void fold(Stack* stack, Leading* lead) noexcept nogil:
     while kept and lead.b_step[kept - 1] == 0 and lead.c_step[kept - 1] == g.m * g.c_row and \
             lead.a_step[kept - 1] == g.m * g.a_row:
         g.m *= lead.shape[kept - 1]
+        stack.count //= lead.shape[kept - 1]
         kept -= 1
     d = kept - 2
     while d >= 0:
@@ -390,7 +393,7 @@ def product(a, b, out):
     return common(a, b, out)
 
 
-cdef int report(numpy_function) except -1:
+cdef int report(numpy_function, x_shape, y_shape) except -1:
     """Warn or raise as np.errstate says, by letting NumPy's function of that name meet the same exceptions. From here the
     warning names the user's line: this module has no Python frame."""
     global raised
@@ -402,31 +405,32 @@ cdef int report(numpy_function) except -1:
             x.append(left)
             y.append(right)
     if x:
-        numpy_function(x, y)
+        # Each pair meets alone: in one sum a fused multiply-add hides an underflow behind an overflow.
+        numpy_function(array(x).reshape(x_shape), array(y).reshape(y_shape))
     return 0
 
 
-def entry(numpy_function, int matmul_dims):
+def entry(numpy_function, int matmul_dims, x_shape, y_shape):
     """Decorate the Python function of a product: what floating-point exceptions its kernels met is reported under the NumPy
     function's name. Where it is matmul for a second operand of up to matmul_dims dimensions (0: it is not), operands that
-    need no converting skip the Python function."""
+    need no converting skip the Python function. x_shape and y_shape: how that NumPy function takes pairs of numbers."""
     def decorate(function):
         def matmul(x1, x2, /, out=None, **keywords):
             if not keywords and PyArray_CheckExact(x2) and cnp.PyArray_NDIM(x2) <= matmul_dims:
                 result = common(x1, x2, out)
                 if result is not None:
                     if raised:
-                        report(numpy_function)
+                        report(numpy_function, x_shape, y_shape)
                     return result
             result = function(x1, x2, out, **keywords)
             if raised:
-                report(numpy_function)
+                report(numpy_function, x_shape, y_shape)
             return result
 
         def other(*arguments, **keywords):
             result = function(*arguments, **keywords)
             if raised:
-                report(numpy_function)
+                report(numpy_function, x_shape, y_shape)
             return result
         return update_wrapper(matmul if matmul_dims else other, function)
     return decorate
