@@ -132,6 +132,7 @@ class ParallelBuild(build_ext):
     """build_ext over all cores."""
 
     def finalize_options(self) -> None:
+        """As many compilers as cores, unless told otherwise."""
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
 

@@ -109,7 +109,7 @@ PATHS = {
     "packed, k sliced": Shape(19, 1100, 70, "F", "C"),
     "packed, n in blocks": Shape(17, 65, 1130),
     "dots": Shape(21, 70, 5, "C", "F"),
-    "dots, b packed": Shape(21, 70, 5),
+    "dots, b packed": Shape(21, 700, 2),     # not where a vector is two elements
     "dot": Shape(1, 3000, 1),
     "matrix @ vector": Shape(37, 2100, 1),
     "vector @ matrix": Shape(1, 70, 129),
