@@ -7,6 +7,10 @@ import numpy as np
 from fastla import _dispatch
 
 
+MAX_THREADS = 256       # pool.h
+MAX_DIMS = 64           # NumPy's
+
+
 class Product(NamedTuple):
     """Operands (..., m, k) and (..., k, n) of one owned dtype, the output in the same form, the axes that were added to it."""
 
@@ -57,6 +61,8 @@ def product(name: str, x1: Any, x2: Any, out: Any, vectors: tuple[bool | None, b
     for label, x, is_vector in (("x1", a, is_row), ("x2", b, is_column)):
         if x.ndim < 2 - is_vector:
             raise ValueError(f"{shown}: {label} needs at least {2 - is_vector} dimension(s)")
+    if max(a.ndim + is_row, b.ndim + is_column) > MAX_DIMS:
+        return None
     # An aligned array of the dtype, in the machine's byte order: the operand itself where it is so already.
     a, b = np.require(a, dtype, "A"), np.require(b, dtype, "A")
     a = a[..., np.newaxis, :] if is_row else a
@@ -102,6 +108,3 @@ def thread_count(n: Any) -> int:
     if not 1 <= n <= MAX_THREADS:
         raise ValueError(f"n must be from 1 to {MAX_THREADS} threads, not {n}")
     return int(n)
-
-
-MAX_THREADS = 256

@@ -20,17 +20,14 @@ _MATRICES_VECTORS = (False, True)
 _VECTORS_MATRICES = (True, False)
 
 
-def _numpy_matvec(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
-    if hasattr(np, "matvec"):
-        return np.matvec(x1, x2, out=out, **keywords)
+def _matvec_of_matmul(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
+    # numpy.matvec is there from NumPy 2.2 on.
     lifted = None if out is None else out[..., np.newaxis]
     result = np.matmul(x1, np.asanyarray(x2)[..., np.newaxis], out=lifted, **keywords)[..., 0]
     return result if out is None else out
 
 
-def _numpy_vecmat(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
-    if hasattr(np, "vecmat"):
-        return np.vecmat(x1, x2, out=out, **keywords)
+def _vecmat_of_matmul(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
     lifted = None if out is None else out[..., np.newaxis, :]
     result = np.matmul(np.conj(x1)[..., np.newaxis, :], x2, out=lifted, **keywords)[..., 0, :]
     return result if out is None else out
@@ -48,15 +45,15 @@ def _multiply(p: _validate.Product) -> Any:
     return None
 
 
-def _family(name: str, numpy_function: Any, x1: Any, x2: Any, out: Any, keywords: dict[str, Any], vectors: tuple) -> Any:
+def _family(name: str, x1: Any, x2: Any, out: Any, keywords: dict[str, Any], vectors: tuple) -> Any:
     p = None if keywords else _validate.product(name, x1, x2, out, vectors)
     if p is None:
-        return numpy_function(x1, x2, out=out, **keywords)
+        return NotImplemented           # NumPy's to do: the entry calls it
     result = _multiply(p)
     return result if out is None else out
 
 
-@core.entry(np.matmul, 64, (-1, 1), (1, -1))
+@core.entry(np.matmul, 64, True, (-1, 1), (1, -1))
 def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Matrix product of two arrays, as `numpy.matmul`.
 
@@ -100,10 +97,10 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     >>> fastla.matmul(np.ones((10, 2, 3), np.float32), np.ones((3, 4), np.float32)).shape
     (10, 2, 4)
     """
-    return _family("matmul", np.matmul, x1, x2, out, keywords, _AS_GIVEN)
+    return _family("matmul", x1, x2, out, keywords, _AS_GIVEN)
 
 
-@core.entry(np.vecdot, 0, (-1, 1), (-1, 1))
+@core.entry(np.vecdot, 0, True, (-1, 1), (-1, 1))
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, axis: int = -1, **keywords: Any) -> Any:
     """Dot products of two stacks of vectors, as `numpy.vecdot`.
 
@@ -133,11 +130,11 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, ax
     array([3., 7.])
     """
     if axis != -1:
-        return np.vecdot(x1, x2, out=out, axis=axis, **keywords)
-    return _family("vecdot", np.vecdot, x1, x2, out, keywords, _DOTS)
+        return NotImplemented
+    return _family("vecdot", x1, x2, out, keywords, _DOTS)
 
 
-@core.entry(_numpy_matvec, 0, (-1, 1, 1), (-1, 1))
+@core.entry(getattr(np, "matvec", _matvec_of_matmul), 0, True, (-1, 1, 1), (-1, 1))
 def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of matrices with a stack of vectors, as `numpy.matvec` (NumPy 2.2).
 
@@ -166,10 +163,10 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     array([[1., 3.],
            [2., 4.]])
     """
-    return _family("matvec", _numpy_matvec, x1, x2, out, keywords, _MATRICES_VECTORS)
+    return _family("matvec", x1, x2, out, keywords, _MATRICES_VECTORS)
 
 
-@core.entry(_numpy_vecmat, 0, (-1, 1), (-1, 1, 1))
+@core.entry(getattr(np, "vecmat", _vecmat_of_matmul), 0, True, (-1, 1), (-1, 1, 1))
 def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of vectors with a stack of matrices, as `numpy.vecmat` (NumPy 2.2).
 
@@ -197,10 +194,10 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     >>> fastla.vecmat(np.array([1.0, 1.0]), np.array([[1.0, 2.0], [3.0, 4.0]]))
     array([4., 6.])
     """
-    return _family("vecmat", _numpy_vecmat, x1, x2, out, keywords, _VECTORS_MATRICES)
+    return _family("vecmat", x1, x2, out, keywords, _VECTORS_MATRICES)
 
 
-@core.entry(np.dot, 2, (-1, 1), (1, -1))
+@core.entry(np.dot, 2, False, (-1, 1), (1, -1))
 def dot(a: ArrayLike, b: ArrayLike, /, out: np.ndarray | None = None) -> Any:
     """Dot product of two arrays, as `numpy.dot`.
 
@@ -230,22 +227,28 @@ def dot(a: ArrayLike, b: ArrayLike, /, out: np.ndarray | None = None) -> Any:
     (2, 4, 5)
     """
     if _validate.foreign(a, b, out):
-        return np.dot(a, b, out)
+        return NotImplemented
     x, y = np.asarray(a), np.asarray(b)
-    if 0 in (x.ndim, y.ndim) or (out is not None and not (type(out) is np.ndarray and out.flags.c_contiguous)):
-        return np.dot(a, b, out)
-    if y.ndim <= 2:
-        p = _validate.product("dot", x, y, out, _AS_GIVEN)
-    else:
-        shape = x.shape[:-1] + y.shape[:-2] + y.shape[-1:]
-        if x.shape[-1] != y.shape[-2] or (out is not None and out.shape != shape):
-            return np.dot(a, b, out)        # its error names both shapes
+    if 0 in (x.ndim, y.ndim):
+        return NotImplemented
+    y_rows = y.shape[-2:][0]
+    shape = x.shape[:-1] + y.shape[:-2] + y.shape[y.ndim - (y.ndim > 1):]
+    if x.shape[-1] != y_rows:
+        raise ValueError(
+            f"dot: a has shape {x.shape} and b has shape {y.shape}: "
+            f"{x.shape[-1]} elements of a would meet {y_rows} of b, expected as many"
+        )
+    if out is not None and not (type(out) is np.ndarray and out.shape == shape and out.flags.c_contiguous):
+        return NotImplemented           # for NumPy to refuse
+    flat = out
+    if y.ndim > 2:
         columns = math.prod(y.shape[:-2]) * y.shape[-1]
+        y = np.moveaxis(y, -2, 0).reshape(y_rows, columns)
         flat = None if out is None else out.reshape(*x.shape[:-1], columns)
-        p = _validate.product("dot", x, np.moveaxis(y, -2, 0).reshape(y.shape[-2], columns), flat, _AS_GIVEN)
+    p = _validate.product("dot", x, y, flat, _AS_GIVEN)
     if p is None:
-        return np.dot(a, b, out)
+        return NotImplemented
     result = _multiply(p)
-    if out is not None:
-        return out
-    return result if y.ndim <= 2 else result.reshape(shape)
+    if out is None:
+        return result.reshape(shape)[()]
+    return out if out.ndim else out[()]

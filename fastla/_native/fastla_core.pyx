@@ -241,7 +241,7 @@ cdef object common(a_object, b_object, out):
         return None
     cdef cnp.ndarray a = <cnp.ndarray>a_object, b = <cnp.ndarray>b_object, c
     cdef int type_number = cnp.PyArray_TYPE(a), a_dims = cnp.PyArray_NDIM(a), b_dims = cnp.PyArray_NDIM(b), dims, d, i, j
-    if type_number >= TYPES or type_number != cnp.PyArray_TYPE(b) or a_dims == 0 or b_dims == 0:
+    if not 0 <= type_number < TYPES or type_number != cnp.PyArray_TYPE(b) or a_dims == 0 or b_dims == 0:
         return None
     cdef const Kernels* kernels = owned[type_number]
     if kernels == NULL or not (PyArray_ISBEHAVED_RO(a) and PyArray_ISBEHAVED_RO(b)):
@@ -410,25 +410,28 @@ cdef int report(numpy_function, x_shape, y_shape) except -1:
     return 0
 
 
-def entry(numpy_function, int matmul_dims, x_shape, y_shape):
-    """Decorate the Python function of a product: what floating-point exceptions its kernels met is reported under the NumPy
-    function's name. Where it is matmul for a second operand of up to matmul_dims dimensions (0: it is not), operands that
-    need no converting skip the Python function. x_shape and y_shape: how that NumPy function takes pairs of numbers."""
+def entry(numpy_function, int matmul_dims, bint any_out, x_shape, y_shape):
+    """Decorate the Python function of a product, which answers NotImplemented to what is NumPy's to do. What floating-point
+    exceptions the kernels met is reported under the NumPy function's name. NumPy is called from here: its warnings too
+    name the user's line.
+
+    Where the function is matmul for a second operand of up to matmul_dims dimensions (0: it is not), and for an `out` as matmul
+    takes it (any_out), operands that need no converting skip the Python function. x_shape and y_shape: how the NumPy
+    function takes pairs of numbers."""
     def decorate(function):
         def matmul(x1, x2, /, out=None, **keywords):
-            if not keywords and PyArray_CheckExact(x2) and cnp.PyArray_NDIM(x2) <= matmul_dims:
+            if not keywords and PyArray_CheckExact(x2) and cnp.PyArray_NDIM(x2) <= matmul_dims and (any_out or out is None):
                 result = common(x1, x2, out)
                 if result is not None:
                     if raised:
                         report(numpy_function, x_shape, y_shape)
                     return result
-            result = function(x1, x2, out, **keywords)
-            if raised:
-                report(numpy_function, x_shape, y_shape)
-            return result
+            return other(x1, x2, out, **keywords)
 
-        def other(*arguments, **keywords):
-            result = function(*arguments, **keywords)
+        def other(x1, x2, /, out=None, **keywords):
+            result = function(x1, x2, out, **keywords)
+            if result is NotImplemented:
+                return numpy_function(x1, x2, out=out, **keywords)
             if raised:
                 report(numpy_function, x_shape, y_shape)
             return result

@@ -31,6 +31,7 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
     cdef vec b_vec[NV]
     cdef const real* a = s.a
     cdef const real* a_p
+    cdef const real* a_q        # four rows below: with indices 0 to 3 on two pointers, strides need half the registers
     cdef const real* b_p
     cdef const real* b = s.b
     cdef real* c = s.c
@@ -43,6 +44,7 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
                 acc[i][j] = zero()
                 prefetch(c + i * c_row + j * LANES)
         a_p = a
+        a_q = a + 4 * a_row
         b_p = b
         for p in range(s.k):
             for j in range(nv - 1):
@@ -53,8 +55,9 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
             b_vec[nv - 1] = load_part(b_p + last, tail) if part else load(b_p + last)
             for i in range(rows):
                 for j in range(nv):
-                    acc[i][j] = acc[i][j] + a_p[i * a_row] * b_vec[j]
+                    acc[i][j] = acc[i][j] + (a_p if i < 4 else a_q)[i % 4 * a_row] * b_vec[j]
             a_p += a_col
+            a_q += a_col
             b_p += b_row
         if s.add:
             for i in range(rows):

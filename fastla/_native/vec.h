@@ -164,7 +164,12 @@ INLINE vec load_zero(const real *p, ptrdiff_t n)
     return v;
 }
 #endif
-INLINE void store_part(real *p, vec v, ptrdiff_t n) { copy_part(p, &v, (size_t)n * sizeof(real)); }
+INLINE void store_part(real *p, vec v, ptrdiff_t n)
+{
+    vec copy = v;
+    __asm__("" : "+m"(copy));   /* else GCC keeps the accumulator itself in this memory, through the whole loop over k */
+    copy_part(p, &copy, (size_t)n * sizeof(real));
+}
 #endif
 
 #endif
