@@ -6,7 +6,6 @@ import numpy as np
 
 from fastla import _dispatch
 
-
 MAX_THREADS = 256       # pool.h
 MAX_DIMS = 64           # NumPy's
 
