@@ -44,34 +44,38 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, Py_s
             c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sum if add else sum
 
 
+# As many rows against all columns: by threes and twos, 4 as 2 + 2 (a lone column has too few accumulators).
+cdef inline void dot_rows(const int rows, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
+                          const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
+                          bint add) noexcept nogil:
+    cdef Py_ssize_t j = 0
+    while n - j == 3 or n - j > 4:
+        dot_tile(rows, 3, 1, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+        j += 3
+    while n - j >= 2:
+        dot_tile(rows, 2, 1, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+        j += 2
+    if j < n:
+        dot_tile(rows, 1, 1, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+
+
 # c[m, n] (+)= x[m, k] . y[n, k] for k up to DOT_CHUNK; m is the large side. lone: the whole product is this one element (that a
 # task has but one must not show in its bits).
 cdef void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
                     const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
                     bint add, bint lone) noexcept nogil:
-    cdef Py_ssize_t i = 0, j
+    cdef Py_ssize_t i = 0
     if lone:
         dot_tile(1, 1, 8, k, x, x_row, y, y_row, c, c_row, c_col, add)
         return
-    while i < m:
-        j = 0
-        if m - i >= 4:
-            while n - j >= 3:
-                dot_tile(4, 3, 1, k, x + i * x_row, x_row, y + j * y_row, y_row, c + i * c_row + j * c_col, c_row, c_col, add)
-                j += 3
-            if n - j == 2:
-                dot_tile(4, 2, 1, k, x + i * x_row, x_row, y + j * y_row, y_row, c + i * c_row + j * c_col, c_row, c_col, add)
-            elif n - j == 1:
-                dot_tile(4, 1, 1, k, x + i * x_row, x_row, y + j * y_row, y_row, c + i * c_row + j * c_col, c_row, c_col, add)
-            i += 4
-        else:
-            while n - j >= 3:
-                dot_tile(1, 3, 1, k, x + i * x_row, x_row, y + j * y_row, y_row, c + i * c_row + j * c_col, c_row, c_col, add)
-                j += 3
-            while j < n:
-                dot_tile(1, 1, 1, k, x + i * x_row, x_row, y + j * y_row, y_row, c + i * c_row + j * c_col, c_row, c_col, add)
-                j += 1
-            i += 1
+    while m - i >= 4:
+        dot_rows(4, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
+        i += 4
+    if m - i >= 2:
+        dot_rows(2, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
+        i += 2
+    if i < m:
+        dot_rows(1, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
 
 
 cdef struct Dots:

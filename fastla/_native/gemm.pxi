@@ -23,6 +23,7 @@ cdef struct Gemm:
     Py_ssize_t column_tasks             # tasks side by side
     bint pack_a
     bint stream                         # few rows, and b comes from memory
+    bint side_by_side                   # tiles are taken along the rows of b, not down those of a
     int error
 
 
@@ -171,7 +172,7 @@ cdef void gemm_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         for i from 0 <= i < (m if job.pack_a else 0) by MR:
             pack_panel(packed_a + i * k, MR, smaller(MR, m - i), k,
                        <const stored*>g.a + (row + i) * g.a_row + p * g.a_col, g.a_row, g.a_col)
-        if job.stream:
+        if job.side_by_side:
             stream_block(g, column, n, p, k)
         else:
             block(job, row, m, column, n, p, k, packed_a)
@@ -218,7 +219,7 @@ cdef Py_ssize_t divide(Gemm* job, double ns, int threads) noexcept nogil:
             row_tasks = ceil_div(row_tasks, threads) * threads
     elif job.stream:
         tasks = larger(threads, ceil_div(g.n, STREAM_COLUMNS))
-    elif g.m > job.n:
+    elif g.m > job.n and not job.side_by_side:
         row_tasks = tasks
     job.rows = ceil_div(ceil_div(g.m, row_tasks), MR) * MR
     row_tasks = ceil_div(g.m, job.rows)
@@ -238,14 +239,15 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
     job.runtime = runtime
     job.error = KERNEL_OK
     job.packed = NULL
-    job.pack_a = job.stream = False
+    job.pack_a = job.stream = job.side_by_side = False
     job.column = 0
     job.n = g.n
     job.p = 0
     job.p_end = job.depth = g.k
     if not pack_b:
+        job.side_by_side = g.m <= SKINNY and g.n >= 2 * NR and not g.own_transpose
         if g.m <= SKINNY and 1.0 * g.n * g.k > IN_PLACE_ELEMENTS:
-            job.stream = True
+            job.stream = job.side_by_side = True
             job.depth = stream_depth(g.m)
         tasks = divide(&job, ns, threads)
         # A long k in several jobs of whole steps of depth: an interrupt is noticed between tasks.
@@ -255,7 +257,7 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
             status = runtime.parallel_for(gemm_task, &job, tasks, threads, wake)
             job.p = job.p_end
     else:
-        job.pack_a = g.a_col != 1
+        job.pack_a = g.a_col != 1 and g.k > PACK_A_DEPTH
         slices = ceil_div(g.k, KC)
         job.depth = ceil_div(g.k, slices)
         width = ceil_div(ceil_div(g.n, ceil_div(g.n, NC)), NR) * NR

@@ -26,11 +26,11 @@ cdef Product transpose(const Product* g, real* c) noexcept nogil:
 
 
 # Along k a dot product fills its vectors, but ends in DOT_SUM operations that add up the lanes. Its rival, where it may read
-# b in place, has n of LANES lanes full.
+# b in place, has `columns` of LANES lanes full; where not, it must first turn the large operand, at PACK_COST an element.
 cdef inline bint dots_pay(Py_ssize_t columns, Py_ssize_t k, bint rival_in_place) noexcept nogil:
     if rival_in_place:
         return k * (LANES - columns) > DOT_SUM * columns * LANES
-    return k >= 2 * LANES
+    return k >= 2 * LANES and k * PACK_COST > columns * DOT_SUM
 
 
 cdef Path choose(const Product* g) noexcept nogil:
@@ -42,6 +42,8 @@ cdef Path choose(const Product* g) noexcept nogil:
             return TRANSPOSED
     if g.n < LANES and g.a_row == 1 and g.m >= 2 * LANES:
         return TRANSPOSED
+    if g.m < TURN_ROWS and g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES:
+        return TRANSPOSED       # where both operands would have to be turned neither has to
     if adjacent and (g.m <= SKINNY or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
         return IN_PLACE
     return PACKED

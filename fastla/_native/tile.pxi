@@ -1,6 +1,10 @@
 # The micro-kernel: tiles of c, each held in registers over the whole of k.
 
 
+cdef enum:
+    PREFETCH_DEPTH = 32         # k from which c is prefetched
+
+
 # A strip of `tiles` tiles: c[rows, nv vectors] (+)= a[rows, k] @ b[k, nv vectors], then a, b and c move on. Tiles one below
 # the other have b_next 0; the same tile of every product in a stack has the stack's steps.
 cdef struct Strip:
@@ -22,7 +26,7 @@ cdef struct Strip:
 #
 # Measured, panels in cache: AVX-512 8 x 3 115 GFLOPS of 117 (float32), AVX2 4 x 3 118 of 118; runtime strides cost nothing
 # against literal (1, MR). Tried: AVX2 6 x 2 (101) and 5 x 2 (113), AVX-512 12 x 2 (111) and 6 x 4 (115).
-# Prefetching c at entry is worth 2 % in float32 and 8 % in float64; prefetching packed b or a, 4 to 16 steps ahead, costs 3 %.
+# Prefetching c at entry is worth 2 % in float32 and 8 % in float64 where k is long enough to hide it; prefetching packed b or a, 4 to 16 steps ahead, costs 3 %.
 # Prefetching a row of b that lies in cache already (ahead = 0) costs nothing measurable.
 # The loop over tiles is in here because GCC unrolls the loops over acc early enough to keep it out of memory
 # only where they are not outermost: else it is stored and loaded once around the loop over k.
@@ -42,7 +46,8 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
         for i in range(rows):
             for j in range(nv):
                 acc[i][j] = zero()
-                prefetch(c + i * c_row + j * LANES)
+                if s.k >= PREFETCH_DEPTH:
+                    prefetch(c + i * c_row + j * LANES)
         a_p = a
         a_q = a + 4 * a_row
         b_p = b

@@ -34,15 +34,38 @@ INLINE void store(real *p, vec v) { *(vec_in_memory *)p = v; }
 INLINE vec zero(void) { return (vec){0}; }
 INLINE vec splat(real x) { return x - (vec){0}; }       /* x - 0 keeps the sign of -0 */
 
+/* f(lane, s) for every lane of a vector of `count` lanes, separated by commas. */
+#define EACH_2(f, s) f(0, s), f(1, s)
+#define EACH_4(f, s) EACH_2(f, s), f(2, s), f(3, s)
+#define EACH_8(f, s) EACH_4(f, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#define EACH_16(f, s) EACH_8(f, s), f(8, s), f(9, s), f(10, s), f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+
+#if LANES == 16
+#define EACH_LANE EACH_16
+#elif LANES == 8
+#define EACH_LANE EACH_8
+#elif LANES == 4
+#define EACH_LANE EACH_4
+#elif LANES == 2
+#define EACH_LANE EACH_2
+#endif
+
 /* The sum of the lanes, always in the same order: halves are folded onto each other. */
+#define TURNED(l, s) (((l) + (s)) % LANES)
+#define FOLD(s) v = v + __builtin_shufflevector(v, v, EACH_LANE(TURNED, s));
 INLINE real total(vec v)
 {
-    real lane[LANES];
-    memcpy(lane, &v, sizeof v);
-    for (int width = LANES / 2; width >= 1; width /= 2)
-        for (int i = 0; i < width; i++)
-            lane[i] += lane[i + width];
-    return lane[0];
+#if LANES > 8
+    FOLD(8)
+#endif
+#if LANES > 4
+    FOLD(4)
+#endif
+#if LANES > 2
+    FOLD(2)
+#endif
+    FOLD(1)
+    return v[0];
 }
 
 /* Packing turns squares of SQUARE x SQUARE elements: as wide as a vector, but no wider than a panel of a. */
@@ -52,14 +75,13 @@ typedef real row __attribute__((vector_size(SQUARE * REAL_BYTES)));
 typedef real row_in_memory __attribute__((vector_size(SQUARE * REAL_BYTES), aligned(REAL_BYTES), may_alias));
 
 #if SQUARE == 16
-#define EACH(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s), f(8, s), f(9, s), f(10, s), \
-                   f(11, s), f(12, s), f(13, s), f(14, s), f(15, s)
+#define EACH EACH_16
 #elif SQUARE == 8
-#define EACH(f, s) f(0, s), f(1, s), f(2, s), f(3, s), f(4, s), f(5, s), f(6, s), f(7, s)
+#define EACH EACH_8
 #elif SQUARE == 4
-#define EACH(f, s) f(0, s), f(1, s), f(2, s), f(3, s)
+#define EACH EACH_4
 #elif SQUARE == 2
-#define EACH(f, s) f(0, s), f(1, s)
+#define EACH EACH_2
 #endif
 
 /* to[p * to_step + w] = from[w * from_step + p] for w, p < SQUARE. Pass s swaps the off-diagonal s x s corners of every 2s x 2s
