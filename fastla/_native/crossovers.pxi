@@ -3,11 +3,12 @@
 # Chosen by shape and strides.
 cdef enum:
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
-    SKINNY = 16                     # rows: up to here each element of b is used too seldom to repay packing
+    SKINNY = 48                     # rows: up to here each element of b is used too seldom to repay packing
+    SHALLOW = 64                    # k up to which c is written row by row rather than panel by panel
     DOT_COLUMNS = 8                 # columns that dot products along k are for
     DOT_SUM = 6                     # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what turning an element costs, in the same
-    TURN_ROWS = 48                  # rows up to which a.T and b.T, both at hand, are multiplied instead of turning them
+    TURN_ROWS = 16                  # rows up to which a.T and b.T, both at hand, are multiplied instead of turning them
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
     SPLIT_K = 2048                  # depth of a part where k is split ...
     SPLIT_ELEMENTS = 64 * 64        # ... because c is this small

@@ -50,7 +50,6 @@ cdef Path choose(const Product* g) noexcept nogil:
 
 
 cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef Py_ssize_t i, j
     cdef real* c = <real*>g.c
     cdef real* turned = c
     cdef bint direct = g.n == 1 and g.c_row == 1 or g.m == 1
@@ -63,9 +62,7 @@ cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
         t.c_row = 1
     cdef int status = one(&t, runtime)
     if not direct:
-        for i in range(g.m):
-            for j in range(g.n):
-                c[i * g.c_row + j] = turned[j * g.m + i]
+        turn(c, g.c_row, turned, g.m, g.n)
         runtime.give(turned)
     return status
 
