@@ -106,8 +106,8 @@ PATHS = {
     "b packed": Shape(21, 33, 35, "C", "F"),
     "both packed": Shape(50, 35, 37, "F", "F"),
     "both packed, b large": Shape(53, 290, 301, "F", "C"),
-    "packed, k sliced": Shape(19, 1100, 70, "F", "C"),
-    "packed, n in blocks": Shape(17, 65, 1130),
+    "packed, k sliced": Shape(53, 1100, 70, "F", "C"),
+    "packed, n in blocks": Shape(50, 65, 1130),
     "dots": Shape(21, 70, 5, "C", "F"),
     "dots, b packed": Shape(21, 700, 2),     # not where a vector is two elements
     "dot": Shape(1, 3000, 1),
