@@ -96,6 +96,26 @@ static int start_thread(pthread_t *thread, void *(*body)(void *))
     return !error;
 }
 
+/* Some schedulers (virtual machines' that pack their CPUs, above all) start a woken worker on its caller's CPU, where it gets a turn
+ * only when the caller's time slice ends, and leave it there: two threads then do the work of one for as long as they
+ * are busy. A worker that finds itself there moves away, once, and is woken where it ran last from then on. */
+#if defined(__linux__)
+static int this_cpu(void) { return sched_getcpu(); }
+static void leave_cpu(int cpu, int threads)
+{
+    cpu_set_t allowed, others;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) || CPU_COUNT(&allowed) < threads)
+        return;
+    others = allowed;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
+        sched_setaffinity(0, sizeof allowed, &allowed);
+}
+#else
+static int this_cpu(void) { return -1; }
+static void leave_cpu(int cpu, int threads) { (void)cpu, (void)threads; }
+#endif
+
 static inline void relax(void)
 {
 #if defined(__x86_64__)
@@ -116,6 +136,7 @@ enum { INSIDE = 0x7fff, CALLER_SLEEPS = 0x8000, PLACE = 0x10000 }; /* the fields
 struct job {
     OWN_LINE _Atomic uint32_t state;
     _Atomic uint32_t fp_flags;
+    int cpu; /* where the caller was */
     uint32_t fp_mode; /* the caller's: a product's bits must not depend on who does it */
     _Atomic uint64_t next; /* ticket. Each thread overruns count by one at most, so it cannot wrap. */
     uint64_t count;
@@ -191,6 +212,8 @@ static int help(struct job *job, int slot)
     void *arg = job->arg;
     uint64_t index, count = job->count;
     int forks = pool.forks;
+    if (this_cpu() == job->cpu)
+        leave_cpu(job->cpu, pool.workers + 1);
     fp_mode_set(job->fp_mode);
     fp_status_set(0);
     while ((index = atomic_fetch_add(&job->next, 1)) < count)
@@ -411,6 +434,7 @@ int pool_run(pool_task task, void *arg, ptrdiff_t count, int threads, int wake)
     job->count = (uint64_t)count;
     job->owner = &self;
     job->fp_mode = fp_mode_get();
+    job->cpu = this_cpu();
     atomic_store_explicit(&job->next, 0, memory_order_relaxed);
     atomic_store_explicit(&job->fp_flags, 0, memory_order_relaxed);
     atomic_store_explicit(&job->state, (uint32_t)helpers * PLACE, memory_order_release);
