@@ -109,15 +109,10 @@ cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column
 # c's rows from end to end is what counts. The more rows of a, the more it costs
 # to come back to c, and the more rows of b are taken at a time. Measured (4096 x 4096 float32, two threads, GFLOPS at 8, 16, 32
 # rows of b): 2 rows of a 41, 37, 29; 4: 68, 62, 47; 6: 74, 87, 68; 8: 75, 105, 88; 16: 84, 129, 157. Without prefetching 6 rows
-# reach 68, one 22 instead of 19. 512 or 1024 columns a task instead of 2048: 30 % less.
-cdef extern from *:
-    """
-    #ifndef STREAM_COLUMNS
-    #define STREAM_COLUMNS 2048
-    #endif
-    """
-    enum:
-        STREAM_COLUMNS
+# reach 68, one 22 instead of 19. 2 or 4 KiB of b's
+# rows a task instead of 8: 30 % less.
+cdef enum:
+    STREAM_BYTES = 8192     # of a row of b in a task
 
 
 cdef Py_ssize_t stream_depth(Py_ssize_t m) noexcept nogil:
@@ -220,7 +215,7 @@ cdef Py_ssize_t divide(Gemm* job, double ns, int threads) noexcept nogil:
         if row_tasks > 1 and tasks > 1:
             row_tasks = ceil_div(row_tasks, threads) * threads
     elif job.stream:
-        tasks = larger(threads, ceil_div(g.n, STREAM_COLUMNS))
+        tasks = larger(threads, ceil_div(g.n * <Py_ssize_t>sizeof(real), STREAM_BYTES))
     elif g.m > job.n or g.m > SKINNY and job.side_by_side:
         row_tasks = tasks
     job.rows = ceil_div(ceil_div(g.m, row_tasks), MR) * MR
