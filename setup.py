@@ -69,6 +69,7 @@ TARGETS = [
 ELEMENTS = [
     Element("float32", "float", "float", "float", 4),
     Element("float64", "double", "double", "double", 8),
+    Element("int32", "int32_t", "int32_t", "int32_t", 4),
 ]
 
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:

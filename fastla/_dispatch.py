@@ -13,7 +13,7 @@ import numpy as np
 from fastla._native import fastla_core as core
 
 # The element row that does each dtype's products. A dtype without a row is NumPy's.
-ROWS = {"float32": "float32", "float64": "float64"}
+ROWS = {"float32": "float32", "float64": "float64", "int32": "int32"}
 
 # Runs anywhere AVX2 does, and is slower: for the tests of another target's tiles.
 TEST_ONLY = {"wide"}
