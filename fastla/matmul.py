@@ -67,7 +67,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
         Where the result goes, in any layout. It may overlap the operands: the result is as if they were copied first.
     **keywords
         numpy.matmul's others (casting, order, dtype, subok, signature, axes, axis). With any of them, and for what fastla
-        does not own (other dtypes than float32 and float64, subclasses, object arrays), NumPy's function is called.
+        does not own (other dtypes than float32, float64 and int32, subclasses, object arrays), NumPy's function is called.
 
     Returns
     -------

@@ -76,12 +76,12 @@ class Loop(NamedTuple):
     def multiplied(self) -> int:
         """Vectors multiplied and added in one turn."""
         fused = self.count(r"vfmadd\d+p")
-        return fused or min(self.count(r"v?mulp"), self.count(r"v?addp"))
+        return fused or min(self.count(r"v?mulp|v?pmull"), self.count(r"v?addp|v?paddd"))
 
     @property
     def scalars(self) -> int:
         """Numbers read from memory one by one: a's, one a row. Where the row's last vector is cut, one of b's too."""
-        names = re.compile(r"vbroadcasts[sd]|v?movs[sd]|v?movddup")
+        names = re.compile(r"vbroadcasts[sd]|v?movs[sd]|v?movddup|vpbroadcastd|v?movd$")
         spread = sum("{1to" in i.operands for i in self.body)
         return spread + sum(bool(names.match(i.name)) and "(" in i.operands.rsplit(",", 1)[0] for i in self.body)
 
@@ -171,7 +171,7 @@ def tile(target: str, row: str) -> tuple[int, int]:
     if missing := _dispatch.missing_features(target):
         pytest.skip(f"cannot ask the module for its tile without {', '.join(missing)}")
     described = core.describe(importlib.import_module(f"fastla._native.{target}_{row}").kernels)
-    lanes = described["vector_bytes"] // {"float32": 4, "float64": 8}[row]
+    lanes = described["vector_bytes"] // {"float32": 4, "float64": 8, "int32": 4}[row]
     return described["mr"], described["mr"] * described["nr"] // lanes
 
 
@@ -205,7 +205,9 @@ def test_the_full_tiles_loop_is_nothing_but_loads_and_multiply_adds(target, row)
     for loop in full_tiles(target, row):
         assert loop.count("j") == 1, str(loop)
         assert loop.count("call") == 0, str(loop)
-        if target == "baseline":
+        if row == "int32":
+            assert (loop.count("v?pmull"), loop.count("v?paddd")) == (vectors, vectors), str(loop)
+        elif target == "baseline":
             assert (loop.count("mulp"), loop.count("addp")) == (vectors, vectors), str(loop)
         else:
             assert loop.count("vfmadd") == vectors, str(loop)
@@ -230,15 +232,16 @@ def test_no_tile_spills(target, row):
 @pytest.mark.parametrize(("target", "row"), MODULES)
 def test_only_the_targets_instructions(target, row):
     text = disassembly(path(target, row))
+    multiply = "vpmulld" if row == "int32" else r"vfmadd\w+"
     if target == "baseline":
         assert not re.search(r"%[yz]mm|%k[0-7]\b", text)
         assert not re.search(r"\tv[a-df-z]\w+ ", text), "instructions in AVX's encoding"
         assert "%xmm" in text
     elif target in ("avx2", "wide"):
         assert not re.search(r"%zmm|%k[0-7]\b|%[xy]mm(1[6-9]|2\d|3[01])\b", text), "AVX-512"
-        assert re.search(r"vfmadd\w+ .*%ymm", text)
+        assert re.search(multiply + " .*%ymm", text)
     else:
-        assert re.search(r"vfmadd\w+ .*%zmm", text)
+        assert re.search(multiply + " .*%zmm", text)
 
 
 def test_the_core_runs_anywhere():

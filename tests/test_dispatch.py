@@ -255,7 +255,7 @@ def test_products_run_in_the_forced_targets_code_and_in_no_other(name):
     assert all(line[2].isdigit() for line in lines), printed
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_switching_in_process_changes_the_arithmetic(target, dtype):
     assert _dispatch.current_target() == target
     assert fastla.show_config("dicts")["target"] == target
