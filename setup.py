@@ -15,6 +15,8 @@ from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("fastla/_native")
 STUBS = Path("build/stubs")
+NEVER = 1e300       # flops of no product
+BLAS = {"float32", "float64"}       # what NumPy has a BLAS for; its loops for other types are never faster
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class Target:
     vector_bytes: int
     tiles: dict[int, Tile]              # by the computed element's size in bytes
     requires: str                       # CPU features, as cpu.c names them
+    numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,15 @@ class Element:
 TARGETS = [
     Target("avx512", "x86_64", ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"], 64,
            {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)},
-           "avx2 fma f16c avx512f avx512bw avx512dq avx512vl"),
+           "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", NEVER),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
-           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032)}, "avx2 fma f16c"),
+           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032)}, "avx2 fma f16c", NEVER),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
-           {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt"),
+           {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
+           NEVER),
     Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
-           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c"),
-    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon"),
+           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", NEVER),
+    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", 0),
 ]
 
 ELEMENTS = [
@@ -85,7 +89,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
-        "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
+        "NUMPY_FLOPS": float(target.numpy_flops if element.name in BLAS else NEVER), "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
         # Every `cdef inline` really is inlined: a tile has its sizes as literals only then.
         "CYTHON_INLINE": "__inline__ __attribute__((always_inline))",
         "TARGET_NAME": f'"{target.name}"', "ELEMENT_NAME": f'"{element.name}"',

@@ -43,8 +43,11 @@ def runnable_targets() -> list[str]:
     return [target for target in built_targets() if not missing_features(target)]
 
 
-def use_target(name: str) -> None:
+def use_target(name: str, everywhere: bool = False) -> None:
     """Let a target's kernels do the work from now on, in the whole process.
+
+    From a target's `numpy_flops` on (setup.py's table) NumPy's routine does it instead; with `everywhere`, which is for tests and
+    for measuring that crossover, the kernels do all.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def use_target(name: str) -> None:
         raise ImportError(f"fastla: target {name!r} was not built; this installation has {', '.join(built_targets())}")
     capsules = {dtype: importlib.import_module(_module_name(name, row)).kernels for dtype, row in ROWS.items()}
     for dtype, capsule in capsules.items():
-        core.install(np.dtype(dtype).num, capsule)
+        core.install(np.dtype(dtype).num, capsule, everywhere)
     _current = name
 
 

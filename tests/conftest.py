@@ -12,7 +12,7 @@ from fastla import _dispatch
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the target whose kernels do the work during the test."""
     before = _dispatch.current_target()
-    _dispatch.use_target(request.param)
+    _dispatch.use_target(request.param, everywhere=True)
     yield request.param
     _dispatch.use_target(before)
 

@@ -8,6 +8,7 @@ cdef enum:
     DOT_COLUMNS = 8                 # columns that dot products along k are for
     DOT_SUM = 6                     # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what turning an element costs, in the same
+    TURN_DEPTH = 64                 # k from which turning a long c of few columns costs less than turning a
     TURN_ROWS = 16                  # rows up to which a.T and b.T, both at hand, are multiplied instead of turning them
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
     SPLIT_K = 2048                  # depth of a part where k is split ...
@@ -15,9 +16,12 @@ cdef enum:
     STACK_NS = 500000               # duration from which the products of a stack are done one by one, by all threads
     STACK_BYTES = 4096              # of one product's operands: up to here a stack is done tile by tile, not product by product
 
-# How long a product takes one thread, in nanoseconds: at 100 GFLOPS of float32, and a little for being there at all.
+# How long a product takes one thread, in nanoseconds: at 100 GFLOPS of float32 or, where each element is used but once or
+# twice, at the 40 bytes a nanosecond that come from L2 and L3; and a little for being there at all.
 cdef inline double duration(const Product* g) noexcept nogil:
-    return 2.0 * g.m * g.n * g.k * sizeof(real) / 400 + 10
+    cdef double arithmetic = 2.0 * g.m * g.n * g.k / 400
+    cdef double memory = (1.0 * g.m * g.k + 1.0 * g.k * g.n + 1.0 * g.m * g.n) / 40
+    return (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
 
 
 # Threads, by that duration. Handing a task to a worker that is awake costs 0.2 us; waking one costs its caller 3 to 15 us

@@ -7,6 +7,7 @@ import threading
 from functools import update_wrapper
 
 from numpy import array
+from numpy import matmul as numpy_matmul
 
 cnp.import_array()
 
@@ -67,6 +68,7 @@ cdef enum:
     KEEP_GIL_FLOPS = 200000     # about 2 us: releasing and taking back the GIL costs 0.1
 
 cdef const Kernels* owned[TYPES]
+cdef double numpy_flops[TYPES]         # from so many on, a product of this type is NumPy's
 cdef int process_threads = 1
 
 
@@ -144,13 +146,15 @@ def cpu_features():
     return frozenset(cpu_features_names().decode().split())
 
 
-def install(int type_number, capsule):
-    """Let this type's products be done by a target module's kernels; None: by NumPy."""
+def install(int type_number, capsule, bint everywhere=False):
+    """Let this type's products be done by a target module's kernels; None: by NumPy. everywhere: also those that were
+    measured to be faster in NumPy."""
     if not 0 <= type_number < TYPES:
         raise ValueError(f"type_number must be in [0, {TYPES}), not {type_number}")
     cdef const Kernels* kernels = NULL
     if capsule is not None:
         kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+        numpy_flops[type_number] = float("inf") if everywhere else kernels.numpy_flops
     owned[type_number] = kernels
 
 
@@ -163,7 +167,8 @@ def describe(capsule):
     """The target, the element row, the vector's bytes and the tile of a target module."""
     cdef const Kernels* kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
     return {"target": kernels.target.decode(), "element": kernels.element.decode(),
-            "vector_bytes": kernels.vector_bytes, "mr": kernels.mr, "nr": kernels.nr}
+            "vector_bytes": kernels.vector_bytes, "mr": kernels.mr, "nr": kernels.nr,
+            "numpy_flops": kernels.numpy_flops}
 
 
 # --- products -------------------------------------------------------------------------------------------------------
@@ -300,6 +305,9 @@ cdef object common(a_object, b_object, out):
         dims += 1
     if dims > MAX_DIMS:
         return None
+
+    if 2.0 * stack.count * g.m * g.n * g.k >= numpy_flops[type_number]:
+        return numpy_matmul(a, b) if out is None else numpy_matmul(a, b, out)
 
     # the output
     if out is None:

@@ -37,6 +37,7 @@ typedef struct {
 typedef struct {
     const char *target, *element;
     int vector_bytes, mr, nr;
+    double numpy_flops;                     /* from so many flops on, a stack's together, NumPy's own function is called */
     int (*matmul)(const Stack *stack, const Runtime *runtime);
 } Kernels;
 

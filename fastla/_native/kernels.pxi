@@ -24,6 +24,7 @@ cdef extern from "kernels.h":
         const char* target
         const char* element
         int vector_bytes, mr, nr
+        double numpy_flops
         int (*matmul)(const Stack*, const Runtime*) noexcept nogil
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY

@@ -16,5 +16,6 @@ table.element = ELEMENT_NAME
 table.vector_bytes = VECTOR_BYTES
 table.mr = MR
 table.nr = NR
+table.numpy_flops = NUMPY_FLOPS
 table.matmul = matmul
 kernels = PyCapsule_New(&table, "fastla.kernels", NULL)

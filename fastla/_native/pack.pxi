@@ -14,8 +14,8 @@ cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
             for w in range(squares, valid):
                 copy_column(to + p * width + w, width, SQUARE, source + w * w_step + p, 1)
             p += SQUARE
-        for w in range(valid):
-            copy_column(to + p * width + w, width, k - p, source + w * w_step + p, 1)
+        for p in range(p, k):
+            copy_spread(to + p * width, source + p, w_step, valid)
     elif w_step == 1:
         for p in range(k):
             for w from 0 <= w < squares by SQUARE:
@@ -33,6 +33,12 @@ cdef inline void copy_column(real* to, Py_ssize_t width, Py_ssize_t k, const sto
     cdef Py_ssize_t p
     for p in range(k):
         to[p * width] = source[p * step]
+
+
+cdef inline void copy_spread(real* to, const stored* source, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t w
+    for w in range(count):
+        to[w] = source[w * step]
 
 
 cdef inline void copy_row(real* to, const stored* source) noexcept nogil:

@@ -54,7 +54,7 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
         for p in range(s.k):
             for j in range(nv - 1):
                 b_vec[j] = load(b_p + j * LANES)
-            if nv == NV and not part:
+            if rows > 2 and nv == NV and not part:
                 for j in range(nv * VECTOR_BYTES // LINE):
                     prefetch(b_p + ahead + j * (LINE // sizeof(real)))
             b_vec[nv - 1] = load_part(b_p + last, tail) if part else load(b_p + last)

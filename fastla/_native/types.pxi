@@ -9,6 +9,7 @@ cdef extern from "vec.h":
     vec load(const real* p) noexcept nogil
     void store(real* p, vec v) noexcept nogil
     vec zero() noexcept nogil
+    vec splat(real x) noexcept nogil
     vec load_part(const real* p, Py_ssize_t n) noexcept nogil
     vec load_zero(const real* p, Py_ssize_t n) noexcept nogil
     void store_part(real* p, vec v, Py_ssize_t n) noexcept nogil
@@ -26,6 +27,7 @@ cdef extern from *:
         MR, NV, NR, MC, KC, NC, VECTOR_BYTES
     const char* TARGET_NAME
     const char* ELEMENT_NAME
+    double NUMPY_FLOPS
 
 
 cdef inline Py_ssize_t smaller(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
