@@ -6,6 +6,7 @@ import; the environment variable FASTLA_TARGET forces one by name; `use_target` 
 
 import importlib
 import importlib.util
+import math
 import os
 
 import numpy as np
@@ -63,7 +64,7 @@ def use_target(name: str, everywhere: bool = False) -> None:
         raise ImportError(f"fastla: target {name!r} was not built; this installation has {', '.join(built_targets())}")
     capsules = {dtype: importlib.import_module(_module_name(name, row)).kernels for dtype, row in ROWS.items()}
     for dtype, capsule in capsules.items():
-        core.install(np.dtype(dtype).num, capsule, everywhere)
+        core.install(np.dtype(dtype).num, capsule, math.inf if everywhere else None)
     _current = name
 
 

@@ -3,6 +3,7 @@
 import importlib.util
 import platform
 import signal
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -19,6 +20,11 @@ MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platfo
 EXPECTED = {"x86_64": ["avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}
 WITHOUT_FMA = {"baseline"}
 DTYPES = sorted(_dispatch.ROWS)
+
+def run_command(*words, check=True):
+    """Run `python -m fastla`."""
+    return subprocess.run([sys.executable, "-m", "fastla", *words], capture_output=True, text=True, check=check)
+
 
 # FASTLA_TARGET is read, and the features of a poorer CPU are seen, as if at import.
 POORER_CPU = """
@@ -338,6 +344,59 @@ def test_without_kernels_a_dtype_is_numpys():
     finally:
         _dispatch.use_target(_dispatch.current_target())
     assert core.product(a, a, None) is not None
+
+
+@pytest.fixture
+def numpy_from_1000_flops(monkeypatch):
+    """Let NumPy's path take float64 products of 1000 flops and more; yields the calls it got."""
+    target, calls = _dispatch.current_target(), []
+    kernels = importlib.import_module(f"fastla._native.{target}_float64").kernels
+    monkeypatch.setattr(core, "numpy_matmul", lambda *args: (calls.append(args), np.matmul(*args))[1])
+    core.install(np.dtype(np.float64).num, kernels, 1000.0)
+    yield calls
+    _dispatch.use_target(target)
+
+
+@pytest.mark.parametrize("shapes, flops", [(((7, 8), (8, 8)), 896), (((8, 8), (8, 8)), 1024), (((3, 5, 6), (6, 5)), 900),
+                                           (((4, 5, 6), (6, 5)), 1200), (((500,), (500,)), 1000), (((499,), (499,)), 998)])
+def test_numpy_takes_over_at_the_crossover(numpy_from_1000_flops, shapes, flops):
+    a, b = (np.arange(float(np.prod(shape))).reshape(shape) % 7 for shape in shapes)
+    result = fastla.matmul(a, b)
+    assert len(numpy_from_1000_flops) == (flops >= 1000)
+    np.testing.assert_array_equal(result, np.matmul(a, b))
+    assert type(result) is type(np.matmul(a, b))
+    out = np.full(np.shape(result), np.nan)
+    if out.ndim:
+        assert fastla.matmul(a, b, out) is out
+        np.testing.assert_array_equal(out, result)
+        backwards = np.full(out.shape[::-1], np.nan).T
+        assert fastla.matmul(a, b, out=backwards) is backwards
+        np.testing.assert_array_equal(backwards, result)
+
+
+def test_numpys_path_warns_as_numpy(numpy_from_1000_flops):
+    with pytest.warns(RuntimeWarning, match="overflow encountered in matmul"):
+        fastla.matmul(np.full((10, 10), 1e300), np.full((10, 10), 1e300))
+    with pytest.raises(ValueError, match="shape"):
+        fastla.matmul(np.ones((10, 10)), np.ones((11, 10)))
+
+
+def test_the_crossover_is_the_target_rows():
+    float64, int32 = (importlib.import_module(f"fastla._native.{_dispatch.current_target()}_{row}").kernels
+                      for row in ("float64", "int32"))
+    assert core.describe(int32)["numpy_flops"] >= core.describe(float64)["numpy_flops"] >= 0
+
+
+def test_info_command_prints_the_configuration():
+    done = run_command("info")
+    assert f"target            {_dispatch.current_target()}" in done.stdout
+    assert "threads" in done.stdout
+
+
+def test_unknown_command_is_refused():
+    done = run_command("nonsense", check=False)
+    assert done.returncode == 2
+    assert "info" in done.stderr
 
 
 @pytest.mark.parametrize("number", [-1, 32, 1000])

@@ -3,7 +3,7 @@
 # Chosen by shape and strides.
 cdef enum:
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
-    SKINNY = 48                     # rows: up to here each element of b is used too seldom to repay packing
+    SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than panel by panel
     DOT_COLUMNS = 8                 # columns that dot products along k are for
     DOT_SUM = 6                     # what adding up a vector's lanes costs, in vector operations

@@ -146,15 +146,15 @@ def cpu_features():
     return frozenset(cpu_features_names().decode().split())
 
 
-def install(int type_number, capsule, bint everywhere=False):
-    """Let this type's products be done by a target module's kernels; None: by NumPy. everywhere: also those that were
-    measured to be faster in NumPy."""
+def install(int type_number, capsule, limit=None):
+    """Let this type's products be done by a target module's kernels; None: by NumPy. From `limit` flops on (None: the target's
+    own crossover) they are NumPy's all the same."""
     if not 0 <= type_number < TYPES:
         raise ValueError(f"type_number must be in [0, {TYPES}), not {type_number}")
     cdef const Kernels* kernels = NULL
     if capsule is not None:
         kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
-        numpy_flops[type_number] = float("inf") if everywhere else kernels.numpy_flops
+        numpy_flops[type_number] = kernels.numpy_flops if limit is None else limit
     owned[type_number] = kernels
 
 
