@@ -120,7 +120,8 @@ cdef Py_ssize_t stream_depth(Py_ssize_t m) noexcept nogil:
 
 
 # c[n] (+)= a[depth] @ b[depth, n]: a single row of a, whose elements wait in registers while rows of b stream past. A strip of one row
-# spends twice the instructions on the same bytes: 65 GB/s where this reaches 90 (16 MB, one thread).
+# spends twice the instructions on the same bytes: 65 GB/s where this reaches 90 (16 MB, one thread). The rows are added up before
+# they are added to c: a float32 sum of thousands one by one would lose two more bits.
 cdef inline void combine(const int depth, Py_ssize_t n, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
                          real* c, bint add) noexcept nogil:
     cdef vec x[8]
@@ -130,16 +131,16 @@ cdef inline void combine(const int depth, Py_ssize_t n, const real* a, Py_ssize_
     for i in range(depth):
         x[i] = splat(a[i * a_col])
     while j + LANES <= n:
-        sum = load(c + j) if add else zero()
+        sum = zero()
         for i in range(depth):
             sum = sum + x[i] * load(b + i * b_row + j)
-        store(c + j, sum)
+        store(c + j, load(c + j) + sum if add else sum)
         j += LANES
     if j < n:
-        sum = load_part(c + j, n - j) if add else zero()
+        sum = zero()
         for i in range(depth):
             sum = sum + x[i] * load_part(b + i * b_row + j, n - j)
-        store_part(c + j, sum, n - j)
+        store_part(c + j, load_part(c + j, n - j) + sum if add else sum, n - j)
 
 
 cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,

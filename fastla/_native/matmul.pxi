@@ -41,7 +41,7 @@ cdef Path choose(const Product* g) noexcept nogil:
         if g.m <= DOT_COLUMNS and g.b_row == 1 and not adjacent and dots_pay(g.m, g.k, False):
             return TRANSPOSED
     if g.a_row == 1 and g.m >= 2 * LANES and \
-            (g.n < LANES or g.n <= SKINNY and g.m >= 2 * g.n and g.k >= TURN_DEPTH and not g.own_transpose):
+            (g.n < LANES or g.n <= SKINNY and g.m >= g.n and g.k >= TURN_DEPTH and not g.own_transpose):
         return TRANSPOSED       # a.T is read where it lies
     if g.m < TURN_ROWS and g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES:
         return TRANSPOSED       # where both operands would have to be turned neither has to
