@@ -30,7 +30,7 @@ cdef Product transpose(const Product* g, real* c) noexcept nogil:
 cdef inline bint dots_pay(Py_ssize_t columns, Py_ssize_t k, bint rival_in_place) noexcept nogil:
     if rival_in_place:
         return k * (LANES - columns) > DOT_SUM * columns * LANES
-    return k >= 2 * LANES and k * PACK_COST > columns * DOT_SUM
+    return k >= LANES and k * PACK_COST > columns * DOT_SUM
 
 
 cdef Path choose(const Product* g) noexcept nogil:
@@ -41,8 +41,8 @@ cdef Path choose(const Product* g) noexcept nogil:
         if g.m <= DOT_COLUMNS and g.b_row == 1 and not adjacent and dots_pay(g.m, g.k, False):
             return TRANSPOSED
     if g.a_row == 1 and g.m >= 2 * LANES and \
-            (g.n < LANES or g.n <= SKINNY and g.m >= g.n and g.k >= TURN_DEPTH and not g.own_transpose):
-        return TRANSPOSED       # a.T is read where it lies
+            (g.n < LANES or g.n <= SKINNY and g.m > g.n and g.k >= TURN_DEPTH and not g.own_transpose):
+        return TRANSPOSED       # a.T is read where it lies; m > n, so that the transposed product is not turned back
     if g.m < TURN_ROWS and g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES:
         return TRANSPOSED       # where both operands would have to be turned neither has to
     if adjacent and (g.m <= SKINNY or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
