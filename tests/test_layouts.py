@@ -41,7 +41,7 @@ def test_one_dimensional_operands(target: str, dtype: type, layout: str) -> None
         matrix, vector = (LAYOUTS[layout](x.astype(dtype)) for x in (integers(1, m, k), integers(2, 2, k)))
         x, column = vector[1], LAYOUTS[layout](integers(3, m, 2).astype(dtype))[:, 1]
         for a, b in ((matrix, x), (x, matrix.T), (column, matrix), (matrix.T, column), (x, x), (x, x[::-1])):
-            np.testing.assert_array_equal(fastla.matmul(a, b), np.matmul(a.astype(np.int64), b.astype(np.int64)))
+            np.testing.assert_array_equal(fastla.matmul(a, b), reference.matmul(a, b))
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -119,11 +119,10 @@ def test_out_with_more_leading_dimensions_than_the_result(target: str, dtype: ty
         np.testing.assert_array_equal(out, expected)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_choice_to_turn_a_product_ends(target: str, dtype: type) -> None:
     """Square and nearly square products in all four orders: turning one must not ask for turning it back."""
     for m, n, k in [(m, m + d, k) for m in (7, 8, 16, 24, 32, 33, 40, 48) for d in (-1, 0, 1) for k in (7, 8, 16, 63, 64, 100)]:
         a, b = (np.arange(rows * columns, dtype=dtype).reshape(rows, columns) % 5 for rows, columns in ((m, k), (k, n)))
         for x in (a, np.asfortranarray(a)):
             for y in (b, np.asfortranarray(b)):
-                assert np.array_equal(fastla.matmul(x, y), np.matmul(a.astype(np.int64), b.astype(np.int64))), (m, n, k, x.flags.f_contiguous, y.flags.f_contiguous)
+                assert np.array_equal(fastla.matmul(x, y), reference.matmul(a, b)), (m, n, k, x.flags.f_contiguous, y.flags.f_contiguous)
