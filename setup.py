@@ -89,7 +89,8 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
-        "NUMPY_FLOPS": float(target.numpy_flops if element.name in BLAS else NEVER), "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
+        "NUMPY_FLOPS": float(target.numpy_flops if element.name in BLAS else NEVER),
+        "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
         # Every `cdef inline` really is inlined: a tile has its sizes as literals only then.
         "CYTHON_INLINE": "__inline__ __attribute__((always_inline))",
         "TARGET_NAME": f'"{target.name}"', "ELEMENT_NAME": f'"{element.name}"',
