@@ -5,7 +5,7 @@ The only place with compiler flags, block sizes and the list of what is built. S
 
 import os
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
@@ -45,13 +45,16 @@ class Target:
 
 @dataclass(frozen=True)
 class Element:
-    """C types: read from memory, computed in, written to memory."""
+    """C types: read from memory, computed in, written to memory; and which kernels are compiled over them."""
 
     name: str
     stored: str
     computed: str
     output: str
-    size: int = field(default=4)        # of the computed type
+    size: int                           # of the computed type
+    kernels: list[str]                  # the .pxi of their families
+    load: str = "load"                  # vec.h's function that makes a vector of the computed type of stored ones
+    step: int = 1                       # numbers in an element
 
 
 # Best first: the first that the CPU can run is taken at import. "wide" is for tests alone: it has the tiles and edges of
@@ -71,9 +74,12 @@ TARGETS = [
 ]
 
 ELEMENTS = [
-    Element("float32", "float", "float", "float", 4),
-    Element("float64", "double", "double", "double", 8),
-    Element("int32", "int32_t", "int32_t", "int32_t", 4),
+    Element("float32", "float", "float", "float", 4, ["products", "search"]),
+    Element("float64", "double", "double", "double", 8, ["products", "search"]),
+    Element("float16", "uint16_t", "float", "float", 4, ["search"], "load_float16"),
+    Element("bfloat16", "uint16_t", "float", "float", 4, ["search"], "load_bfloat16"),
+    Element("int8", "int16_t", "int32_t", "float", 4, ["search"], "load_int8", 2),
+    Element("int32", "int32_t", "int32_t", "int32_t", 4, ["products"]),
 ]
 
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
@@ -88,6 +94,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles[element.size]
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
+        "LOAD_STORED": element.load, "STEP": element.step, "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
         "NUMPY_FLOPS": float(target.numpy_flops if element.name in BLAS else NEVER),
         "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
@@ -97,7 +104,8 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     }
     stub = STUBS / f"{name}.pyx"
     # The row stands in the stub, so that editing the table rebuilds what it is about. The path is relative to the stub.
-    text = f'# Written by setup.py: {FLAGS + target.flags} {macros}\ninclude "../../{NATIVE / "module.pxi"}"\n'
+    text = f"# Written by setup.py: {FLAGS + target.flags} {macros}\n"
+    text += "".join(f'include "../../{NATIVE / family}.pxi"\n' for family in ["module", *element.kernels])
     if not stub.exists() or stub.read_text() != text:
         stub.parent.mkdir(parents=True, exist_ok=True)
         stub.write_text(text)

@@ -4,6 +4,8 @@ from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
 from fastla.matmul import dot, matmul, matvec, vecdot, vecmat
+from fastla.norms import normalize, vector_norm
+from fastla.similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
 
 __version__ = "0.1.0"
 
@@ -11,13 +13,19 @@ with suppress(ImportError):         # an optional companion
     import fastla._threadpoolctl  # noqa: F401
 
 __all__ = [
+    "cosine_similarity",
     "dot",
     "get_num_threads",
+    "knn",
     "matmul",
     "matvec",
+    "normalize",
     "num_threads",
+    "paired_cosine_similarity",
+    "range_search",
     "set_num_threads",
     "show_config",
     "vecdot",
     "vecmat",
+    "vector_norm",
 ]

@@ -8,6 +8,7 @@ import importlib
 import importlib.util
 import math
 import os
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from fastla._native import fastla_core as core
 
 # The element row that does each dtype's products. A dtype without a row is NumPy's.
 ROWS = {"float32": "float32", "float64": "float64", "int32": "int32"}
+
+# The element row that searches what is stored in each dtype. Scores of the narrow ones are float32.
+SEARCH_ROWS = {name: name for name in ("float32", "float64", "float16", "bfloat16", "int8")}
 
 # Runs anywhere AVX2 does, and is slower: for the tests of another target's tiles.
 TEST_ONLY = {"wide"}
@@ -30,7 +34,7 @@ def built_targets() -> list[str]:
     """The targets that this installation has, best first."""
     return [
         target for target in core.targets()
-        if all(importlib.util.find_spec(_module_name(target, row)) for row in ROWS.values())
+        if all(importlib.util.find_spec(_module_name(target, row)) for row in {*ROWS.values(), *SEARCH_ROWS.values()})
     ]
 
 
@@ -66,6 +70,11 @@ def use_target(name: str, everywhere: bool = False) -> None:
     for dtype, capsule in capsules.items():
         core.install(np.dtype(dtype).num, capsule, math.inf if everywhere else None)
     _current = name
+
+
+def search(dtype: str) -> Any:
+    """The kernels, of the target in use, that search what is stored in a dtype."""
+    return importlib.import_module(_module_name(_current, SEARCH_ROWS[dtype])).kernels
 
 
 def current_target() -> str:

@@ -3,8 +3,10 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from fastla import _dispatch
+from fastla._native import fastla_core as core
 
 MAX_THREADS = 256       # pool.h
 MAX_DIMS = 64           # NumPy's
@@ -107,3 +109,122 @@ def thread_count(n: Any) -> int:
     if not 1 <= n <= MAX_THREADS:
         raise ValueError(f"n must be from 1 to {MAX_THREADS} threads, not {n}")
     return int(n)
+
+
+# --- searching --------------------------------------------------------------------------------------------------------
+METRICS = ("cosine", "dot", "euclidean")
+STORAGE = ("float32", "float16", "bfloat16", "int8")
+
+
+def numbers(name: str, label: str, x: Any) -> np.ndarray:
+    """An array of real numbers in the machine's byte order, not copied if it is one already."""
+    if hasattr(x, "toarray") and hasattr(x, "nnz"):
+        raise TypeError(
+            f"{name}: {label} is a SciPy sparse array, expected a dense one: pass {label}.toarray(), "
+            f"or reduce it to fewer dimensions first (sklearn.decomposition.TruncatedSVD)"
+        )
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError(f"{name}: {label} is a masked array, expected a plain one (to leave rows out use mask=)")
+    array = np.asarray(x)
+    if array.dtype.name not in core.ROW_TYPES:
+        raise TypeError(f"{name}: {label} has dtype {array.dtype}, expected real numbers of up to 64 bits")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def score_dtype(*arrays: np.ndarray) -> np.dtype:
+    """float32, or float64 where NumPy's promotion with float32 gives it."""
+    wide = any(np.result_type(x.dtype, np.float32) == np.float64 for x in arrays if x.dtype.name != "bfloat16")
+    return np.dtype(np.float64 if wide else np.float32)
+
+
+def queries(name: str, x: Any, dim: int, of: str) -> tuple[np.ndarray, bool]:
+    """Queries (m, dim), and whether there was but one, as a vector."""
+    array = numbers(name, "queries", x)
+    if array.ndim not in (1, 2) or array.shape[-1] != dim:
+        raise ValueError(f"{name}: queries has shape {array.shape}, expected (m, {dim}) or ({dim},) for {of}")
+    return np.atleast_2d(array), array.ndim == 1
+
+
+def corpus(name: str, x: Any) -> np.ndarray:
+    """Rows (n, d)."""
+    array = numbers(name, "corpus", x)
+    if array.ndim != 2:
+        raise ValueError(f"{name}: corpus has shape {array.shape}, expected (n, d)")
+    return array
+
+
+def one_of(name: str, label: str, value: Any, choices: tuple[str, ...]) -> str:
+    """A string out of a few."""
+    if value not in choices:
+        raise ValueError(f"{name}: {label} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+    return value
+
+
+def whole(name: str, label: str, value: Any, least: int) -> int:
+    """An integer that is at least so much."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name}: {label} must be an integer, not {value!r} of type {type(value).__name__}")
+    if value < least:
+        raise ValueError(f"{name}: {label} must be at least {least}, not {value}")
+    return int(value)
+
+
+def real(name: str, label: str, value: Any) -> float:
+    """A number that is not NaN."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name}: {label} must be a number, not {value!r} of type {type(value).__name__}") from None
+    if number != number:
+        raise ValueError(f"{name}: {label} must be a number, not NaN")
+    return number
+
+
+def search_mask(name: str, mask: Any, m: int, n: int) -> np.ndarray | None:
+    """A mask over n rows, or over m queries and n rows."""
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    if array.dtype != bool:
+        raise TypeError(f"{name}: mask has dtype {array.dtype}, expected bool (True: may be returned)")
+    if array.shape not in ((n,), (m, n)):
+        raise ValueError(f"{name}: mask has shape {array.shape}, expected ({n},) or ({m}, {n})")
+    return array
+
+
+def excluded(name: str, exclude: Any, m: int, n: int) -> np.ndarray | None:
+    """A row for each query that it may not find; -1: none."""
+    if exclude is None or exclude is False:
+        return None
+    if exclude is True:
+        if m != n:
+            raise ValueError(f"{name}: exclude=True is for queries that are the corpus, but there are {m} and {n} rows")
+        return np.arange(n)
+    array = np.atleast_1d(np.asarray(exclude))
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name}: exclude has dtype {array.dtype}, expected integers (one corpus index a query) or True")
+    if array.shape != (m,):
+        raise ValueError(f"{name}: exclude has shape {np.shape(exclude)}, expected ({m},): one corpus index a query")
+    if array.size and not (-1 <= array.min() and array.max() < n):
+        raise ValueError(f"{name}: exclude has indices from {array.min()} to {array.max()}, expected from -1 (none) to {n - 1}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
+    """Axes, None being all."""
+    if axis is None:
+        return tuple(range(ndim))
+    return normalize_axis_tuple(axis, ndim, argname=f"{name}: axis")
+
+
+def output(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:
+    """An array for the result."""
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: out must be an array, not {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(f"{name}: out has shape {out.shape} and dtype {out.dtype}, expected {shape} and {dtype}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: out of shape {out.shape} is read-only, expected a writeable array")
+    return out

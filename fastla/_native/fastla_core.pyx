@@ -6,7 +6,8 @@ from cpython.pycapsule cimport PyCapsule_GetPointer
 import threading
 from functools import update_wrapper
 
-from numpy import array
+from libc.string cimport memset
+from numpy import array, count_nonzero, empty, ndarray
 from numpy import matmul as numpy_matmul
 
 cnp.import_array()
@@ -45,6 +46,10 @@ cdef extern from "cpu.h":
     const char* cpu_features_names "cpu_features"()
 
 include "kernels.pxi"
+
+cdef extern from "stdlib.h":
+    void* realloc(void*, size_t) noexcept nogil
+    void free(void*) noexcept nogil
 
 cdef extern from *:
     """
@@ -369,16 +374,21 @@ cdef extern from *:
     unsigned raised
 
 
-cdef int run(const Kernels* kernels, const Stack* stack) except -1:
-    global raised
-    cdef Runtime runtime
-    cdef int status
+cdef void fill(Runtime* runtime) noexcept:
     runtime.threads = get_local_threads()
     if runtime.threads == 0:
         runtime.threads = process_threads
     runtime.parallel_for = pool_run
     runtime.take = scratch_take
     runtime.give = scratch_give
+    runtime.resize = realloc
+
+
+cdef int run(const Kernels* kernels, const Stack* stack) except -1:
+    global raised
+    cdef Runtime runtime
+    cdef int status
+    fill(&runtime)
     fp_status_set(0)
     if 2.0 * stack.count * stack.first.m * stack.first.n * stack.first.k < KEEP_GIL_FLOPS:
         status = kernels.matmul(stack, &runtime)
@@ -445,3 +455,6 @@ def entry(numpy_function, int matmul_dims, bint any_out, x_shape, y_shape):
             return result
         return update_wrapper(matmul if matmul_dims else other, function)
     return decorate
+
+
+include "core_search.pxi"

@@ -87,11 +87,11 @@ cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column
         if skip >= m:
             break
         s.a = a + skip // MR * s.a_next
-        s.b = <const real*>g.b + p * g.b_row + base
+        s.b = <const stored*>g.b + p * g.b_row + base
         s.c = <real*>g.c + (row + skip) * g.c_row + job.column + base
         nv = place_panel(&s, width, panel, panels, in_place and not s.add)
         if not in_place:
-            s.b = job.packed + start * k
+            s.b = <const stored*>job.packed + start * k
             s.b_row = nv * LANES
         s.tiles = (m - skip) // MR
         rest = (m - skip) % MR
@@ -109,8 +109,7 @@ cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column
 # c's rows from end to end is what counts. The more rows of a, the more it costs
 # to come back to c, and the more rows of b are taken at a time. Measured (4096 x 4096 float32, two threads, GFLOPS at 8, 16, 32
 # rows of b): 2 rows of a 41, 37, 29; 4: 68, 62, 47; 6: 74, 87, 68; 8: 75, 105, 88; 16: 84, 129, 157. Without prefetching 6 rows
-# reach 68, one 22 instead of 19. 2 or 4 KiB of b's
-# rows a task instead of 8: 30 % less.
+# reach 68. 2 or 4 KiB of b's rows a task instead of 8: 30 % less.
 cdef enum:
     STREAM_BYTES = 8192     # of a row of b in a task
 
@@ -177,7 +176,7 @@ cdef void side_by_side(const Product* g, Py_ssize_t first, Py_ssize_t m, Py_ssiz
     for row from first <= row < first + m by MR:
         rows = <int>smaller(MR, first + m - row)
         s.a = <const real*>g.a + row * g.a_row + p * g.a_col
-        s.b = <const real*>g.b + p * g.b_row + column
+        s.b = <const stored*>g.b + p * g.b_row + column
         s.c = <real*>g.c + row * g.c_row + column
         s.last = (NV - 1) * LANES
         s.tail = 0
@@ -209,7 +208,7 @@ cdef void gemm_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         k = smaller(job.depth, job.p_end - p)
         for i from 0 <= i < (m if job.pack_a else 0) by MR:
             pack_panel(packed_a + i * k, MR, smaller(MR, m - i), k,
-                       <const stored*>g.a + (row + i) * g.a_row + p * g.a_col, g.a_row, g.a_col)
+                       <const real*>g.a + (row + i) * g.a_row + p * g.a_col, g.a_row, g.a_col)
         if job.side_by_side:
             side_by_side(g, row, m, column, n, p, k, NR if job.stream else 0)
         else:
@@ -229,7 +228,7 @@ cdef void pack_b_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         start = panel_start(vectors, panels, panel) * LANES
         width = panel_start(vectors, panels, panel + 1) * LANES - start
         pack_panel(job.packed + start * k + p * width, width, smaller(width, job.n - start), smaller(PACK_ROWS, k - p),
-                   <const stored*>g.b + (job.column + start) * g.b_col + (job.p + p) * g.b_row, g.b_col, g.b_row)
+                   <const real*>g.b + (job.column + start) * g.b_col + (job.p + p) * g.b_row, g.b_col, g.b_row)
 
 
 # c's upper triangle from its lower one, rows [row, end), in squares so that both sides stay in L1.

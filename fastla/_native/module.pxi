@@ -1,12 +1,10 @@
-# What a stub of setup.py includes: every kernel, over one target and one element row, and the capsule that hands them out.
+# What every stub of setup.py includes first: the names, the micro-kernel, and the capsule that hands the kernels out. The families
+# of kernels that the element row has follow, each with its entries in the table.
 include "types.pxi"
 include "tile.pxi"
 include "pack.pxi"
 include "crossovers.pxi"
-include "gemm.pxi"
-include "dots.pxi"
-include "matmul.pxi"
-include "stack.pxi"
+include "dot_tile.pxi"
 
 from cpython.pycapsule cimport PyCapsule_New
 
@@ -17,5 +15,4 @@ table.vector_bytes = VECTOR_BYTES
 table.mr = MR
 table.nr = NR
 table.numpy_flops = NUMPY_FLOPS
-table.matmul = matmul
 kernels = PyCapsule_New(&table, "fastla.kernels", NULL)

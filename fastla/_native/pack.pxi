@@ -5,7 +5,7 @@
 # From `valid` on the last valid element is repeated: lanes that are computed and dropped then raise no floating-point
 # exception that the real elements do not.
 cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
-                     const stored* source, Py_ssize_t w_step, Py_ssize_t p_step) noexcept nogil:
+                     const real* source, Py_ssize_t w_step, Py_ssize_t p_step) noexcept nogil:
     cdef Py_ssize_t p = 0, w, squares = valid - valid % SQUARE
     if p_step == 1:
         while p + SQUARE <= k:
@@ -29,30 +29,19 @@ cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
         copy_column(to + w, width, k, to + valid - 1, width)
 
 
-cdef inline void copy_column(real* to, Py_ssize_t width, Py_ssize_t k, const stored* source, Py_ssize_t step) noexcept nogil:
+cdef inline void copy_column(real* to, Py_ssize_t width, Py_ssize_t k, const real* source, Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t p
     for p in range(k):
         to[p * width] = source[p * step]
 
 
-cdef inline void copy_spread(real* to, const stored* source, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
+cdef inline void copy_spread(real* to, const real* source, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t w
     for w in range(count):
         to[w] = source[w * step]
 
 
-cdef inline void copy_row(real* to, const stored* source) noexcept nogil:
+cdef inline void copy_row(real* to, const real* source) noexcept nogil:
     cdef int w
     for w in range(SQUARE):
         to[w] = source[w]
-
-
-# c[m, n] = source[n, m].T, rows of c c_row apart, those of source adjacent.
-cdef void turn(real* c, Py_ssize_t c_row, const real* source, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, j, whole_m = m - m % SQUARE, whole_n = n - n % SQUARE
-    for i from 0 <= i < whole_m by SQUARE:
-        for j from 0 <= j < whole_n by SQUARE:
-            transpose_square(c + i * c_row + j, c_row, source + j * m + i, m)
-    for i in range(m):
-        for j in range(whole_n if i < whole_m else 0, n):
-            c[i * c_row + j] = source[j * m + i]

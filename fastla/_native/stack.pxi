@@ -23,7 +23,7 @@ cdef void small_products(const Product* g, Py_ssize_t count, Py_ssize_t a_step, 
         for panel in range(panels):
             for row from 0 <= row < g.m by MR:
                 s.a = <const real*>g.a + done * a_step + row * g.a_row
-                s.b = <const real*>g.b + done * b_step
+                s.b = <const stored*>g.b + done * b_step
                 s.c = <real*>g.c + done * c_step + row * g.c_row
                 any_strip(<int>smaller(MR, g.m - row), place_panel(&s, g.n, panel, panels, True), &s)
         done += s.tiles

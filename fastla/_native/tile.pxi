@@ -12,7 +12,7 @@ cdef struct Strip:
     Py_ssize_t a_next, b_next, c_next
     const real* a           # element (i, p) of a tile at i * a_row + p * a_col: packed panels (1, MR) and operands in place alike
     Py_ssize_t a_row, a_col
-    const real* b           # row p at p * b_row, its elements adjacent
+    const stored* b         # row p at p * b_row, its elements adjacent
     Py_ssize_t b_row
     Py_ssize_t last         # where in the row the last vector starts: (nv - 1) * LANES, or less, overlapping its neighbour
     Py_ssize_t tail         # 0, or: only the last vector's first `tail` lanes exist
@@ -36,8 +36,8 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
     cdef const real* a = s.a
     cdef const real* a_p
     cdef const real* a_q        # four rows below: with indices 0 to 3 on two pointers, strides need half the registers
-    cdef const real* b_p
-    cdef const real* b = s.b
+    cdef const stored* b_p
+    cdef const stored* b = s.b
     cdef real* c = s.c
     cdef Py_ssize_t a_row = s.a_row, a_col = s.a_col, b_row = s.b_row, c_row = s.c_row, last = s.last, tail = s.tail
     cdef Py_ssize_t ahead = s.ahead, p, t
@@ -53,14 +53,14 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
         b_p = b
         for p in range(s.k):
             for j in range(nv - 1):
-                b_vec[j] = load(b_p + j * LANES)
+                b_vec[j] = load_stored(b_p + j * LANES)
             if rows > 2 and nv == NV and not part:
-                for j in range(nv * VECTOR_BYTES // LINE):
-                    prefetch(b_p + ahead + j * (LINE // sizeof(real)))
-            b_vec[nv - 1] = load_part(b_p + last, tail) if part else load(b_p + last)
+                for j in range(nv * LANES * <int>sizeof(stored) // LINE):
+                    prefetch(b_p + ahead + j * (LINE // sizeof(stored)))
+            b_vec[nv - 1] = load_stored_part(b_p + last, tail) if part else load_stored(b_p + last)
             for i in range(rows):
                 for j in range(nv):
-                    acc[i][j] = acc[i][j] + (a_p if i < 4 else a_q)[i % 4 * a_row] * b_vec[j]
+                    acc[i][j] = multiply_add(acc[i][j], splat((a_p if i < 4 else a_q)[i % 4 * a_row]), b_vec[j])
             a_p += a_col
             a_q += a_col
             b_p += b_row

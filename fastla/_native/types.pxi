@@ -1,20 +1,34 @@
+from libc.stdint cimport PTRDIFF_MAX, uint64_t
+
 # The names every kernel is written over. REAL, VECTOR_BYTES and the block sizes are macros of the row's compilation.
 cdef extern from "vec.h":
     ctypedef float stored
     ctypedef float real
     ctypedef float output
     ctypedef double vec     # for Cython a wider number, so that real * vec is a vec; a GNU vector for the compiler
+    ctypedef double scores  # likewise, of output
     enum:
-        LANES, SQUARE, LINE
+        LANES, SQUARE, LINE, STEP, STORED_IS_REAL
     vec load(const real* p) noexcept nogil
     void store(real* p, vec v) noexcept nogil
+    vec load_stored(const stored* p) noexcept nogil
+    vec load_stored_part(const stored* p, Py_ssize_t n) noexcept nogil
+    vec multiply_add(vec sum, vec a, vec b) noexcept nogil
+    output number(real element, int i) noexcept nogil
+    scores load_scores(const output* p) noexcept nogil
+    void store_scores(output* p, scores v) noexcept nogil
+    scores splat_scores(output x) noexcept nogil
+    scores to_scores(vec v) noexcept nogil
+    scores bounded(scores v) noexcept nogil
+    uint64_t at_least(scores v, scores bar) noexcept nogil
+    int lowest_bit(uint64_t bits) noexcept nogil
     vec zero() noexcept nogil
     vec splat(real x) noexcept nogil
     vec load_part(const real* p, Py_ssize_t n) noexcept nogil
     vec load_zero(const real* p, Py_ssize_t n) noexcept nogil
     void store_part(real* p, vec v, Py_ssize_t n) noexcept nogil
     real total(vec v) noexcept nogil
-    void transpose_square(real* to, Py_ssize_t to_step, const stored* source, Py_ssize_t from_step) noexcept nogil
+    void transpose_square(real* to, Py_ssize_t to_step, const real* source, Py_ssize_t from_step) noexcept nogil
     void prefetch(const void* p) noexcept nogil
 
 include "kernels.pxi"

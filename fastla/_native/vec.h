@@ -5,6 +5,8 @@
  *   REAL_BYTES             sizeof(REAL), for the preprocessor
  *   VECTOR_BYTES           the target's vector; `vec` holds LANES elements of REAL
  *   TILE_MR                rows of a tile
+ *   LOAD_STORED            how a vector of STORED becomes a vec: load, load_float16, load_bfloat16, load_int8
+ *   STEP                   numbers in an element: 2 where one int32 holds a pair of int16 (see multiply_add), else 1
  * Arithmetic on `vec` is written with the usual operators; GCC and Clang contract a + x * b into FMA.
  */
 #ifndef FASTLA_VEC_H
@@ -13,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#if defined(__AVX__)
+#if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
@@ -33,6 +35,88 @@ INLINE vec load(const real *p) { return *(const vec_in_memory *)p; }
 INLINE void store(real *p, vec v) { *(vec_in_memory *)p = v; }
 INLINE vec zero(void) { return (vec){0}; }
 INLINE vec splat(real x) { return x - (vec){0}; }       /* x - 0 keeps the sign of -0 */
+
+/* What narrow storage holds, as a vec. The conversions of 16 bits are exact. */
+#if REAL_BYTES == 4
+typedef uint16_t halves __attribute__((vector_size(VECTOR_BYTES / 2), aligned(2), may_alias));
+typedef int8_t bytes __attribute__((vector_size(VECTOR_BYTES / 2), aligned(1), may_alias));
+typedef int16_t shorts __attribute__((vector_size(VECTOR_BYTES)));
+typedef uint32_t words __attribute__((vector_size(VECTOR_BYTES)));
+typedef float floats __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE vec load_bfloat16(const uint16_t *p)
+{
+    return (vec)(__builtin_convertvector(*(const halves *)p, words) << 16);
+}
+INLINE vec load_float16(const uint16_t *p)
+{
+#if defined(__AVX512F__) && VECTOR_BYTES == 64
+    return (vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
+#elif defined(__F16C__) && VECTOR_BYTES == 32
+    return (vec)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
+#else
+    words h = __builtin_convertvector(*(const halves *)p, words), size = h & 0x7fff;
+    words finite = (words)((floats)(size << 13) * 0x1p112f), other = size << 13 | 0x7f800000;
+    words is_other = (words)(size >= 0x7c00);
+    return (vec)((h & 0x8000) << 16 | (is_other & other) | (~is_other & finite));
+#endif
+}
+/* Two int8 become two int16 in one int32. */
+INLINE vec load_int8(const int16_t *p) { return (vec)__builtin_convertvector(*(const bytes *)p, shorts); }
+#endif
+INLINE vec load_stored(const stored *p) { return LOAD_STORED(p); }
+
+/* sum + a * b; of pairs, the sum of both products (32 bits hold all of them: who makes the pairs sees to that). */
+INLINE vec multiply_add(vec sum, vec a, vec b)
+{
+#if STEP == 1
+    return sum + a * b;
+#elif defined(__AVX512BW__) && VECTOR_BYTES == 64
+    return sum + (vec)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+#elif defined(__AVX2__) && VECTOR_BYTES == 32
+    return sum + (vec)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__) && VECTOR_BYTES == 16
+    return sum + (vec)_mm_madd_epi16((__m128i)a, (__m128i)b);
+#else
+    return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+INLINE output number(real element, int i) { return STEP == 1 ? (output)element : (output)(int16_t)((int64_t)element >> 16 * i); }
+
+/* Scores: a vec of sums as numbers of the output type. */
+typedef output scores __attribute__((vector_size(LANES * sizeof(output))));
+typedef output scores_in_memory __attribute__((vector_size(LANES * sizeof(output)), aligned(sizeof(output)), may_alias));
+INLINE scores load_scores(const output *p) { return *(const scores_in_memory *)p; }
+INLINE void store_scores(output *p, scores v) { *(scores_in_memory *)p = v; }
+INLINE scores splat_scores(output x) { return x - (scores){0}; }
+INLINE scores to_scores(vec v) { return __builtin_convertvector(v, scores); }
+/* Into [-1, 1]; NaN stays. */
+INLINE scores bounded(scores v)
+{
+    scores one = splat_scores(1), minus = splat_scores(-1);
+    __typeof__(v > one) above = v > one, below = v < minus;
+    return (scores)((above & (__typeof__(above))one) | (below & (__typeof__(above))minus) |
+                    (~(above | below) & (__typeof__(above))v));
+}
+/* A bit for each lane that is not below its bar; NaN is. */
+INLINE uint64_t at_least(scores v, scores bar)
+{
+#if defined(__AVX512F__) && VECTOR_BYTES == 64
+    return sizeof(output) == 4 ? _mm512_cmp_ps_mask((__m512)v, (__m512)bar, _CMP_GE_OQ)
+                               : _mm512_cmp_pd_mask((__m512d)v, (__m512d)bar, _CMP_GE_OQ);
+#elif defined(__AVX__) && VECTOR_BYTES == 32
+    return sizeof(output) == 4 ? (uint64_t)_mm256_movemask_ps((__m256)(v >= bar)) : (uint64_t)_mm256_movemask_pd((__m256d)(v >= bar));
+#elif defined(__SSE2__) && VECTOR_BYTES == 16
+    return sizeof(output) == 4 ? (uint64_t)_mm_movemask_ps((__m128)(v >= bar)) : (uint64_t)_mm_movemask_pd((__m128d)(v >= bar));
+#else
+    __typeof__(v >= bar) reached = v >= bar;
+    uint64_t bits = 0;
+    for (int i = 0; i < LANES; i++)
+        bits |= (uint64_t)(reached[i] & 1) << i;
+    return bits;
+#endif
+}
+INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 
 /* f(lane, s) for every lane of a vector of `count` lanes, separated by commas. */
 #define EACH_2(f, s) f(0, s), f(1, s)
@@ -95,7 +179,7 @@ typedef real row_in_memory __attribute__((vector_size(SQUARE * REAL_BYTES), alig
             v[i] = __builtin_shufflevector(x, y, EACH(UPPER, s));       \
             v[i + (s)] = __builtin_shufflevector(x, y, EACH(LOWER, s)); \
         }
-INLINE void transpose_square(real *to, ptrdiff_t to_step, const stored *from, ptrdiff_t from_step)
+INLINE void transpose_square(real *to, ptrdiff_t to_step, const real *from, ptrdiff_t from_step)
 {
     row v[SQUARE];
     for (int i = 0; i < SQUARE; i++)
@@ -193,5 +277,18 @@ INLINE void store_part(real *p, vec v, ptrdiff_t n)
     copy_part(p, &copy, (size_t)n * sizeof(real));
 }
 #endif
+
+/* The same of what is stored. */
+INLINE vec load_stored_part(const stored *p, ptrdiff_t n)
+{
+#if STORED_IS_REAL
+    return load_part(p, n);
+#else
+    stored copy[LANES];
+    for (int i = 0; i < LANES; i++)
+        copy[i] = p[i < n ? i : n - 1];
+    return load_stored(copy);
+#endif
+}
 
 #endif

@@ -1,0 +1,7 @@
+# Matrix products.
+include "gemm.pxi"
+include "dots.pxi"
+include "matmul.pxi"
+include "stack.pxi"
+
+table.matmul = matmul

@@ -1,0 +1,466 @@
+# Queries against a corpus: every dot product becomes a score while its tile is in L1, and goes to a sink at once: the best k of each
+# query, those that reach a threshold, or a matrix. The score matrix of a search never reaches memory.
+#
+# The corpus is cut into regions of a few panels. Many queries: threads over groups of queries, each of which meets the whole
+# corpus. Few: threads over regions, each with a `Best` of its own per query, merged at the end. Scores do not depend on which, and what is
+# best is a total order (score, then id): so neither do the results.
+#
+# Regions come in an order that jumps about. A corpus sorted by rising score would else replace its best all the time.
+include "norms.pxi"
+include "panels.pxi"
+include "best.pxi"
+
+cdef enum:
+    BLOCK = 48              # queries whose scores with a panel are a tile in L1. A d beyond KC is summed in it too, KC at a time.
+    FEW = 4                 # queries up to which raw rows, adjacent along d, are used where they lie: turning a row costs as much as 5 queries
+    REGION_BYTES = 65536    # of a region for up to BLOCK queries: enough for prefetchers to run
+    REGION_BYTES_MANY = 524288      # for more: each block of queries comes from L3 once a region
+
+
+cdef struct List:
+    Found* items
+    Py_ssize_t count, room
+
+
+cdef struct Job:
+    Search* search
+    const Runtime* runtime
+    Py_ssize_t depth            # elements of a row
+    Py_ssize_t region, regions, stride      # rows, how many, and which comes next
+    Py_ssize_t room                         # panels prepared at a time
+    Py_ssize_t group, groups, span          # queries in a group; regions in a task
+    Py_ssize_t begin, end                   # the job's regions
+    bint turn_round, gather, per_slot
+    double* query_squares       # euclidean: |y|^2
+    Best* best                  # [slots or 1][m]
+    List* lists                 # [slots]
+    int error
+
+
+# --- a panel against a block of queries --------------------------------------------------------------------------------
+cdef void multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile) noexcept nogil:
+    cdef const real* queries = <const real*>job.search.queries + first * job.depth
+    cdef Py_ssize_t p, column, rest = rows % MR
+    cdef int nv
+    cdef Strip s
+    if panel.data == NULL:
+        for p from 0 <= p < job.depth by DOT_CHUNK:
+            dot_block(panel.count, rows, smaller(DOT_CHUNK, job.depth - p), panel.factors + p, panel.factors_row,
+                      queries + p, job.depth, tile, 1, WIDTH, p > 0, False)
+        if job.depth == 0:
+            memset(tile, 0, rows * WIDTH * sizeof(real))
+        return
+    s.a_row = job.depth
+    s.a_col = 1
+    s.b_row = s.c_row = WIDTH
+    s.b_next = s.tail = 0
+    s.c_next = MR * WIDTH
+    s.a_next = MR * job.depth
+    s.ahead = 0
+    p = 0
+    while p < job.depth or p == 0:
+        s.k = smaller(KC, job.depth - p)
+        s.add = p > 0
+        for column from 0 <= column < WIDTH by NR:
+            nv = <int>smaller(NV, (WIDTH - column) // LANES)
+            s.last = (nv - 1) * LANES
+            s.a = queries + p
+            s.b = panel.data + p * WIDTH + column
+            s.c = tile + column
+            s.tiles = rows // MR
+            if s.tiles:
+                any_strip(MR, nv, &s)
+                s.a += s.tiles * s.a_next
+                s.c += s.tiles * s.c_next
+            if rest:
+                s.tiles = 1
+                any_strip(<int>rest, nv, &s)
+        p += KC
+
+
+# The scores of a tile's row; a bit for each that reaches the bar.
+cdef inline uint64_t score_row(const Panel* panel, const real* tile, output scale, bint is_cosine, output bar,
+                               output* values) noexcept nogil:
+    cdef uint64_t hits = 0
+    cdef scores v, bars = splat_scores(bar)
+    cdef int j
+    for j in range(WIDTH // LANES):
+        v = to_scores(load(tile + j * LANES)) * scale * load_scores(panel.weight + j * LANES) + load_scores(panel.bias + j * LANES)
+        if is_cosine:
+            v = bounded(v)
+        store_scores(values + j * LANES, v)
+        hits |= at_least(v, bars) << (j * LANES)
+    return hits
+
+
+cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept nogil:
+    cdef uint64_t bits = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        bits |= <uint64_t>(mask[i] != 0) << i
+    return bits
+
+
+# The distance of a query to a panel's row, from their numbers themselves.
+cdef double exact_distance(const Job* job, const Panel* panel, int lane, Py_ssize_t query) noexcept nogil:
+    cdef Py_ssize_t d = job.search.panels.d if panel.rows == NULL else job.search.rows.d, p, i, group
+    cdef const output* y = <const output*>job.search.plain + query * d
+    cdef const output* x
+    cdef real elements[LANES]
+    cdef double sum = 0, difference
+    if panel.rows != NULL:
+        x = <const output*>(panel.rows + lane * panel.rows_row)
+        for p in range(d):
+            difference = <double>x[p] - y[p]
+            sum += difference * difference
+        return root(sum)
+    group = lane // LANES * LANES
+    for p in range(job.depth):
+        store(elements, load_stored(panel.data + p * WIDTH + group))
+        for i in range(smaller(STEP, d - p * STEP)):
+            difference = <double>number(elements[lane - group], <int>i) * panel.step[lane] - y[p * STEP + i]
+            sum += difference * difference
+    return root(sum)
+
+
+# The computed score from which a row may be within a distance of a query.
+cdef inline output distance_bar(const Job* job, Py_ssize_t query, double distance) noexcept nogil:
+    cdef Py_ssize_t d = job.search.panels.d if job.search.panels.data != NULL else job.search.rows.d
+    cdef double squares = job.query_squares[query], bar = (squares * (1 - slack(d)) - distance * distance) / 2
+    return <output>bar if squares < SQUARES_HIGH and bar == bar else <output>-infinity()
+
+
+cdef void note(Job* job, List* found, Py_ssize_t query, Py_ssize_t id, double score) noexcept nogil:
+    cdef Found* items
+    cdef Py_ssize_t room = larger(1024, 2 * found.room)
+    if found.count == found.room:
+        items = <Found*>job.runtime.resize(found.items, room * sizeof(Found))
+        if items == NULL:
+            job.error = KERNEL_NO_MEMORY
+            return
+        found.items = items
+        found.room = room
+    found.items[found.count].query = query
+    found.items[found.count].id = id
+    found.items[found.count].score = score
+    found.count += 1
+
+
+# What the sink makes of a tile of scores: queries [first, first + rows).
+cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, int slot) noexcept nogil:
+    cdef Search* s = job.search
+    cdef bint is_cosine = s.metric == METRIC_COSINE, is_euclidean = s.metric == METRIC_EUCLIDEAN
+    cdef output values[WIDTH]
+    cdef output bar, scale = 1, score
+    cdef uint64_t hits
+    cdef Best* best = NULL
+    cdef Py_ssize_t i, query
+    cdef int lane
+    for i in range(rows):
+        query = first + i
+        if s.query_scale != NULL:
+            scale = (<const output*>s.query_scale)[query]
+        if s.sink == SINK_MATRIX:
+            score_row(panel, tile + i * WIDTH, scale, is_cosine, 0, values)
+            memcpy(<output*>s.c + query * s.c_row + panel.ids[0], values, panel.count * sizeof(output))
+            continue
+        if s.sink == SINK_BEST:
+            best = job.best + (slot * s.m if job.per_slot else 0) + query
+            bar = best.bar if panel.ids[0] < best.worst.id else best.bar_after
+        elif is_euclidean:
+            bar = distance_bar(job, query, s.threshold)
+        else:
+            bar = <output>s.threshold
+        hits = score_row(panel, tile + i * WIDTH, scale, is_cosine, bar, values) & panel.valid
+        if hits and s.mask != NULL and s.mask_row:
+            hits &= mask_bits(s.mask + query * s.mask_row + panel.ids[0], panel.count)
+        while hits:
+            lane = lowest_bit(hits)
+            hits &= hits - 1
+            if s.exclude != NULL and s.exclude[query] == panel.ids[lane]:
+                continue
+            score = <output>-exact_distance(job, panel, lane, query) if is_euclidean else values[lane]
+            if s.sink == SINK_BEST:
+                if offer(best, s.k, score, panel.ids[lane]) and is_euclidean:
+                    best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
+            elif not is_euclidean or -score <= <output>s.threshold:
+                note(job, job.lists + slot, query, panel.ids[lane], -score if is_euclidean else score)
+
+
+# --- a region ------------------------------------------------------------------------------------------------------------
+# A task's memory, for `room` panels.
+cdef struct Memory:
+    Panel* panels
+    real* turned        # factors of all the panels
+    real* copies        # rows that are not used where they lie, of all the panels; NULL: all are
+    real* tile
+
+
+cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth)
+    memory.turned = memory.copies = memory.tile = NULL
+    memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
+    if memory.panels != NULL:
+        memory.tile = <real*>job.runtime.take(BLOCK * WIDTH * sizeof(real))
+    if memory.tile != NULL and s.panels.data != NULL:
+        return True
+    if memory.tile != NULL:
+        memory.turned = <real*>job.runtime.take(numbers * sizeof(real))
+    if memory.turned != NULL and (job.gather or not in_place(&s.rows)):
+        memory.copies = <real*>job.runtime.take(numbers * sizeof(real))
+        return memory.copies != NULL
+    return memory.turned != NULL
+
+
+cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
+    if memory.copies != NULL:
+        job.runtime.give(memory.copies)
+    if memory.turned != NULL:
+        job.runtime.give(memory.turned)
+    if memory.tile != NULL:
+        job.runtime.give(memory.tile)
+    if memory.panels != NULL:
+        job.runtime.give(memory.panels)
+
+
+# The next rows, from `row` on and before `end`, become a panel; returns the row after them. A panel of which no row may be found
+# has valid 0.
+cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Panel* panel = memory.panels + index
+    cdef Py_ssize_t i, d = s.rows.d
+    cdef real* copy = NULL
+    panel.count = 0
+    while panel.count < WIDTH and row < end:
+        if not job.gather or s.mask[row]:
+            panel.ids[panel.count] = row
+            panel.count += 1
+        row += 1
+    panel.valid = (<uint64_t>1 << panel.count) - 1
+    if panel.count == 0:
+        return row
+    if s.panels.data != NULL:
+        i = panel.ids[0]
+        panel.rows = NULL
+        panel.data = <const stored*>s.panels.data + i * job.depth
+        panel.weight = <const output*>s.panels.weight + i
+        panel.bias = <const output*>s.panels.bias + i
+        panel.step = s.panels.step + i
+        if s.mask != NULL and s.mask_row == 0:
+            panel.valid = mask_bits(s.mask + i, panel.count)
+        return row
+    panel.rows = <const real*>(s.rows.data + panel.ids[0] * s.rows.row)
+    panel.rows_row = s.rows.row // <Py_ssize_t>sizeof(real)
+    if memory.copies != NULL:
+        copy = memory.copies + index * WIDTH * d
+        for i in range(panel.count):
+            read_row(<output*>copy + i * d, s.rows.data + panel.ids[i] * s.rows.row, s.rows.column, d, s.rows.type)
+        panel.rows = copy
+        panel.rows_row = d
+    prepare_rows(panel, s.metric, d, job.turn_round, memory.turned + index * WIDTH * d)
+    return row
+
+
+cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
+    cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, i
+    while row < end:
+        count = 0
+        while row < end and count < job.room:
+            row = prepare_panel(job, memory, count, row, end)
+            if memory.panels[count].valid:
+                count += 1
+        for query from first <= query < last by BLOCK:
+            rows = smaller(BLOCK, last - query)
+            for i in range(count):
+                if s.symmetric >= 0 and memory.panels[i].ids[0] > s.symmetric + query + rows - 1:
+                    break
+                multiply_panel(job, memory.panels + i, query, rows, memory.tile)
+                sink_tile(job, memory.panels + i, query, rows, memory.tile, slot)
+
+
+cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Job* job = <Job*>arg
+    cdef Py_ssize_t first = index % job.groups * job.group, i = job.begin + index // job.groups * job.span, end
+    cdef Memory memory
+    end = smaller(i + job.span, job.end)
+    if take_memory(job, &memory):
+        while i < end and job.error == KERNEL_OK:
+            scan_region(job, &memory, i * job.stride % job.regions, first, smaller(first + job.group, job.search.m), slot)
+            i += 1
+    else:
+        job.error = KERNEL_NO_MEMORY
+    give_memory(job, &memory)
+
+
+# --- the whole -----------------------------------------------------------------------------------------------------------
+# About the golden section of the regions, and without a common divisor: every region comes once.
+cdef Py_ssize_t jump(Py_ssize_t regions) noexcept nogil:
+    cdef Py_ssize_t stride = larger(1, regions * 618 // 1000), x, y
+    while True:
+        x = regions
+        y = stride
+        while y:
+            x, y = y, x % y
+        if x == 1:
+            return stride
+        stride += 1
+
+
+cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Job* job = <Job*>arg
+    cdef Search* s = job.search
+    cdef Py_ssize_t query, i, n
+    cdef int part
+    cdef Best* best
+    cdef Best* other
+    for query in range(index * BLOCK, smaller((index + 1) * BLOCK, s.m)):
+        best = job.best + query
+        for part in range(1, job.runtime.threads if job.per_slot else 1):
+            other = best + part * s.m
+            for i in range(other.count):
+                offer(best, s.k, other.items[i].score, other.items[i].id)
+        n = smaller(best.count, s.k)
+        if n:
+            select(best.items, best.count, n)
+        sort(best.items, n)
+        s.counts[query] = n
+        for i in range(n):
+            (<output*>s.scores)[query * s.k + i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
+            s.ids[query * s.k + i] = best.items[i].id
+
+
+# c[j, i] = c[i, j] for the queries' rows i and j < i, and a diagonal of ones but where there is no norm.
+cdef void mirror_scores_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef const Search* s = (<Job*>arg).search
+    cdef output* c = <output*>s.c           # of the row s.symmetric
+    cdef Py_ssize_t first = index * BLOCK, last = smaller(first + BLOCK, s.m), column, i, j
+    for column from 0 <= column <= s.symmetric + last - 1 by BLOCK:
+        for i in range(first, last):
+            for j in range(column, smaller(column + BLOCK, s.symmetric + i)):
+                c[(j - s.symmetric) * s.c_row + s.symmetric + i] = c[i * s.c_row + j]
+    for i in range(first, last):
+        if c[i * s.c_row + s.symmetric + i] != 0 and c[i * s.c_row + s.symmetric + i] == c[i * s.c_row + s.symmetric + i]:
+            c[i * s.c_row + s.symmetric + i] = 1
+
+
+cdef void plan(Job* job, Py_ssize_t n, Py_ssize_t d, double ns) noexcept nogil:
+    cdef Search* s = job.search
+    cdef int threads = job.runtime.threads
+    cdef Py_ssize_t panel_bytes = WIDTH * larger(1, job.depth) * <Py_ssize_t>sizeof(stored)
+    cdef Py_ssize_t most = REGION_BYTES_MANY if s.m > BLOCK else REGION_BYTES
+    job.room = larger(1, smaller(most // panel_bytes, ceil_div(n, WIDTH * tasks_for(ns, threads))))
+    job.region = WIDTH * job.room
+    if job.gather:
+        # So large that the rows allowed fill panels.
+        job.region = <Py_ssize_t>(job.region * (1.0 * n / larger(1, s.allowed)))
+        job.region = larger(1, smaller(job.region, ceil_div(n, 4 * threads)))
+    job.regions = ceil_div(n, job.region)
+    job.stride = 1 if s.sink != SINK_BEST else jump(job.regions)
+    job.group = s.m
+    if s.m >= 2 * threads * BLOCK and (s.panels.data != NULL or job.regions < 4 * threads):
+        job.group = ceil_div(ceil_div(s.m, 4 * threads), BLOCK) * BLOCK
+    elif job.regions < threads and s.m > MR:
+        job.group = ceil_div(ceil_div(s.m, threads), MR) * MR
+    job.groups = ceil_div(s.m, job.group)
+    job.per_slot = job.groups == 1
+    job.span = 1
+    if job.groups > 1:
+        # Each task meets a part of the corpus that takes it no longer than an interrupt may wait.
+        job.span = larger(1, <Py_ssize_t>(job.regions / (ns / job.groups / TASK_NS + 1)))
+
+
+cdef int run_jobs(Job* job, double ns) noexcept nogil:
+    cdef int status = KERNEL_OK, threads = job.runtime.threads if ns >= OFFER_NS else 1
+    while job.begin < job.regions and status == KERNEL_OK:
+        job.end = job.regions if job.groups == 1 or job.search.sink == SINK_MATRIX else smaller(job.begin + job.span, job.regions)
+        status = job.runtime.parallel_for(search_task, job, job.groups * ceil_div(job.end - job.begin, job.span), threads,
+                                          worth_waking(ns))
+        if status == KERNEL_OK:
+            status = job.error
+        job.begin = job.end
+    return status
+
+
+cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
+    cdef Job job
+    cdef bint raw = s.panels.data == NULL
+    cdef Py_ssize_t n = s.rows.n if raw else s.panels.n, d = s.rows.d if raw else s.panels.d, i, parts
+    cdef double arithmetic = 2.0 * s.m * n * d / 400, memory = 1.0 * n * d / 40, ns
+    cdef Candidate* items = NULL
+    cdef int status = KERNEL_OK, part
+    ns = (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
+    memset(&job, 0, sizeof(job))
+    s.found = NULL
+    s.found_count = 0
+    job.search = s
+    job.runtime = runtime
+    job.depth = ceil_div(d, STEP)
+    job.gather = raw and s.mask != NULL and s.mask_row == 0
+    job.turn_round = not (raw and s.m <= FEW)
+    if n == 0 or s.m == 0:
+        for i in range(s.m if s.sink == SINK_BEST else 0):
+            s.counts[i] = 0
+        return KERNEL_OK
+    plan(&job, n, d, ns)
+    parts = runtime.threads if job.per_slot else 1
+    if s.metric == METRIC_EUCLIDEAN:
+        job.query_squares = <double*>runtime.take(s.m * sizeof(double))
+        if job.query_squares == NULL:
+            return KERNEL_NO_MEMORY
+        for i in range(s.m):
+            job.query_squares[i] = squares_of(d, <const output*>s.plain + i * d)
+    if s.sink == SINK_BEST:
+        job.best = <Best*>runtime.take(parts * s.m * sizeof(Best))
+        if job.best != NULL:
+            items = <Candidate*>runtime.take(parts * s.m * room_for(s.k) * sizeof(Candidate))
+        if items == NULL:
+            status = KERNEL_NO_MEMORY
+        for i in range(parts * s.m if status == KERNEL_OK else 0):
+            start_best(job.best + i, items + i * room_for(s.k))
+    elif s.sink == SINK_REACHING:
+        job.lists = <List*>runtime.take(runtime.threads * sizeof(List))
+        if job.lists == NULL:
+            status = KERNEL_NO_MEMORY
+        else:
+            memset(job.lists, 0, runtime.threads * sizeof(List))
+    if status == KERNEL_OK:
+        status = run_jobs(&job, ns)
+    if status == KERNEL_OK and s.sink == SINK_BEST:
+        status = runtime.parallel_for(finish_task, &job, ceil_div(s.m, BLOCK), runtime.threads, 0)
+    if status == KERNEL_OK and s.sink == SINK_MATRIX and s.symmetric >= 0:
+        status = runtime.parallel_for(mirror_scores_task, &job, ceil_div(s.m, BLOCK), runtime.threads, 0)
+    if job.lists != NULL:
+        s.found = job.lists[0].items
+        s.found_count = job.lists[0].count
+        for part in range(1, runtime.threads):
+            for i in range(job.lists[part].count if status == KERNEL_OK else 0):
+                note(&job, job.lists, job.lists[part].items[i].query, job.lists[part].items[i].id, job.lists[part].items[i].score)
+            runtime.resize(job.lists[part].items, 0)
+        s.found = job.lists[0].items
+        s.found_count = job.lists[0].count
+        if status == KERNEL_OK:
+            status = job.error
+        runtime.give(job.lists)
+    if items != NULL:
+        runtime.give(items)
+    if job.best != NULL:
+        runtime.give(job.best)
+    if job.query_squares != NULL:
+        runtime.give(job.query_squares)
+    return status
+
+
+cdef double squares_of(Py_ssize_t n, const output* x) noexcept nogil:
+    cdef double sum = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        sum += <double>x[i] * x[i]
+    return sum
+
+
+table.norms = norms
+table.weigh = weigh
+table.search = search
