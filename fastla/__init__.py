@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla.index import FlatIndex
 from fastla.matmul import dot, matmul, matvec, vecdot, vecmat
 from fastla.norms import normalize, vector_norm
 from fastla.similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
@@ -13,6 +14,7 @@ with suppress(ImportError):         # an optional companion
     import fastla._threadpoolctl  # noqa: F401
 
 __all__ = [
+    "FlatIndex",
     "cosine_similarity",
     "dot",
     "get_num_threads",

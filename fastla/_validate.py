@@ -114,6 +114,7 @@ def thread_count(n: Any) -> int:
 # --- searching --------------------------------------------------------------------------------------------------------
 METRICS = ("cosine", "dot", "euclidean")
 STORAGE = ("float32", "float16", "bfloat16", "int8")
+MOST_INT8_DIM = 65536       # so that 32 bits hold a sum of squares
 
 
 def numbers(name: str, label: str, x: Any) -> np.ndarray:
@@ -158,6 +159,28 @@ def one_of(name: str, label: str, value: Any, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise ValueError(f"{name}: {label} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     return value
+
+
+def storage(name: str, dtype: Any) -> str:
+    """The name of a storage dtype, given as such or as a dtype."""
+    if not isinstance(dtype, str):
+        try:
+            dtype = np.dtype(dtype).name
+        except TypeError:
+            raise TypeError(f"{name}: dtype must be one of {', '.join(map(repr, STORAGE))}, not {dtype!r}") from None
+    return one_of(name, "dtype", dtype, STORAGE)
+
+
+def ids(name: str, x: Any) -> np.ndarray:
+    """Ids, as int64."""
+    array = np.asarray(x)
+    if array.size == 0:
+        return array.astype(np.int64)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise TypeError(f"{name}: ids has dtype {array.dtype} and shape {array.shape}, expected integers (n,)")
+    if array.min() < 0 or array.max() >= np.iinfo(np.int64).max:
+        raise ValueError(f"{name}: ids go from {array.min()} to {array.max()}, expected none negative")
+    return array.astype(np.int64)
 
 
 def whole(name: str, label: str, value: Any, least: int) -> int:

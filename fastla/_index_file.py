@@ -1,0 +1,140 @@
+"""The file of a FlatIndex.
+
+Format, version 1. All numbers are little-endian; it is the same for every CPU.
+
+========  ====================================================================================
+bytes     what
+========  ====================================================================================
+0-7       the magic, b"fastlaIX"
+8-11      the version, uint32
+12-15     the length of the description, uint32
+16-19     CRC-32 of the description, uint32
+20-       the description: JSON, UTF-8. dim, metric, dtype, n, next_id, width (of a panel: 48) and sections, each with a name, dtype,
+          shape, offset and CRC-32
+offsets   the sections, each at a multiple of 4096: data (panels, depth, 48), step, weight, bias (panels * 48), ids (n)
+========  ====================================================================================
+
+`_panels` says what data, step, weight and bias are. The CRCs of sections are checked when they are read; a file that is mapped is
+checked for its length alone, since reading it whole is what mapping is there to avoid.
+"""
+
+import json
+import os
+import struct
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastla._panels import ELEMENTS, PAIR, WIDTH, Panels
+
+MAGIC, VERSION, ALIGN = b"fastlaIX", 1, 4096
+HEADER = struct.Struct("<8sIII")
+COLUMNS = ("step", "weight", "bias")
+
+
+class IndexFileError(ValueError):
+    """A file that is no index, a damaged one, or one of a later version."""
+
+
+def save(path: str | os.PathLike[str], panels: Panels, ids: np.ndarray, next_id: int) -> None:
+    """Write an index beside the file, then put it in its place: whatever happens, the old or the new one is whole."""
+    stored = panels.trimmed()
+    arrays = {"data": stored.data, "step": stored.step, "weight": stored.weight, "bias": stored.bias, "ids": ids.astype("<i8", copy=False)}
+    sections, offset = [], ALIGN
+    for name, array in arrays.items():
+        array = np.ascontiguousarray(array)
+        sections.append({"name": name, "dtype": array.dtype.str, "shape": array.shape, "offset": offset, "crc32": zlib.crc32(array.data)
+                         if array.size else 0})
+        offset = -(-(offset + array.nbytes) // ALIGN) * ALIGN
+    description = json.dumps({
+        "dim": panels.dim, "metric": panels.metric, "dtype": panels.storage, "n": panels.n, "next_id": next_id,
+        "width": WIDTH, "bytes": offset, "sections": sections,
+    }).encode()
+    target = Path(path)
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(HEADER.pack(MAGIC, VERSION, len(description), zlib.crc32(description)) + description)
+            for section, array in zip(sections, arrays.values(), strict=True):
+                file.seek(section["offset"])
+                np.ascontiguousarray(array).tofile(file)
+            file.truncate(offset)
+            file.flush()
+            os.fsync(file.fileno())
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        os.chmod(temporary, mode)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    # So that the new name survives a crash too, where folders can be synced.
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def load(path: str | os.PathLike[str], mmap: bool) -> tuple[Panels, np.ndarray, int]:
+    """The panels, ids and next id of a file; mmap: its sections stay in the file."""
+    with open(path, "rb") as file:
+        described = _describe(path, file)
+        length = os.fstat(file.fileno()).st_size
+        if length < described["bytes"]:
+            raise IndexFileError(f"{os.fspath(path)!r} is truncated: {length} bytes, expected {described['bytes']}")
+        panels = Panels(described["dim"], described["dtype"], described["metric"])
+        panels.n = described["n"]
+        arrays = {}
+        for section in described["sections"]:
+            arrays[section["name"]] = _section(path, file, section, mmap)
+    for name in ("data", *COLUMNS):
+        setattr(panels, name, arrays[name])
+    return panels, np.array(arrays["ids"]), described["next_id"]
+
+
+def _describe(path: Any, file: Any) -> dict[str, Any]:
+    head = file.read(HEADER.size)
+    if head[:len(MAGIC)] != MAGIC or len(head) < HEADER.size:
+        raise IndexFileError(f"{os.fspath(path)!r} is not an index saved by fastla")
+    _, version, length, crc = HEADER.unpack(head)
+    if version != VERSION:
+        raise IndexFileError(f"{os.fspath(path)!r} has format version {version}; this fastla reads version {VERSION}")
+    text = file.read(length)
+    if len(text) < length or zlib.crc32(text) != crc:
+        raise IndexFileError(f"{os.fspath(path)!r} is truncated or damaged: its description does not match its checksum")
+    described = json.loads(text)
+    depth = -(-described["dim"] // PAIR[described["dtype"]])
+    count = -(-described["n"] // WIDTH)
+    expected = {"data": (count, depth, WIDTH), **dict.fromkeys(COLUMNS, (count * WIDTH,)), "ids": (described["n"],)}
+    dtypes = {"data": ELEMENTS[described["dtype"]].str, **dict.fromkeys(COLUMNS, "<f4"), "ids": "<i8"}
+    found = {section["name"]: (tuple(section["shape"]), section["dtype"]) for section in described["sections"]}
+    if described["width"] != WIDTH or found != {name: (expected[name], dtypes[name]) for name in expected}:
+        raise IndexFileError(f"{os.fspath(path)!r} is damaged: its sections are not those of its description")
+    return described
+
+
+def _section(path: Any, file: Any, section: dict[str, Any], mmap: bool) -> np.ndarray:
+    dtype, shape = np.dtype(section["dtype"]), tuple(section["shape"])
+    if 0 in shape:
+        return np.zeros(shape, dtype)
+    if mmap and section["name"] != "ids":
+        return np.memmap(file, dtype, "r", section["offset"], shape).view(np.ndarray)
+    file.seek(section["offset"])
+    array = np.fromfile(file, dtype, int(np.prod(shape))).reshape(shape)
+    if zlib.crc32(array.data) != section["crc32"]:
+        raise IndexFileError(f"{os.fspath(path)!r} is damaged: the section {section['name']!r} does not match its checksum")
+    return array

@@ -1,0 +1,155 @@
+"""Rows as FlatIndex stores them: in panels of 48 side by side, each row in a narrow dtype with a step of its own.
+
+A row's numbers are what is stored times its step. Panels are [depth][48] stored elements; depth is dim, but for int8
+half of it (rounded up): an element there is a pair. The places of rows that are not there hold zeros.
+"""
+
+import numpy as np
+
+from fastla import _dispatch
+from fastla._native import fastla_core as core
+
+WIDTH = core.PANEL_WIDTH
+
+# How the numbers of each storage dtype are held, and how many one element holds.
+ELEMENTS = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2"), "bfloat16": np.dtype("<u2"), "int8": np.dtype("<i2")}
+PAIR = {"float32": 1, "float16": 1, "bfloat16": 1, "int8": 2}
+
+INT8_MOST = 127
+# Rows encoded at a time.
+CHUNK = WIDTH * 64
+
+
+def _power_of_two(x: np.ndarray) -> np.ndarray:
+    """The largest power of two not above each positive number; 1 for others."""
+    _, exponent = np.frexp(np.where((x > 0) & np.isfinite(x), x, 1))
+    return np.ldexp(np.float32(1), exponent - 1)
+
+
+def encode(x: np.ndarray, storage: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (n, dim) of float32 as elements (n, depth), and the step of each row."""
+    n, dim = x.shape
+    most = np.max(np.abs(x), axis=1, initial=0)
+    if storage == "int8":
+        step = np.where(np.isfinite(most), most / np.float32(INT8_MOST), np.float32(np.nan))
+        levels = np.zeros((n, dim + dim % 2), np.int8)
+        divisor = np.where(step > 0, step, 1)[:, np.newaxis]
+        levels[:, :dim] = np.clip(np.rint(np.where(np.isfinite(x), x, 0) / divisor), -INT8_MOST, INT8_MOST)
+        return levels.view("<i2"), step
+    # A step other than 1 only where numbers would leave the range of the dtype, or their squares that of float32.
+    low, high = (2.0**-10, 2.0**15) if storage == "float16" else (2.0**-30, 2.0**30) if metric == "cosine" else (0, np.inf)
+    step = np.where((most >= low) & (most < high), np.float32(1), _power_of_two(most))
+    scaled = x / step[:, np.newaxis]
+    if storage == "float16":
+        return scaled.astype("<f2"), step
+    if storage == "bfloat16":
+        bits = scaled.view(np.uint32)
+        rounded = (bits + np.uint32(0x7FFF) + (bits >> np.uint32(16) & np.uint32(1))) >> np.uint32(16)
+        return np.where(np.isnan(scaled), np.uint32(0x7FC0), rounded).astype("<u2"), step
+    return scaled.astype("<f4", copy=False), step
+
+
+def decode(elements: np.ndarray, step: np.ndarray, storage: str, dim: int) -> np.ndarray:
+    """The float32 rows (n, dim) of elements (n, depth)."""
+    if storage == "int8":
+        numbers = np.ascontiguousarray(elements).view(np.int8)[:, :dim]
+    elif storage == "bfloat16":
+        numbers = (elements.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    else:
+        numbers = elements
+    return numbers.astype(np.float32) * step[:, np.newaxis]
+
+
+class Panels:
+    """n rows in panels, with what their scores take. Grows by half again when full.
+
+    data (panels, depth, 48), step, weight and bias (rows of all panels) are arrays, perhaps of a mapped file: then they are
+    copied before the first change.
+    """
+
+    def __init__(self, dim: int, storage: str, metric: str) -> None:
+        self.dim, self.storage, self.metric, self.n = dim, storage, metric, 0
+        self.depth = -(-dim // PAIR[storage])
+        self.data = np.zeros((0, self.depth, WIDTH), ELEMENTS[storage])
+        self.step, self.weight, self.bias = (np.zeros(0, "<f4") for _ in range(3))
+
+    def add(self, x: np.ndarray) -> None:
+        """Append rows (r, dim) of real numbers."""
+        total = self.n + len(x)
+        self._reserve(-(-total // WIDTH))
+        for first in range(0, len(x), CHUNK):
+            rows = np.ascontiguousarray(x[first:first + CHUNK], np.float32)
+            self._put(self.n + first, *encode(rows, self.storage, self.metric))
+        self._weigh(self.n // WIDTH, -(-total // WIDTH))
+        self.n = total
+
+    def rows(self, positions: np.ndarray) -> np.ndarray:
+        """The float32 rows at some positions."""
+        return decode(self.data[positions // WIDTH, :, positions % WIDTH], self.step[positions], self.storage, self.dim)
+
+    def keep(self, kept: np.ndarray) -> None:
+        """Drop all rows but those at these rising positions. They close up, in order."""
+        self._own()
+        unmoved = int(np.count_nonzero(kept == np.arange(len(kept))))
+        for first in range(unmoved, len(kept), CHUNK):
+            positions = kept[first:first + CHUNK]
+            self._put(first, self.data[positions // WIDTH, :, positions % WIDTH], self.step[positions])
+        before = -(-self.n // WIDTH)
+        self.n = len(kept)
+        panels = -(-self.n // WIDTH)
+        self.data[panels:before] = 0
+        self.step[self.n:before * WIDTH] = 0
+        if self.n % WIDTH:
+            self.data[panels - 1, :, self.n % WIDTH:] = 0
+        self._weigh(unmoved // WIDTH, before)
+        if len(self.data) > 2 * panels + 1:
+            self.data, (self.step, self.weight, self.bias) = self.data[:panels].copy(), self._trimmed(panels * WIDTH)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory, or file, that the rows take up; what is reserved counts."""
+        return self.data.nbytes + self.step.nbytes + self.weight.nbytes + self.bias.nbytes
+
+    def trimmed(self) -> "Panels":
+        """The same rows without what is reserved; arrays may be shared."""
+        panels = -(-self.n // WIDTH)
+        copy = Panels(self.dim, self.storage, self.metric)
+        copy.n, copy.data = self.n, self.data[:panels]
+        copy.step, copy.weight, copy.bias = (x[:panels * WIDTH] for x in (self.step, self.weight, self.bias))
+        return copy
+
+    def _trimmed(self, rows: int) -> list[np.ndarray]:
+        return [x[:rows].copy() for x in (self.step, self.weight, self.bias)]
+
+    def _put(self, first: int, elements: np.ndarray, step: np.ndarray) -> None:
+        self.step[first:first + len(step)] = step
+        head = min(-first % WIDTH, len(elements))
+        whole = head + (len(elements) - head) // WIDTH * WIDTH
+        if head:
+            self.data[first // WIDTH, :, first % WIDTH:first % WIDTH + head] = elements[:head].T
+        panel = (first + head) // WIDTH
+        turned = elements[head:whole].reshape(-1, WIDTH, self.depth).transpose(0, 2, 1)
+        self.data[panel:panel + len(turned)] = turned
+        if whole < len(elements):
+            self.data[panel + len(turned), :, :len(elements) - whole] = elements[whole:].T
+
+    def _weigh(self, first: int, end: int) -> None:
+        core.weigh(_dispatch.search(self.storage), self, self.metric, first, end)
+
+    def _reserve(self, panels: int) -> None:
+        self._own()
+        if panels <= len(self.data):
+            return
+        room = max(panels, len(self.data) + len(self.data) // 2)
+        data = np.zeros((room, *self.data.shape[1:]), self.data.dtype)
+        data[:len(self.data)] = self.data
+        self.data = data
+        for name in ("step", "weight", "bias"):
+            column = np.zeros(room * WIDTH, "<f4")
+            column[:len(getattr(self, name))] = getattr(self, name)
+            setattr(self, name, column)
+
+    def _own(self) -> None:
+        if not self.data.flags.writeable:
+            self.data = np.array(self.data)
+            self.step, self.weight, self.bias = (np.array(x) for x in (self.step, self.weight, self.bias))

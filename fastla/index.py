@@ -1,0 +1,261 @@
+"""FlatIndex: vectors kept ready to be searched, exactly, in a dtype as narrow as wished."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastla import _index_file, _search, _validate
+from fastla._panels import Panels
+
+
+class FlatIndex:
+    """An exact index of vectors: what `knn` searches, kept in the order in which it is read.
+
+    Parameters
+    ----------
+    dim : int
+        How many numbers a vector has.
+    metric : {"cosine", "dot", "euclidean"}
+        As for `knn`.
+    dtype : {"float32", "float16", "bfloat16", "int8"}
+        How vectors are stored, and searched, without being widened first. int8 has one scale a vector and integer dot products;
+        queries are as fine as 16 bits there.
+
+    Notes
+    -----
+    Scores are those of the vectors as stored (`reconstruct`). They are float32; a query has the same bits alone as in a batch, on
+    any number of threads. Equal scores come in the order in which vectors were added, and NaN after all numbers.
+    A search may run in several threads at once; `add` and `remove` may not run beside anything.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> index = fastla.FlatIndex(2)
+    >>> index.add(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
+    >>> scores, ids = index.search(np.array([1.0, 0.1]), k=2)
+    >>> ids
+    array([1, 2])
+    """
+
+    def __init__(self, dim: int, *, metric: str = "cosine", dtype: str = "float32") -> None:
+        dim = _validate.whole("FlatIndex", "dim", dim, 1)
+        metric = _validate.one_of("FlatIndex", "metric", metric, _validate.METRICS)
+        storage = _validate.storage("FlatIndex", dtype)
+        if storage == "int8" and dim > _validate.MOST_INT8_DIM:
+            raise ValueError(f"FlatIndex: dim is {dim}, but int8 vectors have at most {_validate.MOST_INT8_DIM} numbers")
+        self._panels = Panels(dim, storage, metric)
+        self._ids = np.zeros(0, np.int64)
+        self._next_id = 0
+
+    @property
+    def dim(self) -> int:
+        """How many numbers a vector has."""
+        return self._panels.dim
+
+    @property
+    def metric(self) -> str:
+        """What scores are."""
+        return self._panels.metric
+
+    @property
+    def dtype(self) -> str:
+        """How vectors are stored."""
+        return self._panels.storage
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The vectors' ids (n,), in the order of a mask; read-only."""
+        view = self._ids[:len(self)]
+        view.flags.writeable = False
+        return view
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that vectors and ids take up, room for more of them included; for a mapped index the file's."""
+        return self._panels.nbytes + self._ids.nbytes
+
+    def __len__(self) -> int:
+        return self._panels.n
+
+    def __repr__(self) -> str:
+        return f"FlatIndex(dim={self.dim}, metric={self.metric!r}, dtype={self.dtype!r}) of {len(self)} vectors"
+
+    def add(self, x: ArrayLike, ids: ArrayLike | None = None) -> None:
+        """Add vectors.
+
+        Parameters
+        ----------
+        x : array_like, shape (n, dim) or (dim,)
+            Real numbers of any dtype and layout.
+        ids : array_like of int, shape (n,), optional
+            By default they go on from the highest so far: 0, 1, 2 and so on. An id that was removed is not given again.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes or dtypes do not fit, or an id is there already; nothing is added then.
+
+        Notes
+        -----
+        A mapped index is first copied into memory; its file stays as it is.
+        """
+        rows = _validate.numbers("FlatIndex.add", "x", x)
+        if rows.ndim not in (1, 2) or rows.shape[-1] != self.dim:
+            raise ValueError(f"FlatIndex.add: x has shape {rows.shape}, expected (n, {self.dim}) or ({self.dim},)")
+        rows = np.atleast_2d(rows)
+        new = self._new_ids(ids, len(rows))
+        n = len(self)
+        if n + len(new) > len(self._ids):
+            grown = np.empty(max(n + len(new), n + n // 2), np.int64)
+            grown[:n] = self._ids[:n]
+            self._ids = grown
+        self._panels.add(rows)
+        self._ids[n:n + len(new)] = new
+        if len(new):
+            self._next_id = max(self._next_id, int(new.max()) + 1)
+
+    def _new_ids(self, ids: ArrayLike | None, count: int) -> np.ndarray:
+        if ids is None:
+            return np.arange(self._next_id, self._next_id + count)
+        new = _validate.ids("FlatIndex.add", ids)
+        if new.shape != (count,):
+            raise ValueError(f"FlatIndex.add: ids has shape {new.shape}, expected ({count},): one for each row of x")
+        if len(np.unique(new)) < count:
+            raise ValueError("FlatIndex.add: ids has an id twice")
+        if count and (new.min() < self._next_id) and len(there := np.intersect1d(new, self.ids)):
+            raise ValueError(f"FlatIndex.add: id {there[0]} is in the index already")
+        return new
+
+    def remove(self, ids: ArrayLike) -> None:
+        """Remove vectors by their ids; all others keep theirs, and their order.
+
+        Parameters
+        ----------
+        ids : array_like of int, shape (n,), or int
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index; nothing is removed then.
+
+        Notes
+        -----
+        A mapped index is first copied into memory; its file stays as it is.
+        """
+        wanted = np.atleast_1d(_validate.ids("FlatIndex.remove", ids))
+        missing = np.setdiff1d(wanted, self.ids)
+        if len(missing):
+            raise KeyError(f"FlatIndex.remove: no vector has id {missing[0]}")
+        kept = np.flatnonzero(~np.isin(self.ids, wanted))
+        self._panels.keep(kept)
+        self._ids = self._ids[kept]
+
+    def reconstruct(self, id: int) -> np.ndarray:
+        """The vector of an id, as stored.
+
+        Parameters
+        ----------
+        id : int
+
+        Returns
+        -------
+        ndarray of float32, shape (dim,)
+
+        Raises
+        ------
+        KeyError
+            If no vector has that id.
+        """
+        (position,) = np.nonzero(self.ids == _validate.whole("FlatIndex.reconstruct", "id", id, np.iinfo(np.int64).min)) 
+        if not len(position):
+            raise KeyError(f"FlatIndex.reconstruct: no vector has id {id}")
+        return self._panels.rows(position)[0]
+
+    def search(
+        self, queries: ArrayLike, k: int = 10, *, mask: ArrayLike | None = None, pad: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The k nearest vectors for each query.
+
+        Parameters
+        ----------
+        queries : array_like, shape (m, dim) or (dim,)
+            A vector is one query, with results of shape (k,).
+        k : int, default 10
+            At least 1.
+        mask : array_like of bool, shape (n,) or (m, n), optional
+            True: the vector may be returned. In the order of `ids`.
+        pad : bool, default False
+            Where there are fewer than k, give id -1 and score -inf (euclidean: inf) instead of raising.
+
+        Returns
+        -------
+        scores : ndarray of float32, shape (m, k)
+            Best first.
+        ids : ndarray of int64, shape (m, k)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes or dtypes do not fit, or there are fewer than k candidates and `pad` is not set.
+        """
+        x, single = _validate.queries("FlatIndex.search", queries, self.dim, f"an index of dim {self.dim}")
+        k = _validate.whole("FlatIndex.search", "k", k, 1)
+        allowed = _validate.search_mask("FlatIndex.search", mask, len(x), len(self))
+        scores, positions = _search.best(
+            "FlatIndex.search", x, self._panels, len(self), self.dtype, k, self.metric, allowed, None, pad
+        )
+        ids = np.where(positions >= 0, self._ids[positions], -1) if len(self) else positions
+        return (scores[0], ids[0]) if single else (scores, ids)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the index into a file, which is replaced at once when all is written: a crash leaves the old one.
+
+        Parameters
+        ----------
+        path : path-like
+            The format is described in `fastla/_index_file.py`, and the same for every CPU.
+        """
+        _index_file.save(path, self._panels, self.ids, self._next_id)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "FlatIndex":
+        """An index from a file.
+
+        Parameters
+        ----------
+        path : path-like
+        mmap : bool, default True
+            Leave the vectors in the file, which may be larger than memory: a search reads them from there. Otherwise they are
+            read, and their checksums verified.
+
+        Returns
+        -------
+        FlatIndex
+
+        Raises
+        ------
+        ValueError
+            If the file is truncated, damaged, or no index.
+        OSError
+            If it cannot be read.
+        """
+        panels, ids, next_id = _index_file.load(path, mmap)
+        index = cls(panels.dim, metric=panels.metric, dtype=panels.storage)
+        index._panels, index._ids, index._next_id = panels, ids, next_id
+        return index
+
+    def __getstate__(self) -> dict[str, Any]:
+        panels = self._panels.trimmed()
+        return {
+            "dim": self.dim, "metric": self.metric, "dtype": self.dtype, "n": len(self), "next_id": self._next_id,
+            "ids": np.array(self.ids), **{name: np.array(getattr(panels, name)) for name in ("data", "step", "weight", "bias")},
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["dim"], metric=state["metric"], dtype=state["dtype"])
+        self._ids, self._next_id = state["ids"], state["next_id"]
+        self._panels.n = state["n"]
+        for name in ("data", "step", "weight", "bias"):
+            setattr(self._panels, name, state[name])
