@@ -141,8 +141,10 @@ class Panels:
         if panels <= len(self.data):
             return
         room = max(panels, len(self.data) + len(self.data) // 2)
-        data = np.zeros((room, *self.data.shape[1:]), self.data.dtype)
+        # Not zeros(), which does without the huge pages that NumPy asks for otherwise: a search takes two thirds of the time with them.
+        data = np.empty((room, *self.data.shape[1:]), self.data.dtype)
         data[:len(self.data)] = self.data
+        data[len(self.data):] = 0
         self.data = data
         for name in ("step", "weight", "bias"):
             column = np.zeros(room * WIDTH, "<f4")

@@ -17,3 +17,28 @@ def bound(a: np.ndarray, b: np.ndarray, factor: float) -> np.ndarray:
     """factor * eps * |a| @ |b|, element by element: the reference BLAS tester's bound with factor 16."""
     eps = np.finfo(np.result_type(a, b)).eps
     return factor * eps * matmul(np.abs(a), np.abs(b))
+
+
+def scores(q: np.ndarray, x: np.ndarray, metric: str) -> np.ndarray:
+    """Each query (m, d) against each row (n, d), in float64; euclidean: distances."""
+    q, x = np.asarray(q).astype(np.float64), np.asarray(x).astype(np.float64)
+    if metric == "dot":
+        return np.einsum("md,nd->mn", q, x)
+    if metric == "euclidean":
+        return np.sqrt(np.square(q[:, np.newaxis] - x).sum(-1))
+    return np.einsum("md,nd->mn", unit(q), unit(x))
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    """Rows divided by their norms; scaled first, so that squares stay in range."""
+    x = np.asarray(x, np.float64)
+    most = np.abs(x).max(-1, keepdims=True, initial=0)
+    x = x / np.where(most == 0, 1, most)
+    norm = np.sqrt(np.square(x).sum(-1, keepdims=True))
+    return x / np.where(norm == 0, 1, norm)
+
+
+def nearest(s: np.ndarray, k: int, metric: str) -> np.ndarray:
+    """The indices of the best k of scores (m, n): best first, then the lower index, NaN last."""
+    order = s if metric == "euclidean" else -s
+    return np.argsort(order, axis=1, kind="stable")[:, :k]         # NaN sorts last

@@ -65,15 +65,15 @@ cdef real sum_of_squares(Py_ssize_t n, const real* x) noexcept nogil:
 
 cdef double norm_of(Py_ssize_t n, const real* x, output* y) noexcept nogil:
     cdef double squares = sum_of_squares(n, x), norm
-    cdef output factor
+    cdef output divisor
     cdef Py_ssize_t i
     if not safe_squares(squares):
         return careful_norm(n, <const output*>x, 1, y, 1)
     norm = root(squares)
     if y != NULL:
-        factor = <output>(1 / norm)
+        divisor = <output>norm
         for i in range(n):
-            y[i] = <output>x[i] * factor
+            y[i] = <output>x[i] / divisor
     return norm
 
 

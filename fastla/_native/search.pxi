@@ -56,7 +56,7 @@ cdef void multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, P
     s.b_next = s.tail = 0
     s.c_next = MR * WIDTH
     s.a_next = MR * job.depth
-    s.ahead = 0
+    s.ahead = 24 * WIDTH
     p = 0
     while p < job.depth or p == 0:
         s.k = smaller(KC, job.depth - p)
@@ -101,26 +101,36 @@ cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept n
     return bits
 
 
-# The distance of a query to a panel's row, from their numbers themselves.
-cdef double exact_distance(const Job* job, const Panel* panel, int lane, Py_ssize_t query) noexcept nogil:
-    cdef Py_ssize_t d = job.search.panels.d if panel.rows == NULL else job.search.rows.d, p, i, group
+# The sum of the squared differences of a query and a panel's row, from their numbers themselves times `scale`.
+cdef double squared_differences(const Job* job, const Panel* panel, int lane, Py_ssize_t query, double scale) noexcept nogil:
+    cdef Py_ssize_t d = job.search.panels.d if panel.rows == NULL else job.search.rows.d, p, i
     cdef const output* y = <const output*>job.search.plain + query * d
     cdef const output* x
-    cdef real elements[LANES]
+    cdef const stored* elements
+    cdef real element[LANES]
     cdef double sum = 0, difference
     if panel.rows != NULL:
         x = <const output*>(panel.rows + lane * panel.rows_row)
         for p in range(d):
-            difference = <double>x[p] - y[p]
+            difference = x[p] * scale - y[p] * scale
             sum += difference * difference
-        return root(sum)
-    group = lane // LANES * LANES
+        return sum
+    elements = panel.data + lane // LANES * LANES
     for p in range(job.depth):
-        store(elements, load_stored(panel.data + p * WIDTH + group))
+        store(element, load_stored(elements + p * WIDTH))
         for i in range(smaller(STEP, d - p * STEP)):
-            difference = <double>number(elements[lane - group], <int>i) * panel.step[lane] - y[p * STEP + i]
+            difference = <double>number(element[lane % LANES], <int>i) * panel.step[lane] * scale - y[p * STEP + i] * scale
             sum += difference * difference
-    return root(sum)
+    return sum
+
+
+# The distance, even where its square is out of float64's range.
+cdef double exact_distance(const Job* job, const Panel* panel, int lane, Py_ssize_t query) noexcept nogil:
+    cdef double squares = squared_differences(job, panel, lane, query, 1), scale
+    if 1e-280 < squares < 1e280 or squares != squares:
+        return root(squares)
+    scale = 1e-160 if squares > 1 else 1e160
+    return root(squared_differences(job, panel, lane, query, scale)) / scale
 
 
 # The computed score from which a row may be within a distance of a query.

@@ -54,8 +54,8 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
         for p in range(s.k):
             for j in range(nv - 1):
                 b_vec[j] = load_stored(b_p + j * LANES)
-            if rows > 2 and nv == NV and not part:
-                for j in range(nv * LANES * <int>sizeof(stored) // LINE):
+            if (rows > 2 or STORED_IS_REAL == 0 or ahead) and nv == NV and not part:
+                for j in range((nv * LANES * <int>sizeof(stored) + LINE - 1) // LINE):
                     prefetch(b_p + ahead + j * (LINE // sizeof(stored)))
             b_vec[nv - 1] = load_stored_part(b_p + last, tail) if part else load_stored(b_p + last)
             for i in range(rows):
