@@ -84,7 +84,7 @@ def best(
     worst = np.inf if metric == "euclidean" else -np.inf
     if not (m and found):
         return np.full((m, k), worst, dtype), np.full((m, k), -1)
-    batch = max(48, min(BATCH, CANDIDATE_BYTES // (get_num_threads() * 16 * (2 * found + 48))))
+    batch = max(48, min(BATCH, CANDIDATE_BYTES // (get_num_threads() * 16 * (2 * found + 8))))
     parts = []
     for rows, request in _requests(x, corpus, storage, metric, mask, exclude, batch):
         scores, ids, counts = request.best(found)

@@ -16,7 +16,7 @@ cdef struct Best:
 
 
 cdef inline Py_ssize_t room_for(Py_ssize_t k) noexcept nogil:
-    return 2 * k + WIDTH
+    return 2 * k + 8
 
 
 cdef inline bint better(const Candidate* x, const Candidate* y) noexcept nogil:

@@ -50,17 +50,6 @@ cdef Path choose(const Product* g) noexcept nogil:
     return PACKED
 
 
-# c[m, n] = source[n, m].T, rows of c c_row apart, those of source adjacent.
-cdef void turn(real* c, Py_ssize_t c_row, const real* source, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, j, whole_m = m - m % SQUARE, whole_n = n - n % SQUARE
-    for i from 0 <= i < whole_m by SQUARE:
-        for j from 0 <= j < whole_n by SQUARE:
-            transpose_square(c + i * c_row + j, c_row, source + j * m + i, m)
-    for i in range(m):
-        for j in range(whole_n if i < whole_m else 0, n):
-            c[i * c_row + j] = source[j * m + i]
-
-
 cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef real* c = <real*>g.c
     cdef real* turned = c

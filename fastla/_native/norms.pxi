@@ -54,19 +54,42 @@ cdef double careful_norm(Py_ssize_t n, const output* x, Py_ssize_t step, output*
     return most * norm
 
 
-# The sum of the squares of adjacent numbers, always in the same order.
-cdef real sum_of_squares(Py_ssize_t n, const real* x) noexcept nogil:
-    cdef real sum = 0
-    cdef Py_ssize_t p
-    for p from 0 <= p < n by DOT_CHUNK:
-        dot_tile(1, 1, 4, smaller(DOT_CHUNK, n - p), x + p, 0, x + p, 0, &sum, 0, 0, p > 0)
-    return sum
+# The sums of the squares of a few rows, adjacent along n. rows is a literal at every call; each row's sum is taken in the same order
+# whatever it is.
+cdef inline void square_rows(const int rows, Py_ssize_t n, const real* x, Py_ssize_t x_row, real* sums) noexcept nogil:
+    cdef vec acc[8]
+    cdef vec v
+    cdef Py_ssize_t start, end, p
+    cdef int i
+    for i in range(rows):
+        sums[i] = 0
+    for start from 0 <= start < n by DOT_CHUNK:
+        for i in range(2 * rows):
+            acc[i] = zero()
+        p = start
+        end = smaller(start + DOT_CHUNK, n)
+        while p + 2 * LANES <= end:
+            for i in range(rows):
+                v = load(x + i * x_row + p)
+                acc[i] = acc[i] + v * v
+                v = load(x + i * x_row + p + LANES)
+                acc[rows + i] = acc[rows + i] + v * v
+            p += 2 * LANES
+        while p < end:
+            for i in range(rows):
+                v = load_zero(x + i * x_row + p, smaller(LANES, end - p))
+                acc[i] = acc[i] + v * v
+            p += LANES
+        for i in range(rows):
+            sums[i] += total(acc[i] + acc[rows + i])
 
 
 cdef double norm_of(Py_ssize_t n, const real* x, output* y) noexcept nogil:
-    cdef double squares = sum_of_squares(n, x), norm
+    cdef real squares
+    cdef double norm
     cdef output divisor
     cdef Py_ssize_t i
+    square_rows(1, n, x, 0, &squares)
     if not safe_squares(squares):
         return careful_norm(n, <const output*>x, 1, y, 1)
     norm = root(squares)

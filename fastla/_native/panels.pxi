@@ -69,8 +69,8 @@ cdef struct Panel:
     Py_ssize_t count
     Py_ssize_t ids[WIDTH]
     uint64_t valid              # a bit for each row that is there and may be found
-    const stored* data          # turned round, [depth][WIDTH]; NULL: the factors are adjacent along d
-    const real* factors         # what queries are multiplied by: the rows, or mended copies
+    const stored* data          # stored panels: [depth][WIDTH]
+    const real* factors         # raw rows: what queries are multiplied by, the rows themselves or mended copies
     Py_ssize_t factors_row
     const real* rows            # the corpus's own numbers; NULL: there are only stored ones
     Py_ssize_t rows_row
@@ -83,54 +83,48 @@ cdef struct Panel:
 
 # A raw row that no score can be computed of as it is, its squares being too large or small. cosine: y is the row normalized, its
 # weight 1. euclidean: y is zeros, and a row that overflows reaches every bar and is measured exactly.
-cdef void mend_row(int metric, Py_ssize_t d, output squares, const output* x, output* y, Py_ssize_t y_step,
+cdef void mend_row(int metric, Py_ssize_t d, output squares, const output* x, output* y,
                    output* weight, output* bias) noexcept nogil:
     cdef double norm
-    cdef Py_ssize_t p
     if metric == METRIC_EUCLIDEAN:
         if not 0 <= squares <= SQUARES_LOW:
             bias[0] = <output>infinity()
-        for p in range(d):
-            y[p * y_step] = 0
+        memset(y, 0, d * sizeof(output))
         return
-    norm = careful_norm(d, x, 1, y, y_step)
+    norm = careful_norm(d, x, 1, y, 1)
     weight[0] = 1 if 0 < norm < infinity() else <output>(norm - norm)       # 0; NaN where there are infinities or NaNs
 
 
-# Raw rows, which panel.rows points to, become factors with their weights. `space` has room for WIDTH rows.
-cdef void prepare_rows(Panel* panel, int metric, Py_ssize_t d, bint turn_round, real* space) noexcept nogil:
+# Raw rows, which panel.rows points to, become factors with their weights. Where one must be mended all are copied: `space` has room
+# for WIDTH rows.
+cdef void prepare_rows(Panel* panel, int metric, Py_ssize_t d, real* space) noexcept nogil:
     cdef output squares[WIDTH]
     cdef bint all_safe = True
-    cdef Py_ssize_t lane, step
+    cdef Py_ssize_t lane = 0
     panel.data = NULL
     panel.factors = panel.rows
     panel.factors_row = panel.rows_row
     panel.weight = panel.own_weight
     panel.bias = panel.own_bias
-    if turn_round:
-        pack_panel(space, WIDTH, panel.count, d, panel.rows, panel.rows_row, 1)
-        panel.data = <const stored*>space
-        if metric != METRIC_DOT:
-            panel_squares(d, panel.data, squares)
-    for lane in range(panel.count):
-        if metric == METRIC_DOT:
+    if metric != METRIC_DOT:
+        while lane + 4 <= panel.count:
+            square_rows(4, d, panel.rows + lane * panel.rows_row, panel.rows_row, <real*>squares + lane)
+            lane += 4
+        while lane < panel.count:
+            square_rows(1, d, panel.rows + lane * panel.rows_row, 0, <real*>squares + lane)
+            lane += 1
+    for lane in range(WIDTH):
+        if metric == METRIC_DOT or lane >= panel.count:
             squares[lane] = 1
-        elif not turn_round:
-            squares[lane] = <output>sum_of_squares(d, panel.rows + lane * panel.rows_row)
         all_safe &= safe_squares(squares[lane])
         weigh_row(metric, d, squares[lane], 1, &panel.own_weight[lane], &panel.own_bias[lane])
-    for lane in range(panel.count, WIDTH):
-        panel.own_weight[lane] = panel.own_bias[lane] = 0
     if all_safe:
         return
-    step = WIDTH
-    if not turn_round:
-        for lane in range(panel.count):
-            memcpy(space + lane * d, panel.rows + lane * panel.rows_row, d * sizeof(real))
-        panel.factors = space
-        panel.factors_row = d
-        step = 1
+    for lane in range(panel.count):
+        memcpy(space + lane * d, panel.rows + lane * panel.rows_row, d * sizeof(real))
+    panel.factors = space
+    panel.factors_row = d
     for lane in range(panel.count):
         if not safe_squares(squares[lane]):
             mend_row(metric, d, squares[lane], <const output*>panel.rows + lane * panel.rows_row,
-                     <output*>space + (lane if turn_round else lane * d), step, &panel.own_weight[lane], &panel.own_bias[lane])
+                     <output*>space + lane * d, &panel.own_weight[lane], &panel.own_bias[lane])

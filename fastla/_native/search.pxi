@@ -10,11 +10,15 @@ include "norms.pxi"
 include "panels.pxi"
 include "best.pxi"
 
+# What is held by rows, and what by lanes of a tile: stored panels have the corpus in the lanes, so that a query has the same bits alone
+# as among many, and few are fast. Raw rows of the corpus are read where they lie, as a gemm reads its a, and
+# the queries are turned round; a tile of scores is then turned in L1. Turning the corpus instead costs it as much as 20 queries.
 cdef enum:
-    BLOCK = 48              # queries whose scores with a panel are a tile in L1. A d beyond KC is summed in it too, KC at a time.
-    FEW = 4                 # queries up to which raw rows, adjacent along d, are used where they lie: turning a row costs as much as 5 queries
-    REGION_BYTES = 65536    # of a region for up to BLOCK queries: enough for prefetchers to run
-    REGION_BYTES_MANY = 524288      # for more: each block of queries comes from L3 once a region
+    BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond KC is summed in it too, KC at a time.
+    FEW = 6                 # queries up to which raw rows are met by dot products along d, which leave no lane empty
+    REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
+    REGION_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
+    STREAM_AHEAD = 24       # elements of a panel's row ahead in stored panels. Measured, 4 queries, GB/s at 0, 8, 24, 48: 39, 43, 44, 38 (float32), 23, 27, 31, 27 (float16)
 
 
 cdef struct List:
@@ -30,7 +34,9 @@ cdef struct Job:
     Py_ssize_t room                         # panels prepared at a time
     Py_ssize_t group, groups, span          # queries in a group; regions in a task
     Py_ssize_t begin, end                   # the job's regions
-    bint turn_round, gather, per_slot
+    bint few, gather, per_slot
+    Py_ssize_t block            # queries in a tile
+    real* turned_queries        # for raw rows: panels of NR queries, [depth][NR]; the last may be narrower
     double* query_squares       # euclidean: |y|^2
     Best* best                  # [slots or 1][m]
     List* lists                 # [slots]
@@ -38,59 +44,79 @@ cdef struct Job:
 
 
 # --- a panel against a block of queries --------------------------------------------------------------------------------
-cdef void multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile) noexcept nogil:
-    cdef const real* queries = <const real*>job.search.queries + first * job.depth
-    cdef Py_ssize_t p, column, rest = rows % MR
-    cdef int nv
+# c[rows, nv vectors] = a[rows, depth] @ b[depth, nv vectors], KC deep at a time.
+cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, const real* a, Py_ssize_t a_row,
+                        const stored* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, Py_ssize_t ahead) noexcept nogil:
+    cdef Py_ssize_t p = 0, rest = rows % MR
     cdef Strip s
-    if panel.data == NULL:
-        for p from 0 <= p < job.depth by DOT_CHUNK:
-            dot_block(panel.count, rows, smaller(DOT_CHUNK, job.depth - p), panel.factors + p, panel.factors_row,
-                      queries + p, job.depth, tile, 1, WIDTH, p > 0, False)
-        if job.depth == 0:
-            memset(tile, 0, rows * WIDTH * sizeof(real))
-        return
-    s.a_row = job.depth
+    s.a_row = a_row
     s.a_col = 1
-    s.b_row = s.c_row = WIDTH
+    s.a_next = MR * a_row
+    s.b_row = b_row
     s.b_next = s.tail = 0
-    s.c_next = MR * WIDTH
-    s.a_next = MR * job.depth
-    s.ahead = 24 * WIDTH
-    p = 0
-    while p < job.depth or p == 0:
-        s.k = smaller(KC, job.depth - p)
+    s.last = (nv - 1) * LANES
+    s.c_row = c_row
+    s.c_next = MR * c_row
+    s.ahead = ahead
+    while p < depth or p == 0:
+        s.k = smaller(KC, depth - p)
         s.add = p > 0
-        for column from 0 <= column < WIDTH by NR:
-            nv = <int>smaller(NV, (WIDTH - column) // LANES)
-            s.last = (nv - 1) * LANES
-            s.a = queries + p
-            s.b = panel.data + p * WIDTH + column
-            s.c = tile + column
-            s.tiles = rows // MR
-            if s.tiles:
-                any_strip(MR, nv, &s)
-                s.a += s.tiles * s.a_next
-                s.c += s.tiles * s.c_next
-            if rest:
-                s.tiles = 1
-                any_strip(<int>rest, nv, &s)
+        s.a = a + p
+        s.b = b + p * b_row
+        s.c = c
+        s.tiles = rows // MR
+        if s.tiles:
+            any_strip(MR, nv, &s)
+            s.a += s.tiles * s.a_next
+            s.c += s.tiles * s.c_next
+        if rest:
+            s.tiles = 1
+            any_strip(<int>rest, nv, &s)
         p += KC
 
 
-# The scores of a tile's row; a bit for each that reaches the bar.
-cdef inline uint64_t score_row(const Panel* panel, const real* tile, output scale, bint is_cosine, output bar,
-                               output* values) noexcept nogil:
+# tile[rows][WIDTH]: queries from `first` on against a panel. `spare` has room for a tile.
+cdef void multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile, real* spare) noexcept nogil:
+    cdef const real* queries = <const real*>job.search.queries + first * job.depth
+    cdef Py_ssize_t p, column, width
+    if panel.data != NULL:
+        for column from 0 <= column < WIDTH by NR:
+            multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, queries, job.depth,
+                          panel.data + column, WIDTH, tile + column, WIDTH, STREAM_AHEAD * WIDTH)
+    elif job.few:
+        if job.depth == 0:
+            memset(tile, 0, rows * WIDTH * sizeof(real))
+        for p from 0 <= p < job.depth by DOT_CHUNK:
+            dot_block(panel.count, rows, smaller(DOT_CHUNK, job.depth - p), panel.factors + p, panel.factors_row,
+                      queries + p, job.depth, tile, 1, WIDTH, p > 0, False)
+    else:
+        width = ceil_div(rows, LANES) * LANES
+        multiply_tile(panel.count, <int>(width // LANES), job.depth, panel.factors, panel.factors_row,
+                      <const stored*>job.turned_queries + first * job.depth, width, spare, width, 0)
+        turn(tile, WIDTH, spare, width, panel.count)
+
+
+cdef inline scores scores_of(const Panel* panel, const real* tile, int j, output scale) noexcept nogil:
+    return to_scores(load(tile + j * LANES)) * scale * load_scores(panel.weight + j * LANES) + load_scores(panel.bias + j * LANES)
+
+
+# A bit for each score of a tile's row that reaches the bar.
+cdef inline uint64_t row_hits(const Panel* panel, const real* tile, output scale, output bar) noexcept nogil:
     cdef uint64_t hits = 0
-    cdef scores v, bars = splat_scores(bar)
+    cdef scores bars = splat_scores(bar)
     cdef int j
     for j in range(WIDTH // LANES):
-        v = to_scores(load(tile + j * LANES)) * scale * load_scores(panel.weight + j * LANES) + load_scores(panel.bias + j * LANES)
-        if is_cosine:
-            v = bounded(v)
-        store_scores(values + j * LANES, v)
-        hits |= at_least(v, bars) << (j * LANES)
+        hits |= at_least(scores_of(panel, tile, j, scale), bars) << (j * LANES)
     return hits
+
+
+# The scores themselves. What is computed of a cosine may be a little outside of [-1, 1].
+cdef inline void row_scores(const Panel* panel, const real* tile, output scale, bint is_cosine, output* values) noexcept nogil:
+    cdef scores v
+    cdef int j
+    for j in range(WIDTH // LANES):
+        v = scores_of(panel, tile, j, scale)
+        store_scores(values + j * LANES, bounded(v) if is_cosine else v)
 
 
 cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept nogil:
@@ -171,7 +197,7 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
         if s.query_scale != NULL:
             scale = (<const output*>s.query_scale)[query]
         if s.sink == SINK_MATRIX:
-            score_row(panel, tile + i * WIDTH, scale, is_cosine, 0, values)
+            row_scores(panel, tile + i * WIDTH, scale, is_cosine, values)
             memcpy(<output*>s.c + query * s.c_row + panel.ids[0], values, panel.count * sizeof(output))
             continue
         if s.sink == SINK_BEST:
@@ -181,9 +207,14 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
             bar = distance_bar(job, query, s.threshold)
         else:
             bar = <output>s.threshold
-        hits = score_row(panel, tile + i * WIDTH, scale, is_cosine, bar, values) & panel.valid
-        if hits and s.mask != NULL and s.mask_row:
+        if is_cosine and bar <= -1:
+            bar = <output>-infinity()       # what is computed may be lower
+        hits = row_hits(panel, tile + i * WIDTH, scale, bar) & panel.valid
+        if hits == 0:
+            continue
+        if s.mask != NULL and s.mask_row:
             hits &= mask_bits(s.mask + query * s.mask_row + panel.ids[0], panel.count)
+        row_scores(panel, tile + i * WIDTH, scale, is_cosine, values)
         while hits:
             lane = lowest_bit(hits)
             hits &= hits - 1
@@ -193,7 +224,7 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
             if s.sink == SINK_BEST:
                 if offer(best, s.k, score, panel.ids[lane]) and is_euclidean:
                     best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
-            elif not is_euclidean or -score <= <output>s.threshold:
+            elif (-score <= <output>s.threshold) if is_euclidean else score >= <output>s.threshold:
                 note(job, job.lists + slot, query, panel.ids[lane], -score if is_euclidean else score)
 
 
@@ -201,33 +232,33 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
 # A task's memory, for `room` panels.
 cdef struct Memory:
     Panel* panels
-    real* turned        # factors of all the panels
-    real* copies        # rows that are not used where they lie, of all the panels; NULL: all are
-    real* tile
+    real* tile          # and a spare one behind it
+    real* mended        # room for the rows of all the panels; NULL: the corpus is stored panels
+    real* copies        # of rows that are not used where they lie; NULL: all are
 
 
 cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth)
-    memory.turned = memory.copies = memory.tile = NULL
+    memory.tile = memory.mended = memory.copies = NULL
     memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
     if memory.panels != NULL:
-        memory.tile = <real*>job.runtime.take(BLOCK * WIDTH * sizeof(real))
+        memory.tile = <real*>job.runtime.take(2 * BLOCK * WIDTH * sizeof(real))
     if memory.tile != NULL and s.panels.data != NULL:
         return True
     if memory.tile != NULL:
-        memory.turned = <real*>job.runtime.take(numbers * sizeof(real))
-    if memory.turned != NULL and (job.gather or not in_place(&s.rows)):
+        memory.mended = <real*>job.runtime.take(numbers * sizeof(real))
+    if memory.mended != NULL and (job.gather or not in_place(&s.rows)):
         memory.copies = <real*>job.runtime.take(numbers * sizeof(real))
         return memory.copies != NULL
-    return memory.turned != NULL
+    return memory.mended != NULL
 
 
 cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
     if memory.copies != NULL:
         job.runtime.give(memory.copies)
-    if memory.turned != NULL:
-        job.runtime.give(memory.turned)
+    if memory.mended != NULL:
+        job.runtime.give(memory.mended)
     if memory.tile != NULL:
         job.runtime.give(memory.tile)
     if memory.panels != NULL:
@@ -268,7 +299,7 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
             read_row(<output*>copy + i * d, s.rows.data + panel.ids[i] * s.rows.row, s.rows.column, d, s.rows.type)
         panel.rows = copy
         panel.rows_row = d
-    prepare_rows(panel, s.metric, d, job.turn_round, memory.turned + index * WIDTH * d)
+    prepare_rows(panel, s.metric, d, memory.mended + index * WIDTH * d)
     return row
 
 
@@ -282,13 +313,15 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
             row = prepare_panel(job, memory, count, row, end)
             if memory.panels[count].valid:
                 count += 1
-        for query from first <= query < last by BLOCK:
-            rows = smaller(BLOCK, last - query)
+        query = first
+        while query < last:
+            rows = smaller(job.block, last - query)
             for i in range(count):
                 if s.symmetric >= 0 and memory.panels[i].ids[0] > s.symmetric + query + rows - 1:
                     break
-                multiply_panel(job, memory.panels + i, query, rows, memory.tile)
+                multiply_panel(job, memory.panels + i, query, rows, memory.tile, memory.tile + BLOCK * WIDTH)
                 sink_tile(job, memory.panels + i, query, rows, memory.tile, slot)
+            query += rows
 
 
 cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
@@ -356,12 +389,21 @@ cdef void mirror_scores_task(void* arg, Py_ssize_t index, int slot) noexcept nog
             c[i * s.c_row + s.symmetric + i] = 1
 
 
+# A panel of queries turned round: [depth][width], its rows as many whole vectors.
+cdef void turn_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Job* job = <Job*>arg
+    cdef Py_ssize_t first = index * NR, rows = smaller(NR, job.search.m - first)
+    pack_panel(job.turned_queries + first * job.depth, ceil_div(rows, LANES) * LANES, rows, job.depth,
+               <const real*>job.search.queries + first * job.depth, job.depth, 1)
+
+
 cdef void plan(Job* job, Py_ssize_t n, Py_ssize_t d, double ns) noexcept nogil:
     cdef Search* s = job.search
     cdef int threads = job.runtime.threads
     cdef Py_ssize_t panel_bytes = WIDTH * larger(1, job.depth) * <Py_ssize_t>sizeof(stored)
-    cdef Py_ssize_t most = REGION_BYTES_MANY if s.m > BLOCK else REGION_BYTES
-    job.room = larger(1, smaller(most // panel_bytes, ceil_div(n, WIDTH * tasks_for(ns, threads))))
+    cdef Py_ssize_t room = smaller(REGION_BYTES // panel_bytes, REGION_ROWS // WIDTH)
+    job.block = NR if s.panels.data == NULL and not job.few else BLOCK
+    job.room = larger(1, smaller(room, ceil_div(n, WIDTH * tasks_for(ns, threads))))
     job.region = WIDTH * job.room
     if job.gather:
         # So large that the rows allowed fill panels.
@@ -370,10 +412,10 @@ cdef void plan(Job* job, Py_ssize_t n, Py_ssize_t d, double ns) noexcept nogil:
     job.regions = ceil_div(n, job.region)
     job.stride = 1 if s.sink != SINK_BEST else jump(job.regions)
     job.group = s.m
-    if s.m >= 2 * threads * BLOCK and (s.panels.data != NULL or job.regions < 4 * threads):
-        job.group = ceil_div(ceil_div(s.m, 4 * threads), BLOCK) * BLOCK
-    elif job.regions < threads and s.m > MR:
-        job.group = ceil_div(ceil_div(s.m, threads), MR) * MR
+    if s.m >= 4 * threads * BLOCK and (s.panels.data != NULL or job.regions < 4 * threads):
+        job.group = ceil_div(ceil_div(s.m, 4 * threads), job.block) * job.block
+    elif job.regions < threads:
+        job.group = ceil_div(ceil_div(s.m, threads), job.block) * job.block
     job.groups = ceil_div(s.m, job.group)
     job.per_slot = job.groups == 1
     job.span = 1
@@ -409,20 +451,25 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     job.runtime = runtime
     job.depth = ceil_div(d, STEP)
     job.gather = raw and s.mask != NULL and s.mask_row == 0
-    job.turn_round = not (raw and s.m <= FEW)
+    job.few = raw and s.m <= FEW
     if n == 0 or s.m == 0:
         for i in range(s.m if s.sink == SINK_BEST else 0):
             s.counts[i] = 0
         return KERNEL_OK
     plan(&job, n, d, ns)
+    if raw and not job.few:
+        job.turned_queries = <real*>runtime.take(ceil_div(s.m, LANES) * LANES * larger(1, job.depth) * sizeof(real))
+        if job.turned_queries == NULL:
+            return KERNEL_NO_MEMORY
+        runtime.parallel_for(turn_queries_task, &job, ceil_div(s.m, NR), runtime.threads, 0)
     parts = runtime.threads if job.per_slot else 1
     if s.metric == METRIC_EUCLIDEAN:
         job.query_squares = <double*>runtime.take(s.m * sizeof(double))
         if job.query_squares == NULL:
-            return KERNEL_NO_MEMORY
-        for i in range(s.m):
+            status = KERNEL_NO_MEMORY
+        for i in range(s.m if status == KERNEL_OK else 0):
             job.query_squares[i] = squares_of(d, <const output*>s.plain + i * d)
-    if s.sink == SINK_BEST:
+    if status == KERNEL_OK and s.sink == SINK_BEST:
         job.best = <Best*>runtime.take(parts * s.m * sizeof(Best))
         if job.best != NULL:
             items = <Candidate*>runtime.take(parts * s.m * room_for(s.k) * sizeof(Candidate))
@@ -430,7 +477,7 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
             status = KERNEL_NO_MEMORY
         for i in range(parts * s.m if status == KERNEL_OK else 0):
             start_best(job.best + i, items + i * room_for(s.k))
-    elif s.sink == SINK_REACHING:
+    elif status == KERNEL_OK and s.sink == SINK_REACHING:
         job.lists = <List*>runtime.take(runtime.threads * sizeof(List))
         if job.lists == NULL:
             status = KERNEL_NO_MEMORY
@@ -460,6 +507,8 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         runtime.give(job.best)
     if job.query_squares != NULL:
         runtime.give(job.query_squares)
+    if job.turned_queries != NULL:
+        runtime.give(job.turned_queries)
     return status
 
 
