@@ -19,6 +19,7 @@ checked for its length alone, since reading it whole is what mapping is there to
 """
 
 import json
+import math
 import os
 import struct
 import tempfile
@@ -28,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from fastla._native import fastla_core as core
 from fastla._panels import ELEMENTS, PAIR, WIDTH, Panels
 
 MAGIC, VERSION, ALIGN = b"fastlaIX", 1, 4096
@@ -117,14 +119,30 @@ def _describe(path: Any, file: Any) -> dict[str, Any]:
     if len(text) < length or zlib.crc32(text) != crc:
         raise IndexFileError(f"{os.fspath(path)!r} is truncated or damaged: its description does not match its checksum")
     described = json.loads(text)
-    depth = -(-described["dim"] // PAIR[described["dtype"]])
-    count = -(-described["n"] // WIDTH)
-    expected = {"data": (count, depth, WIDTH), **dict.fromkeys(COLUMNS, (count * WIDTH,)), "ids": (described["n"],)}
-    dtypes = {"data": ELEMENTS[described["dtype"]].str, **dict.fromkeys(COLUMNS, "<f4"), "ids": "<i8"}
-    found = {section["name"]: (tuple(section["shape"]), section["dtype"]) for section in described["sections"]}
-    if described["width"] != WIDTH or found != {name: (expected[name], dtypes[name]) for name in expected}:
+    if not _plausible(described):
         raise IndexFileError(f"{os.fspath(path)!r} is damaged: its sections are not those of its description")
     return described
+
+
+def _plausible(described: dict[str, Any]) -> bool:
+    """Whether the sections are those of such an index, and lie within the file."""
+    numbers = [described[key] for key in ("dim", "n", "next_id", "width", "bytes")]
+    if any(type(number) is not int or number < 0 for number in numbers):
+        return False
+    if described["width"] != WIDTH or described["dim"] < 1 or described["dtype"] not in ELEMENTS or described["metric"] not in core.METRICS:
+        return False
+    depth, count = -(-described["dim"] // PAIR[described["dtype"]]), -(-described["n"] // WIDTH)
+    column = ("<f4", [count * WIDTH])
+    expected = {
+        "data": (ELEMENTS[described["dtype"]].str, [count, depth, WIDTH]), **dict.fromkeys(COLUMNS, column), "ids": ("<i8", [described["n"]])
+    }
+    if {section["name"]: (section["dtype"], section["shape"]) for section in described["sections"]} != expected:
+        return False
+    return all(
+        type(section["offset"]) is int and section["offset"] % ALIGN == 0
+        and ALIGN <= section["offset"] <= described["bytes"] - np.dtype(section["dtype"]).itemsize * math.prod(section["shape"])
+        for section in described["sections"]
+    )
 
 
 def _section(path: Any, file: Any, section: dict[str, Any], mmap: bool) -> np.ndarray:

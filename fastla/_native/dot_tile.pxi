@@ -24,6 +24,8 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, Py_s
             for j in range(cols):
                 y_vec[j] = load(y + j * y_row + p)
             for i in range(rows):
+                if rows > 1 and cols <= 2:
+                    prefetch(x + (rows + i) * x_row + p)
                 x_vec = load(x + i * x_row + p)
                 for j in range(cols):
                     acc[i * unroll + u][j] = acc[i * unroll + u][j] + x_vec * y_vec[j]
@@ -61,7 +63,7 @@ cdef inline void dot_rows(const int rows, Py_ssize_t n, Py_ssize_t k, const real
 
 # c[m, n] (+)= x[m, k] . y[n, k] for k up to DOT_CHUNK; m is the large side. lone: the whole product is this one element (that a
 # task has but one must not show in its bits).
-cdef void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
+cdef inline void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
                     const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
                     bint add, bint lone) noexcept nogil:
     cdef Py_ssize_t i = 0

@@ -70,6 +70,8 @@ cdef inline void square_rows(const int rows, Py_ssize_t n, const real* x, Py_ssi
         end = smaller(start + DOT_CHUNK, n)
         while p + 2 * LANES <= end:
             for i in range(rows):
+                prefetch(x + (rows + i) * x_row + p)
+                prefetch(x + (rows + i) * x_row + p + LANES)
                 v = load(x + i * x_row + p)
                 acc[i] = acc[i] + v * v
                 v = load(x + i * x_row + p + LANES)

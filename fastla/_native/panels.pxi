@@ -4,6 +4,10 @@
 
 from libc.string cimport memcpy, memset
 
+cdef enum:
+    FEW = 8     # queries up to which raw rows are met by dot products along d, which leave no lane empty
+
+
 cdef extern from *:
     """
     #define EPSILON (sizeof(output) == 8 ? DBL_EPSILON : FLT_EPSILON)
@@ -72,6 +76,7 @@ cdef struct Panel:
     const stored* data          # stored panels: [depth][WIDTH]
     const real* factors         # raw rows: what queries are multiplied by, the rows themselves or mended copies
     Py_ssize_t factors_row
+    real* dots                  # few queries: their dot products with the rows, [FEW][WIDTH]; else NULL
     const real* rows            # the corpus's own numbers; NULL: there are only stored ones
     Py_ssize_t rows_row
     const output* weight        # of WIDTH rows
@@ -95,30 +100,109 @@ cdef void mend_row(int metric, Py_ssize_t d, output squares, const output* x, ou
     weight[0] = 1 if 0 < norm < infinity() else <output>(norm - norm)       # 0; NaN where there are infinities or NaNs
 
 
-# Raw rows, which panel.rows points to, become factors with their weights. Where one must be mended all are copied: `space` has room
-# for WIDTH rows.
-cdef void prepare_rows(Panel* panel, int metric, Py_ssize_t d, real* space) noexcept nogil:
-    cdef output squares[WIDTH]
-    cdef bint all_safe = True
+# Rows meet the first of a few queries and themselves in one pass: c[i, j] (+)= x[i] . y[j] and sums[i] (+)= x[i] . x[i]. rows and cols are
+# literals at every call; each sum is taken in the same order whatever they are. The rows that come next are prefetched: 100000 x 384
+# float32 takes 5.0 ms instead of 7.2 on one thread (5.2 and 5.8 with those 4 and 12 rows further on).
+cdef inline void dot_and_square(const int rows, const int cols, Py_ssize_t n, const real* x, Py_ssize_t x_row,
+                                const real* y, Py_ssize_t y_row, real* c, real* sums, bint add) noexcept nogil:
+    cdef vec acc[4][3]
+    cdef vec y_vec[2]
+    cdef vec v
+    cdef Py_ssize_t p = 0
+    cdef int i, j
+    for i in range(rows):
+        for j in range(cols + 1):
+            acc[i][j] = zero()
+    while p + LANES <= n:
+        for j in range(cols):
+            y_vec[j] = load(y + j * y_row + p)
+        for i in range(rows):
+            prefetch(x + (rows + i) * x_row + p)
+            v = load(x + i * x_row + p)
+            for j in range(cols):
+                acc[i][j] = acc[i][j] + v * y_vec[j]
+            acc[i][cols] = acc[i][cols] + v * v
+        p += LANES
+    if p < n:
+        for j in range(cols):
+            y_vec[j] = load_zero(y + j * y_row + p, n - p)
+        for i in range(rows):
+            v = load_zero(x + i * x_row + p, n - p)
+            for j in range(cols):
+                acc[i][j] = acc[i][j] + v * y_vec[j]
+            acc[i][cols] = acc[i][cols] + v * v
+    for i in range(rows):
+        for j in range(cols):
+            c[i + j * WIDTH] = total(acc[i][j]) + (c[i + j * WIDTH] if add else 0)
+        sums[i] = total(acc[i][cols]) + (sums[i] if add else 0)
+
+
+# A few queries (m, d), adjacent, against four rows or one: c[row + query * WIDTH]. All but the first two find the rows in L1.
+cdef inline void few_dots(const int rows, Py_ssize_t m, Py_ssize_t d, const real* x, Py_ssize_t x_row, const real* queries,
+                          real* c, real* squares) noexcept nogil:
+    cdef Py_ssize_t p, k
+    for p from 0 <= p < d by DOT_CHUNK:
+        k = smaller(DOT_CHUNK, d - p)
+        if m == 1:
+            dot_and_square(rows, 1, k, x + p, x_row, queries + p, d, c, squares, p > 0)
+        else:
+            dot_and_square(rows, 2, k, x + p, x_row, queries + p, d, c, squares, p > 0)
+            dot_rows(rows, m - 2, k, x + p, x_row, queries + 2 * d + p, d, c + 2 * WIDTH, 1, WIDTH, p > 0)
+
+
+# The squares of a panel's rows and, where panel.dots is set, their dot products with the m queries.
+cdef void square_panel(Panel* panel, Py_ssize_t d, real* squares, const real* queries, Py_ssize_t m) noexcept nogil:
     cdef Py_ssize_t lane = 0
+    cdef const real* x
+    if panel.dots != NULL and d == 0:
+        memset(panel.dots, 0, m * WIDTH * sizeof(real))
+    memset(squares, 0, WIDTH * sizeof(real))
+    while lane < panel.count:
+        x = panel.factors + lane * panel.factors_row
+        if lane + 4 <= panel.count:
+            if panel.dots != NULL:
+                few_dots(4, m, d, x, panel.factors_row, queries, panel.dots + lane, squares + lane)
+            else:
+                square_rows(4, d, x, panel.factors_row, squares + lane)
+            lane += 4
+        else:
+            if panel.dots != NULL:
+                few_dots(1, m, d, x, 0, queries, panel.dots + lane, squares + lane)
+            else:
+                square_rows(1, d, x, 0, squares + lane)
+            lane += 1
+
+
+# weigh_row for WIDTH rows with a step of 1. Returns whether all squares are safe.
+cdef inline bint weigh_panel(int metric, Py_ssize_t d, const output* squares, output* weight, output* bias) noexcept nogil:
+    cdef scores low = splat_scores(<output>SQUARES_LOW), high = splat_scores(<output>SQUARES_HIGH), v, half
+    cdef uint64_t safe = <uint64_t>-1
+    cdef int j
+    half = splat_scores(<output>(-(1 - slack(d)) / 2))
+    for j in range(WIDTH // LANES):
+        v = load_scores(squares + j * LANES)
+        safe &= at_least(v, low) & at_least(high, v)
+        store_scores(weight + j * LANES, inverse_root(v) if metric == METRIC_COSINE else splat_scores(1))
+        store_scores(bias + j * LANES, v * half if metric == METRIC_EUCLIDEAN else splat_scores(0))
+    return safe == (<uint64_t>1 << LANES) - 1
+
+
+# Raw rows, which panel.rows points to, become factors with their weights, and where panel.dots is set meet the m queries while they are in
+# L1. Where a row must be mended all are copied: `space` has room for WIDTH rows.
+cdef void prepare_rows(Panel* panel, int metric, Py_ssize_t d, real* space, const real* queries, Py_ssize_t m) noexcept nogil:
+    cdef output squares[WIDTH]
+    cdef real spare[WIDTH]
+    cdef Py_ssize_t lane
     panel.data = NULL
     panel.factors = panel.rows
     panel.factors_row = panel.rows_row
     panel.weight = panel.own_weight
     panel.bias = panel.own_bias
-    if metric != METRIC_DOT:
-        while lane + 4 <= panel.count:
-            square_rows(4, d, panel.rows + lane * panel.rows_row, panel.rows_row, <real*>squares + lane)
-            lane += 4
-        while lane < panel.count:
-            square_rows(1, d, panel.rows + lane * panel.rows_row, 0, <real*>squares + lane)
-            lane += 1
-    for lane in range(WIDTH):
-        if metric == METRIC_DOT or lane >= panel.count:
-            squares[lane] = 1
-        all_safe &= safe_squares(squares[lane])
-        weigh_row(metric, d, squares[lane], 1, &panel.own_weight[lane], &panel.own_bias[lane])
-    if all_safe:
+    # Even where no metric asks for them: a first pass that does little reads memory at its speed.
+    square_panel(panel, d, <real*>squares, queries, m)
+    for lane in range(0 if metric == METRIC_DOT else panel.count, WIDTH):
+        squares[lane] = 1
+    if weigh_panel(metric, d, squares, panel.own_weight, panel.own_bias):
         return
     for lane in range(panel.count):
         memcpy(space + lane * d, panel.rows + lane * panel.rows_row, d * sizeof(real))
@@ -128,3 +212,5 @@ cdef void prepare_rows(Panel* panel, int metric, Py_ssize_t d, real* space) noex
         if not safe_squares(squares[lane]):
             mend_row(metric, d, squares[lane], <const output*>panel.rows + lane * panel.rows_row,
                      <output*>space + lane * d, &panel.own_weight[lane], &panel.own_bias[lane])
+    if panel.dots != NULL:
+        square_panel(panel, d, spare, queries, m)

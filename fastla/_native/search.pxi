@@ -15,10 +15,9 @@ include "best.pxi"
 # the queries are turned round; a tile of scores is then turned in L1. Turning the corpus instead costs it as much as 20 queries.
 cdef enum:
     BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond KC is summed in it too, KC at a time.
-    FEW = 6                 # queries up to which raw rows are met by dot products along d, which leave no lane empty
     REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
     REGION_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
-    STREAM_AHEAD = 24       # elements of a panel's row ahead in stored panels. Measured, 4 queries, GB/s at 0, 8, 24, 48: 39, 43, 44, 38 (float32), 23, 27, 31, 27 (float16)
+    AHEAD_BYTES = 15360     # that stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4
 
 
 cdef struct List:
@@ -75,25 +74,22 @@ cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, const real* a
         p += KC
 
 
-# tile[rows][WIDTH]: queries from `first` on against a panel. `spare` has room for a tile.
-cdef void multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile, real* spare) noexcept nogil:
+# [rows][WIDTH]: queries from `first` on against a panel, in `tile` or where they are already. `spare` has room for a tile.
+cdef const real* multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile, real* spare) noexcept nogil:
     cdef const real* queries = <const real*>job.search.queries + first * job.depth
-    cdef Py_ssize_t p, column, width
+    cdef Py_ssize_t column, width
+    if job.few:
+        return panel.dots
     if panel.data != NULL:
         for column from 0 <= column < WIDTH by NR:
             multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, queries, job.depth,
-                          panel.data + column, WIDTH, tile + column, WIDTH, STREAM_AHEAD * WIDTH)
-    elif job.few:
-        if job.depth == 0:
-            memset(tile, 0, rows * WIDTH * sizeof(real))
-        for p from 0 <= p < job.depth by DOT_CHUNK:
-            dot_block(panel.count, rows, smaller(DOT_CHUNK, job.depth - p), panel.factors + p, panel.factors_row,
-                      queries + p, job.depth, tile, 1, WIDTH, p > 0, False)
+                          panel.data + column, WIDTH, tile + column, WIDTH, AHEAD_BYTES // <Py_ssize_t>sizeof(stored))
     else:
         width = ceil_div(rows, LANES) * LANES
         multiply_tile(panel.count, <int>(width // LANES), job.depth, panel.factors, panel.factors_row,
                       <const stored*>job.turned_queries + first * job.depth, width, spare, width, 0)
         turn(tile, WIDTH, spare, width, panel.count)
+    return tile
 
 
 cdef inline scores scores_of(const Panel* panel, const real* tile, int j, output scale) noexcept nogil:
@@ -235,12 +231,13 @@ cdef struct Memory:
     real* tile          # and a spare one behind it
     real* mended        # room for the rows of all the panels; NULL: the corpus is stored panels
     real* copies        # of rows that are not used where they lie; NULL: all are
+    real* dots          # [room][FEW][WIDTH]; NULL: there are more queries
 
 
 cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth)
-    memory.tile = memory.mended = memory.copies = NULL
+    memory.tile = memory.mended = memory.copies = memory.dots = NULL
     memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
     if memory.panels != NULL:
         memory.tile = <real*>job.runtime.take(2 * BLOCK * WIDTH * sizeof(real))
@@ -248,15 +245,23 @@ cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
         return True
     if memory.tile != NULL:
         memory.mended = <real*>job.runtime.take(numbers * sizeof(real))
-    if memory.mended != NULL and (job.gather or not in_place(&s.rows)):
+    if memory.mended == NULL:
+        return False
+    if job.few:
+        memory.dots = <real*>job.runtime.take(job.room * FEW * WIDTH * sizeof(real))
+        if memory.dots == NULL:
+            return False
+    if job.gather or not in_place(&s.rows):
         memory.copies = <real*>job.runtime.take(numbers * sizeof(real))
         return memory.copies != NULL
-    return memory.mended != NULL
+    return True
 
 
 cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
     if memory.copies != NULL:
         job.runtime.give(memory.copies)
+    if memory.dots != NULL:
+        job.runtime.give(memory.dots)
     if memory.mended != NULL:
         job.runtime.give(memory.mended)
     if memory.tile != NULL:
@@ -299,7 +304,8 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
             read_row(<output*>copy + i * d, s.rows.data + panel.ids[i] * s.rows.row, s.rows.column, d, s.rows.type)
         panel.rows = copy
         panel.rows_row = d
-    prepare_rows(panel, s.metric, d, memory.mended + index * WIDTH * d)
+    panel.dots = memory.dots + index * FEW * WIDTH if job.few else NULL
+    prepare_rows(panel, s.metric, d, memory.mended + index * WIDTH * d, <const real*>s.queries, s.m)
     return row
 
 
@@ -307,6 +313,7 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
     cdef const Search* s = job.search
     cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
     cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, i
+    cdef const real* tile
     while row < end:
         count = 0
         while row < end and count < job.room:
@@ -319,8 +326,8 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
             for i in range(count):
                 if s.symmetric >= 0 and memory.panels[i].ids[0] > s.symmetric + query + rows - 1:
                     break
-                multiply_panel(job, memory.panels + i, query, rows, memory.tile, memory.tile + BLOCK * WIDTH)
-                sink_tile(job, memory.panels + i, query, rows, memory.tile, slot)
+                tile = multiply_panel(job, memory.panels + i, query, rows, memory.tile, memory.tile + BLOCK * WIDTH)
+                sink_tile(job, memory.panels + i, query, rows, tile, slot)
             query += rows
 
 

@@ -20,6 +20,7 @@ cdef extern from "vec.h":
     scores splat_scores(output x) noexcept nogil
     scores to_scores(vec v) noexcept nogil
     scores bounded(scores v) noexcept nogil
+    scores inverse_root(scores v) noexcept nogil
     uint64_t at_least(scores v, scores bar) noexcept nogil
     int lowest_bit(uint64_t bits) noexcept nogil
     vec zero() noexcept nogil

@@ -98,6 +98,20 @@ INLINE scores bounded(scores v)
     return (scores)((above & (__typeof__(above))one) | (below & (__typeof__(above))minus) |
                     (~(above | below) & (__typeof__(above))v));
 }
+/* 1 / sqrt(v) */
+INLINE scores inverse_root(scores v)
+{
+#if defined(__AVX512F__) && VECTOR_BYTES == 64
+    scores r = sizeof(output) == 4 ? (scores)_mm512_sqrt_ps((__m512)v) : (scores)_mm512_sqrt_pd((__m512d)v);
+#elif defined(__AVX__) && VECTOR_BYTES == 32
+    scores r = sizeof(output) == 4 ? (scores)_mm256_sqrt_ps((__m256)v) : (scores)_mm256_sqrt_pd((__m256d)v);
+#else
+    scores r = v;
+    for (int i = 0; i < LANES; i++)
+        r[i] = sizeof(output) == 4 ? (output)__builtin_sqrtf((float)v[i]) : (output)__builtin_sqrt(v[i]);
+#endif
+    return 1 / r;
+}
 /* A bit for each lane that is not below its bar; NaN is. */
 INLINE uint64_t at_least(scores v, scores bar)
 {
