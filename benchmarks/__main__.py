@@ -56,7 +56,7 @@ def main() -> int:
     parser.add_argument("--readme", action="store_true", help="put the tables into README.md, between its markers")
     args = parser.parse_args()
     if args.readme:
-        report.check_readme()
+        report.check_readme(report.PRODUCTS)
     thread_counts = report.thread_counts(args)
     machine = report.machine()
     print(machine, end="\n\n", flush=True)
@@ -87,7 +87,7 @@ def main() -> int:
         options = [o for o in sys.argv[1:] if o != "--offline"]
         command = f"Written by `python -m benchmarks {shlex.join(options)}` on {machine}."
         model = f"{report.model_table(models, 'pipe')}\n\n{MODEL_LEGEND}" if models else left_out
-        report.write_readme("\n\n".join([command, report.product_table(rows, "pipe"), summary, model]))
+        report.write_readme(report.PRODUCTS, "\n\n".join([command, report.product_table(rows, "pipe"), summary, model]))
     return 0 if right else 1
 
 

@@ -18,7 +18,7 @@ from benchmarks.cases import Case, flops, label, nbytes
 from benchmarks.pairs import Measurement
 
 README = Path(__file__).parents[1] / "README.md"
-BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+PRODUCTS, SEARCH = "benchmarks", "search"      # the blocks of README.md, between <!-- name:begin --> and <!-- name:end -->
 # Bound by memory: more data than caches keep between calls, and too little arithmetic on it. Two cores here do about
 # 5 float32 operations in the time that memory takes to bring a byte.
 STREAMED_BYTES, FLOPS_PER_BYTE = 8e6, 8.0
@@ -113,7 +113,7 @@ def product_table(rows: Sequence[Measurement | tuple[Case, int, str]], style: st
         body.append([*line, seconds_text(row.median("numpy")), seconds_text(ours),
                      f"{row.ratio():.2f}x" if row.right else "WRONG", _digits(work / ours / 1e9) if work else "",
                      _digits(moved / ours / 1e9) if streamed else ""])
-    return _table(body, header, style, left=3)
+    return table(body, header, style, left=3)
 
 
 def model_table(models: Sequence[Model], style: str = "simple") -> str:
@@ -128,10 +128,11 @@ def model_table(models: Sequence[Model], style: str = "simple") -> str:
         body.append([label(found.case), found.threads, *rates, f"{found.ratio():.2f}x",
                      f"{found.ratio('numpy folded'):.2f}x",
                      f"{model.difference:.1e}" + ("" if model.right else " WRONG"), from_torch])
-    return _table(body, header, style, left=1)
+    return table(body, header, style, left=1)
 
 
-def _table(body: list[list], header: Sequence[str], style: str, left: int) -> str:
+def table(body: list[list], header: Sequence[str], style: str, left: int) -> str:
+    """Return rows as text; the first `left` columns are aligned left."""
     align = ["left"] * left + ["right"] * (len(header) - left)
     return tabulate(body, header, style, colalign=align[:len(body[0])] if body else None, disable_numparse=True)
 
@@ -160,16 +161,23 @@ def _blas_kernel() -> str:
     except ModuleNotFoundError:
         return ""
     kernels = {pool["architecture"] for pool in threadpool_info() if pool.get("architecture")}
-    return f" ({', '.join(sorted(kernels))})" if kernels else ""
+    forced = ", as OPENBLAS_CORETYPE asks" if os.environ.get("OPENBLAS_CORETYPE") else ""
+    return f" ({', '.join(sorted(kernels))}{forced})" if kernels else ""
 
 
-def check_readme() -> None:
-    """Raise where README.md has no place for the tables: better before the measuring than after it."""
-    if not README.exists() or not re.search(f"{BEGIN}.*{END}", README.read_text(encoding="utf-8"), re.DOTALL):
-        raise SystemExit(f"--readme: {README} needs the lines {BEGIN} and {END}, in this order")
+def _markers(block: str) -> tuple[str, str]:
+    return f"<!-- {block}:begin -->", f"<!-- {block}:end -->"
 
 
-def write_readme(text: str) -> None:
-    """Put `text` between the two markers of README.md."""
-    before, _, rest = README.read_text(encoding="utf-8").partition(BEGIN)
-    README.write_text(f"{before}{BEGIN}\n{text.strip()}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+def check_readme(block: str) -> None:
+    """Raise where README.md has no place for a block: better before the measuring than after it."""
+    begin, end = _markers(block)
+    if not README.exists() or not re.search(f"{begin}.*{end}", README.read_text(encoding="utf-8"), re.DOTALL):
+        raise SystemExit(f"--readme: {README} needs the lines {begin} and {end}, in this order")
+
+
+def write_readme(block: str, text: str) -> None:
+    """Put `text` between the two markers of a block of README.md."""
+    begin, end = _markers(block)
+    before, _, rest = README.read_text(encoding="utf-8").partition(begin)
+    README.write_text(f"{before}{begin}\n{text.strip()}\n{end}{rest.partition(end)[2]}", encoding="utf-8")

@@ -10,7 +10,7 @@ from fastla.similarity import cosine_similarity, knn, paired_cosine_similarity, 
 
 __version__ = "0.1.0"
 
-with suppress(ImportError):         # an optional companion
+with suppress(ImportError, AttributeError):         # an optional companion, from version 3.5 on
     import fastla._threadpoolctl  # noqa: F401
 
 __all__ = [

@@ -60,8 +60,9 @@ def product(name: str, x1: Any, x2: Any, out: Any, vectors: tuple[bool | None, b
     is_row = a.ndim == 1 if vectors[0] is None else vectors[0]
     is_column = b.ndim == 1 if vectors[1] is None else vectors[1]
     for label, x, is_vector in (("x1", a, is_row), ("x2", b, is_column)):
-        if x.ndim < 2 - is_vector:
-            raise ValueError(f"{shown}: {label} needs at least {2 - is_vector} dimension(s)")
+        least = 1 if vectors == (None, None) else 2 - is_vector
+        if x.ndim < least:
+            raise ValueError(f"{shown}: {label} needs at least {least} dimension(s)")
     if max(a.ndim + is_row, b.ndim + is_column) > MAX_DIMS:
         return None
     # An aligned array of the dtype, in the machine's byte order: the operand itself where it is so already.

@@ -18,14 +18,14 @@ def _default_threads() -> int:
     """FASTLA_NUM_THREADS, else OMP_NUM_THREADS, else the CPUs that this process may use (affinity, cgroup quota)."""
     if text := os.environ.get("FASTLA_NUM_THREADS", "").strip():
         try:
-            return _validate.thread_count(int(text))
+            return _validate.thread_count(int(text) if text.isdecimal() else 0)
         except ValueError:
             raise ValueError(
                 f"FASTLA_NUM_THREADS must be a number from 1 to {_validate.MAX_THREADS}, not {text!r}"
             ) from None
     # OpenMP allows a list, one number a nesting level. What it does not understand it ignores.
     outermost = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if outermost.isdecimal() and int(outermost):
+    if outermost.isdecimal() and len(outermost) < 10 and int(outermost):
         return min(int(outermost), _validate.MAX_THREADS)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cpus, _quota(), _validate.MAX_THREADS))

@@ -5,6 +5,7 @@ compiled entry does all; what needs converting, checking or handing on comes her
 """
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,21 @@ _MATRICES_VECTORS = (False, True)
 _VECTORS_MATRICES = (True, False)
 
 
-def _matvec_of_matmul(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
-    # numpy.matvec is there from NumPy 2.2 on.
-    lifted = None if out is None else out[..., np.newaxis]
-    result = np.matmul(x1, np.asanyarray(x2)[..., np.newaxis], out=lifted, **keywords)[..., 0]
-    return result if out is None else out
-
-
-def _vecmat_of_matmul(x1: Any, x2: Any, out: Any = None, **keywords: Any) -> Any:
-    lifted = None if out is None else out[..., np.newaxis, :]
-    result = np.matmul(np.conj(x1)[..., np.newaxis, :], x2, out=lifted, **keywords)[..., 0, :]
-    return result if out is None else out
+def _before_numpy_2_2(name: str, dims: tuple[int, int]) -> Any:
+    """numpy.matvec or vecmat, by its matmul: what NumPy before 2.2 lacks. dims: the core dimensions of the operands."""
+    def function(x1: Any, x2: Any, /, out: Any = None, **keywords: Any) -> Any:
+        if "axes" in keywords:
+            raise TypeError(f"{name}: axes= needs NumPy 2.2, this is {np.__version__}")
+        x1, x2 = np.asanyarray(x1), np.asanyarray(x2)
+        for label, x, least in (("x1", x1, dims[0]), ("x2", x2, dims[1])):
+            if x.ndim < least:
+                raise ValueError(f"{name}: {label} has shape {x.shape}, expected at least {least} dimension(s)")
+        (out,) = out if isinstance(out, tuple) else (out,)
+        left, right = (x1, x2[..., np.newaxis]) if dims[0] == 2 else (np.conj(x1)[..., np.newaxis, :], x2)
+        axis = -1 if dims[0] == 2 else -2
+        result = np.matmul(left, right, out=None if out is None else np.expand_dims(out, axis), **keywords)
+        return np.squeeze(result, axis)[()] if out is None else out
+    return function
 
 
 def _multiply(p: _validate.Product) -> Any:
@@ -38,7 +43,7 @@ def _multiply(p: _validate.Product) -> Any:
         c = core.product(p.a, p.b, None)
         # Axes of length 1 that the result did not have; a 0-d result is a scalar.
         return c if not p.added else c[(..., *(0 if axis in p.added else slice(None) for axis in (-2, -1)))][()]
-    if core.product(p.a, p.b, p.out) is None:
+    if p.out.size and core.product(p.a, p.b, p.out) is None:
         # Not one the kernels can write: by columns, perhaps, or it overlaps an operand, or its elements are spread.
         if core.product(p.b.mT, p.a.mT, p.out.mT) is None:
             np.copyto(p.out, core.product(p.a, p.b, None))
@@ -85,7 +90,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     -----
     The blocking is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). The bits of a
     result depend on values, shapes, strides and the target (`fastla.show_config`), not on the number of threads,
-    alignment or the place in a stack. A matrix times its own transpose is exactly symmetric and costs half.
+    the address or the place in a stack. (Elements that are not aligned are copied first, and a copy's strides may differ.) A matrix times its own transpose is exactly symmetric and costs half.
     Overflow and invalid operations are reported as `numpy.errstate` says, whichever thread met them.
 
     Examples
@@ -129,12 +134,12 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, ax
     >>> fastla.vecdot(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, 1.0]))
     array([3., 7.])
     """
-    if axis != -1:
+    if operator.index(axis) != -1:
         return NotImplemented
     return _family("vecdot", x1, x2, out, keywords, _DOTS)
 
 
-@core.entry(getattr(np, "matvec", _matvec_of_matmul), 0, True, (-1, 1, 1), (-1, 1))
+@core.entry(getattr(np, "matvec", _before_numpy_2_2("matvec", (2, 1))), 0, True, (-1, 1, 1), (-1, 1))
 def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of matrices with a stack of vectors, as `numpy.matvec` (NumPy 2.2).
 
@@ -166,7 +171,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("matvec", x1, x2, out, keywords, _MATRICES_VECTORS)
 
 
-@core.entry(getattr(np, "vecmat", _vecmat_of_matmul), 0, True, (-1, 1), (-1, 1, 1))
+@core.entry(getattr(np, "vecmat", _before_numpy_2_2("vecmat", (1, 2))), 0, True, (-1, 1), (-1, 1, 1))
 def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of vectors with a stack of matrices, as `numpy.vecmat` (NumPy 2.2).
 

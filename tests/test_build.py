@@ -19,7 +19,7 @@ from fastla import _dispatch
 ROOT = Path(__file__).resolve().parent.parent
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 TARGETS = {"x86_64": ["avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}.get(MACHINE, [])
-ROWS = ["float32", "float64", "int32"]
+ROWS = ["float32", "float64", "float16", "bfloat16", "int8", "int32"]
 KERNELS = {f"{target}_{row}" for target in TARGETS for row in ROWS}
 ROW = ROWS[-1]
 KERNELS_OF_ROW = {f"{target}_{ROW}" for target in TARGETS}

@@ -14,7 +14,7 @@ import pytest
 from fastla import _dispatch
 from fastla._native import fastla_core as core
 
-MODULES = [(target, row) for target in _dispatch.built_targets() for row in sorted(_dispatch.ROWS.values())]
+MODULES = [(target, row) for target in _dispatch.built_targets() for row in sorted({*_dispatch.ROWS.values(), *_dispatch.SEARCH_ROWS.values()})]
 # "wide" has 64-byte vectors on 32-byte registers: it is split, spills, and is for tests alone.
 IN_REGISTERS = [(target, row) for target, row in MODULES if target != "wide"]
 VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "wide": 64}
@@ -76,7 +76,7 @@ class Loop(NamedTuple):
     def multiplied(self) -> int:
         """Vectors multiplied and added in one turn."""
         fused = self.count(r"vfmadd\d+p")
-        return fused or min(self.count(r"v?mulp|v?pmull"), self.count(r"v?addp|v?paddd"))
+        return fused or min(self.count(r"v?mulp|v?pmull|v?pmaddwd"), self.count(r"v?addp|v?paddd"))
 
     @property
     def scalars(self) -> int:
@@ -171,7 +171,7 @@ def tile(target: str, row: str) -> tuple[int, int]:
     if missing := _dispatch.missing_features(target):
         pytest.skip(f"cannot ask the module for its tile without {', '.join(missing)}")
     described = core.describe(importlib.import_module(f"fastla._native.{target}_{row}").kernels)
-    lanes = described["vector_bytes"] // {"float32": 4, "float64": 8, "int32": 4}[row]
+    lanes = described["vector_bytes"] // (8 if row == "float64" else 4)
     return described["mr"], described["mr"] * described["nr"] // lanes
 
 
@@ -205,10 +205,11 @@ def test_the_full_tiles_loop_is_nothing_but_loads_and_multiply_adds(target, row)
     for loop in full_tiles(target, row):
         assert loop.count("j") == 1, str(loop)
         assert loop.count("call") == 0, str(loop)
-        if row == "int32":
-            assert (loop.count("v?pmull"), loop.count("v?paddd")) == (vectors, vectors), str(loop)
+        if row in ("int32", "int8"):
+            assert (loop.count("v?pmull|v?pmaddwd"), loop.count("v?paddd")) == (vectors, vectors), str(loop)
         elif target == "baseline":
-            assert (loop.count("mulp"), loop.count("addp")) == (vectors, vectors), str(loop)
+            converted = 2 if row == "float16" else 0        # its exponents are shifted by a product
+            assert (loop.count("mulp"), loop.count("addp")) == (vectors + converted, vectors), str(loop)
         else:
             assert loop.count("vfmadd") == vectors, str(loop)
             assert loop.count("vmul|vadd") == 0, str(loop)
@@ -232,7 +233,7 @@ def test_no_tile_spills(target, row):
 @pytest.mark.parametrize(("target", "row"), MODULES)
 def test_only_the_targets_instructions(target, row):
     text = disassembly(path(target, row))
-    multiply = "vpmulld" if row == "int32" else r"vfmadd\w+"
+    multiply = {"int32": "vpmulld", "int8": "vpmaddwd"}.get(row, r"vfmadd\w+")
     if target == "baseline":
         assert not re.search(r"%[yz]mm|%k[0-7]\b", text)
         assert not re.search(r"\tv[a-df-z]\w+ ", text), "instructions in AVX's encoding"

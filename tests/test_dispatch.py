@@ -104,6 +104,12 @@ def test_each_module_says_what_it_is(name, dtype):
     assert described["nr"] % (vector_bytes // np.dtype(dtype).itemsize) == 0
 
 
+@pytest.mark.parametrize("storage", sorted(_dispatch.SEARCH_ROWS))
+def test_searches_use_the_targets_kernels(target, storage):
+    described = core.describe(_dispatch.search(storage))
+    assert (described["target"], described["element"]) == (target, storage)
+
+
 # --- the choice at import ---------------------------------------------------------------------------------------------
 def loaded(target: str) -> str:
     """What TARGET_AND_MODULES prints where that target is in use and no other was loaded."""

@@ -12,7 +12,7 @@ include "best.pxi"
 
 # What is held by rows, and what by lanes of a tile: stored panels have the corpus in the lanes, so that a query has the same bits alone
 # as among many, and few are fast. Raw rows of the corpus are read where they lie, as a gemm reads its a, and
-# the queries are turned round; a tile of scores is then turned in L1. Turning the corpus instead costs it as much as 20 queries.
+# the queries are turned round and lie in the lanes. Turning the corpus instead costs it as much as 20 queries.
 cdef enum:
     BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond KC is summed in it too, KC at a time.
     REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
@@ -74,22 +74,22 @@ cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, const real* a
         p += KC
 
 
-# [rows][WIDTH]: queries from `first` on against a panel, in `tile` or where they are already. `spare` has room for a tile.
-cdef const real* multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile, real* spare) noexcept nogil:
+# [rows][WIDTH]: queries from `first` on against a stored panel, or few that have met a panel's rows already.
+cdef const real* multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile) noexcept nogil:
     cdef const real* queries = <const real*>job.search.queries + first * job.depth
-    cdef Py_ssize_t column, width
+    cdef Py_ssize_t column
     if job.few:
         return panel.dots
-    if panel.data != NULL:
-        for column from 0 <= column < WIDTH by NR:
-            multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, queries, job.depth,
-                          panel.data + column, WIDTH, tile + column, WIDTH, AHEAD_BYTES // <Py_ssize_t>sizeof(stored))
-    else:
-        width = ceil_div(rows, LANES) * LANES
-        multiply_tile(panel.count, <int>(width // LANES), job.depth, panel.factors, panel.factors_row,
-                      <const stored*>job.turned_queries + first * job.depth, width, spare, width, 0)
-        turn(tile, WIDTH, spare, width, panel.count)
+    for column from 0 <= column < WIDTH by NR:
+        multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, queries, job.depth,
+                      panel.data + column, WIDTH, tile + column, WIDTH, AHEAD_BYTES // <Py_ssize_t>sizeof(stored))
     return tile
+
+
+# [panel.count][vectors]: raw rows against a panel of turned queries, from `first` on.
+cdef void multiply_rows(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t vectors, real* tile) noexcept nogil:
+    multiply_tile(panel.count, <int>vectors, job.depth, panel.factors, panel.factors_row,
+                  <const stored*>job.turned_queries + first * job.depth, vectors * LANES, tile, vectors * LANES, 0)
 
 
 cdef inline scores scores_of(const Panel* panel, const real* tile, int j, output scale) noexcept nogil:
@@ -178,57 +178,102 @@ cdef void note(Job* job, List* found, Py_ssize_t query, Py_ssize_t id, double sc
     found.count += 1
 
 
-# What the sink makes of a tile of scores: queries [first, first + rows).
+cdef inline Best* best_of(const Job* job, Py_ssize_t query, int slot) noexcept nogil:
+    return job.best + (slot * job.search.m if job.per_slot else 0) + query
+
+
+# What a computed score must reach to be of interest to the sink.
+cdef inline output bar_of(const Job* job, const Panel* panel, Py_ssize_t query, int slot) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef const Best* best
+    cdef output bar
+    if s.sink == SINK_BEST:
+        best = best_of(job, query, slot)
+        bar = best.bar if panel.ids[0] < best.worst.id else best.bar_after
+    elif s.metric == METRIC_EUCLIDEAN:
+        bar = distance_bar(job, query, s.threshold)
+    else:
+        bar = <output>s.threshold
+    # What is computed of a cosine may be a little outside of [-1, 1].
+    return <output>-infinity() if s.metric == METRIC_COSINE and bar <= -1 else bar
+
+
+# A computed score that has reached its bar.
+cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
+    cdef Search* s = job.search
+    cdef Py_ssize_t id = panel.ids[row]
+    cdef Best* best
+    if s.exclude != NULL and s.exclude[query] == id:
+        return
+    if s.mask != NULL and s.mask_row and s.mask[query * s.mask_row + id] == 0:
+        return
+    if s.metric == METRIC_COSINE:
+        score = 1 if score > 1 else -1 if score < -1 else score
+    elif s.metric == METRIC_EUCLIDEAN:
+        score = <output>-exact_distance(job, panel, row, query)
+    if s.sink == SINK_BEST:
+        best = best_of(job, query, slot)
+        if offer(best, s.k, score, id) and s.metric == METRIC_EUCLIDEAN:
+            best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
+    elif s.metric == METRIC_EUCLIDEAN:
+        if -score <= <output>s.threshold:
+            note(job, job.lists + slot, query, id, -score)
+    elif score >= <output>s.threshold:
+        note(job, job.lists + slot, query, id, score)
+
+
+# A tile with the corpus in its lanes, [rows][WIDTH], of queries [first, first + rows), into the sink.
 cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, int slot) noexcept nogil:
     cdef Search* s = job.search
-    cdef bint is_cosine = s.metric == METRIC_COSINE, is_euclidean = s.metric == METRIC_EUCLIDEAN
     cdef output values[WIDTH]
-    cdef output bar, scale = 1, score
+    cdef output scale = 1
     cdef uint64_t hits
-    cdef Best* best = NULL
     cdef Py_ssize_t i, query
-    cdef int lane
     for i in range(rows):
         query = first + i
         if s.query_scale != NULL:
             scale = (<const output*>s.query_scale)[query]
         if s.sink == SINK_MATRIX:
-            row_scores(panel, tile + i * WIDTH, scale, is_cosine, values)
+            row_scores(panel, tile + i * WIDTH, scale, s.metric == METRIC_COSINE, values)
             memcpy(<output*>s.c + query * s.c_row + panel.ids[0], values, panel.count * sizeof(output))
             continue
-        if s.sink == SINK_BEST:
-            best = job.best + (slot * s.m if job.per_slot else 0) + query
-            bar = best.bar if panel.ids[0] < best.worst.id else best.bar_after
-        elif is_euclidean:
-            bar = distance_bar(job, query, s.threshold)
-        else:
-            bar = <output>s.threshold
-        if is_cosine and bar <= -1:
-            bar = <output>-infinity()       # what is computed may be lower
-        hits = row_hits(panel, tile + i * WIDTH, scale, bar) & panel.valid
-        if hits == 0:
-            continue
-        if s.mask != NULL and s.mask_row:
-            hits &= mask_bits(s.mask + query * s.mask_row + panel.ids[0], panel.count)
-        row_scores(panel, tile + i * WIDTH, scale, is_cosine, values)
+        hits = row_hits(panel, tile + i * WIDTH, scale, bar_of(job, panel, query, slot)) & panel.valid
+        if hits:
+            row_scores(panel, tile + i * WIDTH, scale, False, values)
         while hits:
-            lane = lowest_bit(hits)
+            sink_score(job, panel, lowest_bit(hits), query, values[lowest_bit(hits)], slot)
             hits &= hits - 1
-            if s.exclude != NULL and s.exclude[query] == panel.ids[lane]:
-                continue
-            score = <output>-exact_distance(job, panel, lane, query) if is_euclidean else values[lane]
-            if s.sink == SINK_BEST:
-                if offer(best, s.k, score, panel.ids[lane]) and is_euclidean:
-                    best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
-            elif (-score <= <output>s.threshold) if is_euclidean else score >= <output>s.threshold:
-                note(job, job.lists + slot, query, panel.ids[lane], -score if is_euclidean else score)
+
+
+# A tile with the queries in its lanes, [panel.count][vectors], into the sink.
+cdef void sink_turned(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, int slot) noexcept nogil:
+    cdef output bars[NR]
+    cdef output values[LANES]
+    cdef Py_ssize_t vectors = ceil_div(rows, LANES), i, query
+    cdef uint64_t hits
+    cdef scores v
+    cdef int j
+    for i in range(vectors * LANES):
+        bars[i] = bar_of(job, panel, first + i, slot) if i < rows else <output>infinity()
+    for i in range(panel.count):
+        for j in range(vectors):
+            v = to_scores(load(tile + (i * vectors + j) * LANES)) * panel.weight[i] + panel.bias[i]
+            hits = at_least(v, load_scores(bars + j * LANES))
+            if hits:
+                store_scores(values, v)
+            while hits:
+                query = j * LANES + lowest_bit(hits)
+                if query < rows:
+                    sink_score(job, panel, <int>i, first + query, values[lowest_bit(hits)], slot)
+                hits &= hits - 1
 
 
 # --- a region ------------------------------------------------------------------------------------------------------------
 # A task's memory, for `room` panels.
 cdef struct Memory:
     Panel* panels
-    real* tile          # and a spare one behind it
+    real* tile
+    real* turned        # the tile with rows and columns exchanged
     real* mended        # room for the rows of all the panels; NULL: the corpus is stored panels
     real* copies        # of rows that are not used where they lie; NULL: all are
     real* dots          # [room][FEW][WIDTH]; NULL: there are more queries
@@ -237,13 +282,14 @@ cdef struct Memory:
 cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth)
-    memory.tile = memory.mended = memory.copies = memory.dots = NULL
+    memory.tile = memory.turned = memory.mended = memory.copies = memory.dots = NULL
     memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
     if memory.panels != NULL:
         memory.tile = <real*>job.runtime.take(2 * BLOCK * WIDTH * sizeof(real))
     if memory.tile != NULL and s.panels.data != NULL:
         return True
     if memory.tile != NULL:
+        memory.turned = memory.tile + BLOCK * WIDTH
         memory.mended = <real*>job.runtime.take(numbers * sizeof(real))
     if memory.mended == NULL:
         return False
@@ -309,11 +355,24 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
     return row
 
 
+# A block of queries and a panel meet.
+cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, int slot) noexcept nogil:
+    cdef Py_ssize_t vectors = ceil_div(rows, LANES)
+    if job.few or panel.data != NULL:
+        sink_tile(job, panel, first, rows, multiply_panel(job, panel, first, rows, memory.tile), slot)
+        return
+    multiply_rows(job, panel, first, vectors, memory.tile)
+    if job.search.sink == SINK_MATRIX:
+        turn(memory.turned, WIDTH, memory.tile, vectors * LANES, panel.count)
+        sink_tile(job, panel, first, rows, memory.turned, slot)
+    else:
+        sink_turned(job, panel, first, rows, memory.tile, slot)
+
+
 cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
     cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, i
-    cdef const real* tile
     while row < end:
         count = 0
         while row < end and count < job.room:
@@ -326,8 +385,7 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
             for i in range(count):
                 if s.symmetric >= 0 and memory.panels[i].ids[0] > s.symmetric + query + rows - 1:
                     break
-                tile = multiply_panel(job, memory.panels + i, query, rows, memory.tile, memory.tile + BLOCK * WIDTH)
-                sink_tile(job, memory.panels + i, query, rows, tile, slot)
+                meet(job, memory.panels + i, query, rows, memory, slot)
             query += rows
 
 
