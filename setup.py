@@ -38,7 +38,7 @@ class Target:
     machine: str
     flags: list[str]
     vector_bytes: int
-    tiles: dict[int, Tile]              # by the computed element's size in bytes
+    tiles: dict[int | str, Tile]        # by the element row's name, or else the computed element's size in bytes
     requires: str                       # CPU features, as cpu.c names them
     numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
 
@@ -64,7 +64,9 @@ TARGETS = [
            {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)},
            "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", NEVER),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
-           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032)}, "avx2 fma f16c", NEVER),
+           # int8: its products pass through a register of their own before they are added.
+           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)}, "avx2 fma f16c",
+           NEVER),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
            {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
            NEVER),
@@ -91,7 +93,7 @@ FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "
 def kernel_extension(target: Target, element: Element) -> Extension:
     """The stub of one target and element row, and how it is compiled."""
     name = f"{target.name}_{element.name}"
-    tile = target.tiles[element.size]
+    tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
         "LOAD_STORED": element.load, "STEP": element.step, "STORED_IS_REAL": int(element.stored == element.computed),

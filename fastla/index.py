@@ -168,7 +168,7 @@ class FlatIndex:
         KeyError
             If no vector has that id.
         """
-        (position,) = np.nonzero(self.ids == _validate.whole("FlatIndex.reconstruct", "id", id, np.iinfo(np.int64).min)) 
+        (position,) = np.nonzero(self.ids == _validate.whole("FlatIndex.reconstruct", "id", id, np.iinfo(np.int64).min))
         if not len(position):
             raise KeyError(f"FlatIndex.reconstruct: no vector has id {id}")
         return self._panels.rows(position)[0]

@@ -223,7 +223,10 @@ def test_no_tile_spills(target, row):
     spilled = []
     for loop in loops:
         buffers = loop.buffers(VECTOR_BYTES[target])
-        spills = [f"{i.name} {i.operands}" for i in loop.stack_vectors() if i.stack not in buffers]
+        # Without F16C a conversion has more constants than registers: they are reloaded, nothing is stored.
+        reloads = (target, row) == ("baseline", "float16")
+        spills = [f"{i.name} {i.operands}" for i in loop.stack_vectors()
+                  if i.stack not in buffers and not (reloads and not i.stores)]
         if spills:
             spilled.append(f"loop of {loop.multiplied} multiply-adds at {loop.body[0].address:x}: {'; '.join(spills)}")
     assert not spilled, "\n".join(spilled)
@@ -233,7 +236,7 @@ def test_no_tile_spills(target, row):
 @pytest.mark.parametrize(("target", "row"), MODULES)
 def test_only_the_targets_instructions(target, row):
     text = disassembly(path(target, row))
-    multiply = {"int32": "vpmulld", "int8": "vpmaddwd"}.get(row, r"vfmadd\w+")
+    multiply = {"int32": "vpmulld", "int8": "vpmaddwd" if target != "wide" else "vpmulld"}.get(row, r"vfmadd\w+")
     if target == "baseline":
         assert not re.search(r"%[yz]mm|%k[0-7]\b", text)
         assert not re.search(r"\tv[a-df-z]\w+ ", text), "instructions in AVX's encoding"

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+import reference
 
 import fastla
-from tests import reference
 
 SHAPES = [(1, 1, 1), (1, 100, 7), (3, 48, 16), (4, 49, 33), (5, 97, 48), (50, 50, 3), (130, 111, 20), (200, 3, 1500), (2, 70, 2500), (1100, 60, 9)]
 

@@ -7,8 +7,10 @@ import pytest
 
 import fastla
 
+MODULES = ["fastla.matmul", "fastla.config", "fastla.norms", "fastla.similarity", "fastla.index"]
 
-@pytest.mark.parametrize("name", ["fastla.matmul", "fastla.config"])
+
+@pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
     module = importlib.import_module(name)
     # fastla.matmul, the attribute, is the function.
@@ -20,7 +22,7 @@ def test_examples(name: str) -> None:
 
 def test_every_public_function_has_examples() -> None:
     finder = doctest.DocTestFinder(exclude_empty=True)
-    modules = [importlib.import_module(name) for name in ("fastla.matmul", "fastla.config")]
+    modules = [importlib.import_module(name) for name in MODULES]
     found = {test.name.rpartition(".")[2] for module in modules for test in finder.find(module) if test.examples}
     assert found >= set(fastla.__all__)
 

@@ -5,8 +5,6 @@ import os
 import pickle
 import signal
 import struct
-import subprocess
-import sys
 import threading
 import time
 import zlib
@@ -14,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference
+from process import start_python
 
 import fastla
 from fastla import _index_file
-from tests import reference
 
 METRICS = ["cosine", "dot", "euclidean"]
 STORAGE = ["float32", "float16", "bfloat16", "int8"]
@@ -419,7 +418,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted", flush=True)
 """
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    process = start_python(code)
     assert process.stdout.readline() == "go\n"
     time.sleep(0.15)
     process.send_signal(signal.SIGINT)

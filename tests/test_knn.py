@@ -4,9 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import reference
 
 import fastla
-from tests import reference
 
 METRICS = ["cosine", "dot", "euclidean"]
 SHAPES = [      # m, n, d, k

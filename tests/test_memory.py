@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from operands import DTYPES, PATHS, Shape, exact, integer_operands
+from process import output_of
 
 import fastla
 from fastla._native import fastla_core as core
@@ -108,12 +109,77 @@ def test_memory_does_not_grow_from_call_to_call() -> None:
     assert resident() - before < 4 << 20
 
 
+def searches() -> dict:
+    """One of each kind, small enough for any limit that is set."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((700, 40), dtype=np.float32)
+    index = fastla.FlatIndex(40, dtype="int8")
+    index.add(x)
+    mask = rng.random(700) < 0.5
+    return {
+        "few": lambda: fastla.knn(x[:2], x, 5), "many": lambda: fastla.knn(x, x, 5, metric="euclidean"),
+        "mask": lambda: fastla.knn(x[:20], x, 5, mask=mask), "float16": lambda: fastla.knn(x[:20], x.astype(np.float16), 5),
+        "range": lambda: fastla.range_search(x, x, -1.0), "cosine": lambda: fastla.cosine_similarity(x),
+        "index": lambda: index.search(x, 5), "columns": lambda: fastla.normalize(np.asfortranarray(x)),
+    }
+
+
+@pytest.mark.parametrize("name", list(searches()))
+def test_a_search_without_memory(target, name, scratch_limit):
+    call = searches()[name]
+    right = call()
+    for limit in (0, 64, 1000, 10_000, 50_000):
+        core.limit_scratch(limit)
+        try:
+            result = call()
+        except MemoryError:
+            continue
+        for one, other in zip(right, result, strict=True):
+            np.testing.assert_array_equal(one, other)
+    core.limit_scratch(UNLIMITED)
+    for one, other in zip(right, call(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    core.limit_scratch(0)
+    with pytest.raises(MemoryError):
+        call()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+def test_searches_do_not_grow() -> None:
+    every = searches()
+
+    def call_all(times: int) -> None:
+        for _ in range(times):
+            for call in every.values():
+                call()
+            with pytest.raises(ValueError, match="shape"):
+                fastla.knn(np.zeros(3), np.zeros((5, 4)))
+
+    call_all(5)
+    before = resident()
+    call_all(60)
+    assert resident() - before < 4 << 20
+
+
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
 def test_large_scratch_is_given_back() -> None:
     """A product of 8 rows turned around takes as much scratch as its result, here 96 MB."""
-    b = np.broadcast_to(np.ones(32, np.float32)[:, np.newaxis], (32, 3_000_000))
-    a = np.ones((8, 32), np.float32)
-    fastla.matmul(a, b[:, :100])
-    before = resident()
-    assert (fastla.matmul(a, b) == 32).all()
-    assert resident() - before < 8 << 20
+    grown = output_of(
+        """
+        import os
+        import numpy as np
+        import fastla
+
+        def resident():
+            with open("/proc/self/statm") as file:
+                return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+        b = np.broadcast_to(np.ones(32, np.float32)[:, np.newaxis], (32, 3_000_000))
+        a = np.ones((8, 32), np.float32)
+        fastla.matmul(a, b[:, :100])
+        before = resident()
+        assert (fastla.matmul(a, b) == 32).all()
+        print(resident() - before)
+        """
+    )
+    assert int(grown) < 8 << 20
