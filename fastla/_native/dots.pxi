@@ -6,14 +6,40 @@ cdef struct Dots:
     Py_ssize_t y_row, rows
 
 
+# c[m] = x[m, k] . y[k], one number at a time: for so few, adding up the lanes of a vector would cost more. k is a literal at every call.
+cdef enum:
+    SHORT_DOT = 4
+
+
+cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t x_row, const real* y, real* c,
+                            Py_ssize_t c_row) noexcept nogil:
+    cdef real sum
+    cdef Py_ssize_t i
+    cdef int p
+    for i in range(m):
+        sum = 0
+        for p in range(k):
+            sum = sum + x[i * x_row + p] * y[p]
+        c[i * c_row] = sum
+
+
 cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Dots* job = <Dots*>arg
     cdef Product* g = &job.product
-    cdef Py_ssize_t row = index * job.rows, p
+    cdef Py_ssize_t row = index * job.rows, p, m = smaller(job.rows, g.m - row)
+    cdef const real* x = <const real*>g.a + row * g.a_row
+    cdef real* c = <real*>g.c + row * g.c_row
+    if g.n == 1 and g.k <= SHORT_DOT:
+        if g.k == 2:
+            short_dots(2, m, x, g.a_row, job.y, c, g.c_row)
+        elif g.k == 3:
+            short_dots(3, m, x, g.a_row, job.y, c, g.c_row)
+        else:
+            short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
+        return
     for p from 0 <= p < g.k by DOT_CHUNK:
-        dot_block(smaller(job.rows, g.m - row), g.n, smaller(DOT_CHUNK, g.k - p),
-                  <const real*>g.a + row * g.a_row + p, g.a_row, job.y + p, job.y_row,
-                  <real*>g.c + row * g.c_row, g.c_row, 1, p > 0, g.m == 1 and g.n == 1)
+        dot_block(m, g.n, smaller(DOT_CHUNK, g.k - p), x + p, g.a_row, job.y + p, job.y_row, c, g.c_row, 1, p > 0,
+                  g.m == 1 and g.n == 1)
 
 
 cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:
