@@ -1,4 +1,5 @@
 # Matrix products.
+include "few_rows.pxi"
 include "gemm.pxi"
 include "dots.pxi"
 include "matmul.pxi"

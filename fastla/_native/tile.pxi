@@ -1,4 +1,4 @@
-# The micro-kernel: tiles of c, each held in registers over the whole of k.
+# The micro-kernel: tiles of c, each held in registers over the whole of k; and how columns are dealt out to tiles.
 
 
 cdef enum:
@@ -126,3 +126,26 @@ cdef void any_strip(int rows, int nv, const Strip* s) noexcept nogil:
         strip_of_rows(rows, 1, False, s)
     elif NV > 2:
         strip_of_rows(rows, 2, False, s)
+
+
+# Columns are dealt out in whole vectors, panels as even as possible (4 vectors are 2 + 2, not 3 + 1: a lone vector has too
+# few accumulators to hide the FMA's latency). Panel i starts at this vector.
+cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panels, Py_ssize_t i) noexcept nogil:
+    return vectors * i // panels
+
+
+# Where panel `panel` of n columns lies: s.b and s.c move to it, s.last and s.tail are set; its vectors are returned. Where
+# the last vector does not fit it is cut or, with `overlapping`, moved back over its neighbour.
+cdef inline int place_panel(Strip* s, Py_ssize_t n, Py_ssize_t panel, Py_ssize_t panels, bint overlapping) noexcept nogil:
+    cdef Py_ssize_t vectors = ceil_div(n, LANES), first = panel_start(vectors, panels, panel)
+    cdef Py_ssize_t nv = panel_start(vectors, panels, panel + 1) - first, column = first * LANES
+    s.b += column
+    s.c += column
+    s.last = (nv - 1) * LANES
+    s.tail = 0
+    if column + nv * LANES > n:
+        if overlapping and n >= LANES:
+            s.last = n - LANES - column
+        else:
+            s.tail = n - column - s.last
+    return <int>nv

@@ -1,0 +1,149 @@
+# A region of the corpus: made ready panel by panel, then met by the queries.
+
+# A task's memory, for `room` panels.
+cdef struct Memory:
+    Panel* panels
+    real* tile
+    real* turned        # the tile with rows and columns exchanged
+    real* mended        # room for the rows of all the panels; NULL: the corpus is stored panels
+    real* copies        # of rows that are not used where they lie; NULL: all are
+    real* dots          # [room][FEW][WIDTH]; NULL: there are more queries
+
+
+cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth)
+    memory.tile = memory.turned = memory.mended = memory.copies = memory.dots = NULL
+    memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
+    if memory.panels != NULL:
+        memory.tile = <real*>job.runtime.take(2 * BLOCK * WIDTH * sizeof(real))
+    if memory.tile != NULL and s.panels.data != NULL:
+        return True
+    if memory.tile != NULL:
+        memory.turned = memory.tile + BLOCK * WIDTH
+        memory.mended = <real*>job.runtime.take(numbers * sizeof(real))
+    if memory.mended == NULL:
+        return False
+    if job.few:
+        memory.dots = <real*>job.runtime.take(job.room * FEW * WIDTH * sizeof(real))
+        if memory.dots == NULL:
+            return False
+    if job.gather or not in_place(&s.rows):
+        memory.copies = <real*>job.runtime.take(numbers * sizeof(real))
+        return memory.copies != NULL
+    return True
+
+
+cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
+    if memory.copies != NULL:
+        job.runtime.give(memory.copies)
+    if memory.dots != NULL:
+        job.runtime.give(memory.dots)
+    if memory.mended != NULL:
+        job.runtime.give(memory.mended)
+    if memory.tile != NULL:
+        job.runtime.give(memory.tile)
+    if memory.panels != NULL:
+        job.runtime.give(memory.panels)
+
+
+# The next rows, from `row` on and before `end`, become a panel; returns the row after them. A panel of which no row may be found
+# has valid 0.
+cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Panel* panel = memory.panels + index
+    cdef Py_ssize_t i, d = s.rows.d
+    cdef real* copy = NULL
+    panel.count = 0
+    while panel.count < WIDTH and row < end:
+        if not job.gather or s.mask[row]:
+            panel.ids[panel.count] = row
+            panel.count += 1
+        row += 1
+    panel.valid = (<uint64_t>1 << panel.count) - 1
+    if panel.count == 0:
+        return row
+    if s.panels.data != NULL:
+        i = panel.ids[0]
+        panel.rows = NULL
+        panel.data = <const stored*>s.panels.data + i * job.depth
+        panel.weight = <const output*>s.panels.weight + i
+        panel.bias = <const output*>s.panels.bias + i
+        panel.step = s.panels.step + i
+        if s.mask != NULL and s.mask_row == 0:
+            panel.valid = mask_bits(s.mask + i, panel.count)
+        return row
+    panel.rows = <const real*>(s.rows.data + panel.ids[0] * s.rows.row)
+    panel.rows_row = s.rows.row // <Py_ssize_t>sizeof(real)
+    if memory.copies != NULL:
+        copy = memory.copies + index * WIDTH * d
+        for i in range(panel.count):
+            read_row(<output*>copy + i * d, s.rows.data + panel.ids[i] * s.rows.row, s.rows.column, d, s.rows.type)
+        panel.rows = copy
+        panel.rows_row = d
+    panel.dots = memory.dots + index * FEW * WIDTH if job.few else NULL
+    prepare_rows(panel, s.metric, d, memory.mended + index * WIDTH * d, <const real*>s.queries, s.m)
+    return row
+
+
+# A stride through `count` things, about their golden section and without a common divisor: each comes once, the first first.
+cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t stride = larger(1, count * 618 // 1000), x, y
+    while True:
+        x = count
+        y = stride
+        while y:
+            x, y = y, x % y
+        if x == 1:
+            return stride
+        stride += 1
+
+
+# A block of queries and a panel meet.
+cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, int slot) noexcept nogil:
+    cdef Py_ssize_t vectors = ceil_div(rows, LANES)
+    if job.few or panel.data != NULL:
+        sink_tile(job, panel, first, rows, multiply_panel(job, panel, first, rows, memory.tile), slot)
+        return
+    multiply_rows(job, panel, first, vectors, memory.tile)
+    if job.search.sink == SINK_MATRIX:
+        turn(memory.turned, WIDTH, memory.tile, vectors * LANES, panel.count)
+        sink_tile(job, panel, first, rows, memory.turned, slot)
+    else:
+        sink_turned(job, panel, first, rows, memory.tile, slot)
+
+
+cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
+    cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, stride, i
+    cdef const Panel* panel
+    while row < end:
+        count = 0
+        while row < end and count < job.room:
+            row = prepare_panel(job, memory, count, row, end)
+            if memory.panels[count].valid:
+                count += 1
+        stride = jump(count) if s.sink == SINK_BEST and job.turned_queries != NULL else 1     # stored panels are read as they come
+        query = first
+        while query < last:
+            rows = smaller(job.block, last - query)
+            for i in range(count):
+                panel = memory.panels + i * stride % count
+                if s.symmetric < 0 or panel.ids[0] <= s.symmetric + query + rows - 1:
+                    meet(job, panel, query, rows, memory, slot)
+            query += rows
+
+
+cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Job* job = <Job*>arg
+    cdef Py_ssize_t first = index % job.groups * job.group, i = job.begin + index // job.groups * job.span, end
+    cdef Memory memory
+    end = smaller(i + job.span, job.end)
+    if take_memory(job, &memory):
+        while i < end and job.error == KERNEL_OK:
+            scan_region(job, &memory, i * job.stride % job.regions, first, smaller(first + job.group, job.search.m), slot)
+            i += 1
+    else:
+        job.error = KERNEL_NO_MEMORY
+    give_memory(job, &memory)
