@@ -11,18 +11,18 @@ bytes     what
 16-19     CRC-32 of the description, uint32
 20-       the description: JSON, UTF-8. dim, metric, dtype, n, next_id, width (of a panel: 48) and sections, each with a name, dtype,
           shape, offset and CRC-32
-offsets   the sections, each at a multiple of 4096: data (panels, depth, 48), step, weight, bias (panels * 48), ids (n)
+offsets   the sections, each at a multiple of 4096: data (panels, depth, 48), step, weight, bias and ids (panels * 48)
 ========  ====================================================================================
 
-`_panels` says what data, step, weight and bias are. The CRCs of sections are checked when they are read; a file that is mapped is
+`_panels` says what they are; beyond the n rows their content is arbitrary. The CRCs of sections are checked when they are read; a file that is mapped is
 checked for its length alone, since reading it whole is what mapping is there to avoid.
 """
 
 import json
 import math
 import os
+import secrets
 import struct
-import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -34,51 +34,43 @@ from fastla._panels import ELEMENTS, PAIR, WIDTH, Panels
 
 MAGIC, VERSION, ALIGN = b"fastlaIX", 1, 4096
 HEADER = struct.Struct("<8sIII")
-COLUMNS = ("step", "weight", "bias")
 
 
 class IndexFileError(ValueError):
     """A file that is no index, a damaged one, or one of a later version."""
 
 
-def save(path: str | os.PathLike[str], panels: Panels, ids: np.ndarray, next_id: int) -> None:
+def save(path: str | os.PathLike[str], panels: Panels, next_id: int) -> None:
     """Write an index beside the file, then put it in its place: whatever happens, the old or the new one is whole."""
     stored = panels.trimmed()
-    arrays = {"data": stored.data, "step": stored.step, "weight": stored.weight, "bias": stored.bias, "ids": ids.astype("<i8", copy=False)}
+    arrays = {name: np.ascontiguousarray(getattr(stored, name)) for name in ("data", *Panels.COLUMNS)}
     sections, offset = [], ALIGN
     for name, array in arrays.items():
-        array = np.ascontiguousarray(array)
-        sections.append({"name": name, "dtype": array.dtype.str, "shape": array.shape, "offset": offset, "crc32": zlib.crc32(array.data)
-                         if array.size else 0})
+        crc = zlib.crc32(array.data) if array.size else 0
+        sections.append({"name": name, "dtype": array.dtype.str, "shape": array.shape, "offset": offset, "crc32": crc})
         offset = -(-(offset + array.nbytes) // ALIGN) * ALIGN
     description = json.dumps({
         "dim": panels.dim, "metric": panels.metric, "dtype": panels.storage, "n": panels.n, "next_id": next_id,
         "width": WIDTH, "bytes": offset, "sections": sections,
     }).encode()
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    target = Path(os.path.realpath(os.fsdecode(path)))      # a link stays one
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(HEADER.pack(MAGIC, VERSION, len(description), zlib.crc32(description)) + description)
             for section, array in zip(sections, arrays.values(), strict=True):
                 file.seek(section["offset"])
-                np.ascontiguousarray(array).tofile(file)
+                array.tofile(file)
             file.truncate(offset)
             file.flush()
             os.fsync(file.fileno())
-        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
-        os.chmod(temporary, mode)
+        if target.exists():
+            os.chmod(temporary, target.stat().st_mode & 0o777)
         os.replace(temporary, target)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync_folder(folder: Path) -> None:
@@ -91,21 +83,19 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def load(path: str | os.PathLike[str], mmap: bool) -> tuple[Panels, np.ndarray, int]:
-    """The panels, ids and next id of a file; mmap: its sections stay in the file."""
+def load(path: str | os.PathLike[str], mmap: bool) -> tuple[Panels, int]:
+    """The panels and next id of a file; mmap: its sections stay in the file."""
     with open(path, "rb") as file:
         described = _describe(path, file)
         length = os.fstat(file.fileno()).st_size
         if length < described["bytes"]:
             raise IndexFileError(f"{os.fspath(path)!r} is truncated: {length} bytes, expected {described['bytes']}")
         panels = Panels(described["dim"], described["dtype"], described["metric"])
-        panels.n = described["n"]
-        arrays = {}
+        mapped = np.memmap(file, np.uint8, "r").view(np.ndarray) if mmap else None
         for section in described["sections"]:
-            arrays[section["name"]] = _section(path, file, section, mmap)
-    for name in ("data", *COLUMNS):
-        setattr(panels, name, arrays[name])
-    return panels, np.array(arrays["ids"]), described["next_id"]
+            setattr(panels, section["name"], _section(path, file, section, mapped))
+        panels.n = described["n"]
+    return panels, described["next_id"]
 
 
 def _describe(path: Any, file: Any) -> dict[str, Any]:
@@ -118,8 +108,12 @@ def _describe(path: Any, file: Any) -> dict[str, Any]:
     text = file.read(length)
     if len(text) < length or zlib.crc32(text) != crc:
         raise IndexFileError(f"{os.fspath(path)!r} is truncated or damaged: its description does not match its checksum")
-    described = json.loads(text)
-    if not _plausible(described):
+    try:
+        described = json.loads(text)
+        plausible = _plausible(described)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        plausible = False
+    if not plausible:
         raise IndexFileError(f"{os.fspath(path)!r} is damaged: its sections are not those of its description")
     return described
 
@@ -127,15 +121,13 @@ def _describe(path: Any, file: Any) -> dict[str, Any]:
 def _plausible(described: dict[str, Any]) -> bool:
     """Whether the sections are those of such an index, and lie within the file."""
     numbers = [described[key] for key in ("dim", "n", "next_id", "width", "bytes")]
-    if any(type(number) is not int or number < 0 for number in numbers):
+    if any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
         return False
     if described["width"] != WIDTH or described["dim"] < 1 or described["dtype"] not in ELEMENTS or described["metric"] not in core.METRICS:
         return False
     depth, count = -(-described["dim"] // PAIR[described["dtype"]]), -(-described["n"] // WIDTH)
-    column = ("<f4", [count * WIDTH])
-    expected = {
-        "data": (ELEMENTS[described["dtype"]].str, [count, depth, WIDTH]), **dict.fromkeys(COLUMNS, column), "ids": ("<i8", [described["n"]])
-    }
+    expected = {name: (dtype, [count * WIDTH]) for name, dtype in Panels.COLUMNS.items()}
+    expected["data"] = (ELEMENTS[described["dtype"]].str, [count, depth, WIDTH])
     if {section["name"]: (section["dtype"], section["shape"]) for section in described["sections"]} != expected:
         return False
     return all(
@@ -145,14 +137,15 @@ def _plausible(described: dict[str, Any]) -> bool:
     )
 
 
-def _section(path: Any, file: Any, section: dict[str, Any], mmap: bool) -> np.ndarray:
-    dtype, shape = np.dtype(section["dtype"]), tuple(section["shape"])
-    if 0 in shape:
+def _section(path: Any, file: Any, section: dict[str, Any], mapped: np.ndarray | None) -> np.ndarray:
+    dtype, shape, offset = np.dtype(section["dtype"]), tuple(section["shape"]), section["offset"]
+    size = math.prod(shape)
+    if size == 0:
         return np.zeros(shape, dtype)
-    if mmap and section["name"] != "ids":
-        return np.memmap(file, dtype, "r", section["offset"], shape).view(np.ndarray)
-    file.seek(section["offset"])
-    array = np.fromfile(file, dtype, int(np.prod(shape))).reshape(shape)
+    if mapped is not None:
+        return mapped[offset:offset + size * dtype.itemsize].view(dtype).reshape(shape)
+    file.seek(offset)
+    array = np.fromfile(file, dtype, size).reshape(shape)
     if zlib.crc32(array.data) != section["crc32"]:
         raise IndexFileError(f"{os.fspath(path)!r} is damaged: the section {section['name']!r} does not match its checksum")
     return array

@@ -20,6 +20,10 @@ INT8_MOST = 127
 CHUNK = WIDTH * 64
 
 
+# Largest numbers of rows that float32 and bfloat16 store as they are.
+_RANGES = {"cosine": (2.0**-30, 2.0**30), "dot": (0, np.inf), "euclidean": (2.0**-50, 2.0**50)}
+
+
 def _power_of_two(x: np.ndarray) -> np.ndarray:
     """The largest power of two not above each positive number; 1 for others."""
     _, exponent = np.frexp(np.where((x > 0) & np.isfinite(x), x, 1))
@@ -37,7 +41,7 @@ def encode(x: np.ndarray, storage: str, metric: str) -> tuple[np.ndarray, np.nda
         levels[:, :dim] = np.clip(np.rint(np.where(np.isfinite(x), x, 0) / divisor), -INT8_MOST, INT8_MOST)
         return levels.view("<i2"), step
     # A step other than 1 only where numbers would leave the range of the dtype, or their squares that of float32.
-    low, high = (2.0**-10, 2.0**15) if storage == "float16" else (2.0**-30, 2.0**30) if metric == "cosine" else (0, np.inf)
+    low, high = (2.0**-10, 2.0**15) if storage == "float16" else _RANGES[metric]
     step = np.where((most >= low) & (most < high), np.float32(1), _power_of_two(most))
     scaled = x / step[:, np.newaxis]
     if storage == "float16":
@@ -60,26 +64,43 @@ def decode(elements: np.ndarray, step: np.ndarray, storage: str, dim: int) -> np
     return numbers.astype(np.float32) * step[:, np.newaxis]
 
 
-class Panels:
-    """n rows in panels, with what their scores take. Grows by half again when full.
+def _as_float32(x: np.ndarray) -> np.ndarray:
+    with np.errstate(all="ignore"):
+        rows = np.ascontiguousarray(x, np.float32)
+        if np.result_type(x.dtype, np.float32) == np.float64 and (np.isinf(rows) & np.isfinite(x)).any():
+            raise ValueError("FlatIndex.add: x has numbers beyond float32's range, in which an index keeps its steps")
+    return rows
 
-    data (panels, depth, 48), step, weight and bias (rows of all panels) are arrays, perhaps of a mapped file: then they are
-    copied before the first change.
+
+class Panels:
+    """n rows in panels, with what their scores take, and their ids. Grows by half again when full.
+
+    data (panels, depth, 48), step, weight and bias (rows of all panels) and ids are arrays, perhaps of a mapped file: then they are
+    copied before the first change. A change that is interrupted leaves n, and the n rows, as they were.
     """
+
+    COLUMNS = {"step": "<f4", "weight": "<f4", "bias": "<f4", "ids": "<i8"}
 
     def __init__(self, dim: int, storage: str, metric: str) -> None:
         self.dim, self.storage, self.metric, self.n = dim, storage, metric, 0
         self.depth = -(-dim // PAIR[storage])
         self.data = np.zeros((0, self.depth, WIDTH), ELEMENTS[storage])
-        self.step, self.weight, self.bias = (np.zeros(0, "<f4") for _ in range(3))
+        self.step, self.weight, self.bias, self.ids = (np.zeros(0, dtype) for dtype in self.COLUMNS.values())
 
-    def add(self, x: np.ndarray) -> None:
-        """Append rows (r, dim) of real numbers."""
+    def add(self, x: np.ndarray, ids: np.ndarray) -> None:
+        """Append rows (r, dim) of real numbers.
+
+        Raises
+        ------
+        ValueError
+            If a number is beyond float32's range.
+        """
         total = self.n + len(x)
         self._reserve(-(-total // WIDTH))
         for first in range(0, len(x), CHUNK):
-            rows = np.ascontiguousarray(x[first:first + CHUNK], np.float32)
-            self._put(self.n + first, *encode(rows, self.storage, self.metric))
+            with np.errstate(all="ignore"):
+                self._put(self.n + first, *encode(_as_float32(x[first:first + CHUNK]), self.storage, self.metric))
+        self.ids[self.n:total] = ids
         self._weigh(self.n // WIDTH, -(-total // WIDTH))
         self.n = total
 
@@ -87,39 +108,31 @@ class Panels:
         """The float32 rows at some positions."""
         return decode(self.data[positions // WIDTH, :, positions % WIDTH], self.step[positions], self.storage, self.dim)
 
-    def keep(self, kept: np.ndarray) -> None:
-        """Drop all rows but those at these rising positions. They close up, in order."""
-        self._own()
-        unmoved = int(np.count_nonzero(kept == np.arange(len(kept))))
-        for first in range(unmoved, len(kept), CHUNK):
-            positions = kept[first:first + CHUNK]
-            self._put(first, self.data[positions // WIDTH, :, positions % WIDTH], self.step[positions])
-        before = -(-self.n // WIDTH)
-        self.n = len(kept)
-        panels = -(-self.n // WIDTH)
-        self.data[panels:before] = 0
-        self.step[self.n:before * WIDTH] = 0
-        if self.n % WIDTH:
-            self.data[panels - 1, :, self.n % WIDTH:] = 0
-        self._weigh(unmoved // WIDTH, before)
-        if len(self.data) > 2 * panels + 1:
-            self.data, (self.step, self.weight, self.bias) = self.data[:panels].copy(), self._trimmed(panels * WIDTH)
+    def kept(self, positions: np.ndarray) -> "Panels":
+        """New panels of the rows at some positions, in their order."""
+        new = Panels(self.dim, self.storage, self.metric)
+        new._reserve(-(-len(positions) // WIDTH))
+        for first in range(0, len(positions), CHUNK):
+            some = positions[first:first + CHUNK]
+            new._put(first, self.data[some // WIDTH, :, some % WIDTH], self.step[some])
+        new.ids[:len(positions)] = self.ids[positions]
+        new._weigh(0, len(new.data))
+        new.n = len(positions)
+        return new
 
     @property
     def nbytes(self) -> int:
         """Memory, or file, that the rows take up; what is reserved counts."""
-        return self.data.nbytes + self.step.nbytes + self.weight.nbytes + self.bias.nbytes
+        return self.data.nbytes + sum(getattr(self, name).nbytes for name in self.COLUMNS)
 
     def trimmed(self) -> "Panels":
         """The same rows without what is reserved; arrays may be shared."""
         panels = -(-self.n // WIDTH)
         copy = Panels(self.dim, self.storage, self.metric)
         copy.n, copy.data = self.n, self.data[:panels]
-        copy.step, copy.weight, copy.bias = (x[:panels * WIDTH] for x in (self.step, self.weight, self.bias))
+        for name in self.COLUMNS:
+            setattr(copy, name, getattr(self, name)[:panels * WIDTH])
         return copy
-
-    def _trimmed(self, rows: int) -> list[np.ndarray]:
-        return [x[:rows].copy() for x in (self.step, self.weight, self.bias)]
 
     def _put(self, first: int, elements: np.ndarray, step: np.ndarray) -> None:
         self.step[first:first + len(step)] = step
@@ -137,21 +150,16 @@ class Panels:
         core.weigh(_dispatch.search(self.storage), self, self.metric, first, end)
 
     def _reserve(self, panels: int) -> None:
-        self._own()
-        if panels <= len(self.data):
+        """Arrays that can be written, for so many panels: all of them, or none if there is no memory."""
+        if panels <= len(self.data) and self.data.flags.writeable:
             return
-        room = max(panels, len(self.data) + len(self.data) // 2)
-        # Not zeros(), which does without the huge pages that NumPy asks for otherwise: a search takes two thirds of the time with them.
+        room = max(panels, len(self.data) + len(self.data) // 2) if panels > len(self.data) else len(self.data)
+        # Not zeros(), which does without the huge pages that NumPy asks for otherwise.
         data = np.empty((room, *self.data.shape[1:]), self.data.dtype)
         data[:len(self.data)] = self.data
         data[len(self.data):] = 0
-        self.data = data
-        for name in ("step", "weight", "bias"):
-            column = np.zeros(room * WIDTH, "<f4")
+        columns = [np.zeros(room * WIDTH, dtype) for dtype in self.COLUMNS.values()]
+        for name, column in zip(self.COLUMNS, columns, strict=True):
             column[:len(getattr(self, name))] = getattr(self, name)
-            setattr(self, name, column)
-
-    def _own(self) -> None:
-        if not self.data.flags.writeable:
-            self.data = np.array(self.data)
-            self.step, self.weight, self.bias = (np.array(x) for x in (self.step, self.weight, self.bias))
+        self.step, self.weight, self.bias, self.ids = columns
+        self.data = data        # last: its length says what there is room for

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastla import _dispatch
+from fastla import _dispatch, _validate
 from fastla._native import fastla_core as core
 from fastla.config import get_num_threads
 
@@ -28,24 +28,37 @@ class Queries(NamedTuple):
 
 def prepare(x: np.ndarray, metric: str, storage: str) -> Queries:
     """Queries (m, d) of any type, for a corpus stored as `storage`."""
-    dtype = np.float64 if storage == "float64" else np.float32
-    if metric == "cosine":
-        plain = np.empty(x.shape, dtype)
-        core.row_norms(_dispatch.search(np.dtype(dtype).name), x, None, plain)
-    else:
-        plain = np.ascontiguousarray(x, dtype)
-    return Queries(plain, plain, None) if storage != "int8" else _pairs(plain)
+    dtype = np.dtype(np.float64 if storage == "float64" else np.float32)
+    with np.errstate(all="ignore"):
+        if metric == "cosine":
+            computed = np.result_type(dtype, _validate.score_dtype(x))
+            plain = np.empty(x.shape, computed)
+            core.row_norms(_dispatch.search(computed.name), x, None, plain)
+            plain = plain.astype(dtype, copy=False)
+        else:
+            plain = np.ascontiguousarray(x, dtype)
+        elements = plain
+        if metric == "euclidean":
+            # Queries whose products overflow: without products they reach every row, and are measured exactly.
+            most = np.max(np.abs(plain), axis=1, initial=0)
+            huge = most > (2.0**400 if storage == "float64" else 2.0**50)
+            if huge.any():
+                elements = np.where(huge[:, np.newaxis], dtype.type(0), plain)
+        if storage != "int8":
+            return Queries(elements, plain, None)
+        return _pairs(plain, elements)
 
 
-def _pairs(plain: np.ndarray) -> Queries:
+def _pairs(plain: np.ndarray, multiplied: np.ndarray) -> Queries:
     # int16, as fine as 32 bits can sum: more of the query is kept than of the corpus, at the same cost. Two go into one int32.
-    m, d = plain.shape
+    m, d = multiplied.shape
     most = min(np.iinfo(np.int16).max, np.iinfo(np.int32).max // (INT8_MOST * max(1, d)))
-    scale = np.max(np.abs(plain), axis=1, initial=0) / np.float32(most)
+    scale = np.max(np.abs(multiplied), axis=1, initial=0) / np.float32(most)
     levels = np.zeros((m, d + d % 2), np.int16)
     divisor = np.where((scale > 0) & np.isfinite(scale), scale, 1)[:, np.newaxis]
-    levels[:, :d] = np.rint(np.where(np.isfinite(plain), plain, 0) / divisor)
-    return Queries(levels.view(np.int32), levels[:, :d] * scale[:, np.newaxis], scale)
+    levels[:, :d] = np.rint(np.where(np.isfinite(multiplied), multiplied, 0) / divisor)
+    meant = np.where(multiplied is plain, levels[:, :d] * scale[:, np.newaxis], plain)
+    return Queries(levels.view(np.int32), np.ascontiguousarray(meant, np.float32), scale)
 
 
 def _bytes(mask: np.ndarray | None, rows: slice) -> np.ndarray | None:

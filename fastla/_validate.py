@@ -1,5 +1,6 @@
 """The only module that raises on user input. Kernels assume what is checked here."""
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -115,6 +116,7 @@ def thread_count(n: Any) -> int:
 # --- searching --------------------------------------------------------------------------------------------------------
 METRICS = ("cosine", "dot", "euclidean")
 STORAGE = ("float32", "float16", "bfloat16", "int8")
+MOST_ID = 2**63 - 2         # so that the next fits into int64
 MOST_INT8_DIM = 65536       # so that 32 bits hold a sum of squares
 
 
@@ -157,7 +159,7 @@ def corpus(name: str, x: Any) -> np.ndarray:
 
 def one_of(name: str, label: str, value: Any, choices: tuple[str, ...]) -> str:
     """A string out of a few."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: {label} must be one of {', '.join(map(repr, choices))}, not {value!r}")
     return value
 
@@ -179,8 +181,8 @@ def ids(name: str, x: Any) -> np.ndarray:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu" or array.ndim > 1:
         raise TypeError(f"{name}: ids has dtype {array.dtype} and shape {array.shape}, expected integers (n,)")
-    if array.min() < 0 or array.max() >= np.iinfo(np.int64).max:
-        raise ValueError(f"{name}: ids go from {array.min()} to {array.max()}, expected none negative")
+    if array.min() < 0 or array.max() > MOST_ID:
+        raise ValueError(f"{name}: ids go from {array.min()} to {array.max()}, expected none negative or above {MOST_ID}")
     return array.astype(np.int64)
 
 
@@ -197,6 +199,8 @@ def real(name: str, label: str, value: Any) -> float:
     """A number that is not NaN."""
     try:
         number = float(value)
+    except OverflowError:
+        raise ValueError(f"{name}: {label} is beyond float64's range") from None
     except (TypeError, ValueError):
         raise TypeError(f"{name}: {label} must be a number, not {value!r} of type {type(value).__name__}") from None
     if number != number:
@@ -218,6 +222,8 @@ def search_mask(name: str, mask: Any, m: int, n: int) -> np.ndarray | None:
 
 def excluded(name: str, exclude: Any, m: int, n: int) -> np.ndarray | None:
     """A row for each query that it may not find; -1: none."""
+    if isinstance(exclude, np.bool_):
+        exclude = bool(exclude)
     if exclude is None or exclude is False:
         return None
     if exclude is True:
@@ -239,6 +245,15 @@ def axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     return normalize_axis_tuple(axis, ndim, argname=f"{name}: axis")
+
+
+def one_axis(name: str, axis: Any, ndim: int) -> int:
+    """An axis."""
+    try:
+        (single,) = normalize_axis_tuple(operator.index(axis), ndim, argname=f"{name}: axis")
+    except TypeError:
+        raise TypeError(f"{name}: axis must be an integer, not {axis!r} of type {type(axis).__name__}") from None
+    return single
 
 
 def output(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray | None:

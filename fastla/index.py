@@ -27,7 +27,8 @@ class FlatIndex:
     -----
     Scores are those of the vectors as stored (`reconstruct`). They are float32; a query has the same bits alone as in a batch, on
     any number of threads. Equal scores come in the order in which vectors were added, and NaN after all numbers.
-    A search may run in several threads at once; `add` and `remove` may not run beside anything.
+    A search may run in several threads at once; `add` and `remove` may not run beside anything else on the same
+    index: a search that reads what they free can crash.
 
     Examples
     --------
@@ -46,7 +47,6 @@ class FlatIndex:
         if storage == "int8" and dim > _validate.MOST_INT8_DIM:
             raise ValueError(f"FlatIndex: dim is {dim}, but int8 vectors have at most {_validate.MOST_INT8_DIM} numbers")
         self._panels = Panels(dim, storage, metric)
-        self._ids = np.zeros(0, np.int64)
         self._next_id = 0
 
     @property
@@ -66,15 +66,16 @@ class FlatIndex:
 
     @property
     def ids(self) -> np.ndarray:
-        """The vectors' ids (n,), in the order of a mask; read-only."""
-        view = self._ids[:len(self)]
-        view.flags.writeable = False
-        return view
+        """A copy of the vectors' ids (n,), in the order of a mask."""
+        return self._known().copy()
+
+    def _known(self) -> np.ndarray:
+        return self._panels.ids[:len(self)]
 
     @property
     def nbytes(self) -> int:
         """Bytes that vectors and ids take up, room for more of them included; for a mapped index the file's."""
-        return self._panels.nbytes + self._ids.nbytes
+        return self._panels.nbytes
 
     def __len__(self) -> int:
         return self._panels.n
@@ -88,7 +89,7 @@ class FlatIndex:
         Parameters
         ----------
         x : array_like, shape (n, dim) or (dim,)
-            Real numbers of any dtype and layout.
+            Real numbers of any dtype and layout, within float32's range.
         ids : array_like of int, shape (n,), optional
             By default they go on from the highest so far: 0, 1, 2 and so on. An id that was removed is not given again.
 
@@ -106,25 +107,21 @@ class FlatIndex:
             raise ValueError(f"FlatIndex.add: x has shape {rows.shape}, expected (n, {self.dim}) or ({self.dim},)")
         rows = np.atleast_2d(rows)
         new = self._new_ids(ids, len(rows))
-        n = len(self)
-        if n + len(new) > len(self._ids):
-            grown = np.empty(max(n + len(new), n + n // 2), np.int64)
-            grown[:n] = self._ids[:n]
-            self._ids = grown
-        self._panels.add(rows)
-        self._ids[n:n + len(new)] = new
         if len(new):
             self._next_id = max(self._next_id, int(new.max()) + 1)
+        self._panels.add(rows, new)
 
     def _new_ids(self, ids: ArrayLike | None, count: int) -> np.ndarray:
         if ids is None:
+            if self._next_id + count > _validate.MOST_ID + 1:
+                raise ValueError(f"FlatIndex.add: no ids are left above {self._next_id - 1}; pass ids")
             return np.arange(self._next_id, self._next_id + count)
         new = _validate.ids("FlatIndex.add", ids)
         if new.shape != (count,):
             raise ValueError(f"FlatIndex.add: ids has shape {new.shape}, expected ({count},): one for each row of x")
         if len(np.unique(new)) < count:
             raise ValueError("FlatIndex.add: ids has an id twice")
-        if count and (new.min() < self._next_id) and len(there := np.intersect1d(new, self.ids)):
+        if count and (new.min() < self._next_id) and len(there := np.intersect1d(new, self._known())):
             raise ValueError(f"FlatIndex.add: id {there[0]} is in the index already")
         return new
 
@@ -145,12 +142,11 @@ class FlatIndex:
         A mapped index is first copied into memory; its file stays as it is.
         """
         wanted = np.atleast_1d(_validate.ids("FlatIndex.remove", ids))
-        missing = np.setdiff1d(wanted, self.ids)
+        missing = np.setdiff1d(wanted, self._known())
         if len(missing):
             raise KeyError(f"FlatIndex.remove: no vector has id {missing[0]}")
-        kept = np.flatnonzero(~np.isin(self.ids, wanted))
-        self._panels.keep(kept)
-        self._ids = self._ids[kept]
+        # New panels, then one assignment: an interrupt leaves all vectors or the rest.
+        self._panels = self._panels.kept(np.flatnonzero(~np.isin(self._known(), wanted)))
 
     def reconstruct(self, id: int) -> np.ndarray:
         """The vector of an id, as stored.
@@ -206,7 +202,7 @@ class FlatIndex:
         scores, positions = _search.best(
             "FlatIndex.search", x, self._panels, len(self), self.dtype, k, self.metric, allowed, None, pad
         )
-        ids = np.where(positions >= 0, self._ids[positions], -1) if len(self) else positions
+        ids = np.where(positions >= 0, self._panels.ids[positions], -1) if len(self) else positions
         return (scores[0], ids[0]) if single else (scores, ids)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -217,7 +213,7 @@ class FlatIndex:
         path : path-like
             The format is described in `fastla/_index_file.py`, and the same for every CPU.
         """
-        _index_file.save(path, self._panels, self.ids, self._next_id)
+        _index_file.save(path, self._panels, self._next_id)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "FlatIndex":
@@ -227,8 +223,8 @@ class FlatIndex:
         ----------
         path : path-like
         mmap : bool, default True
-            Leave the vectors in the file, which may be larger than memory: a search reads them from there. Otherwise they are
-            read, and their checksums verified.
+            Leave the vectors in the file, which may be larger than memory: a search reads them from there. `save` may replace the
+            file, but nothing may shorten it meanwhile. Otherwise they are read, and their checksums verified.
 
         Returns
         -------
@@ -241,21 +237,21 @@ class FlatIndex:
         OSError
             If it cannot be read.
         """
-        panels, ids, next_id = _index_file.load(path, mmap)
+        panels, next_id = _index_file.load(path, mmap)
         index = cls(panels.dim, metric=panels.metric, dtype=panels.storage)
-        index._panels, index._ids, index._next_id = panels, ids, next_id
+        index._panels, index._next_id = panels, next_id
         return index
 
     def __getstate__(self) -> dict[str, Any]:
         panels = self._panels.trimmed()
         return {
             "dim": self.dim, "metric": self.metric, "dtype": self.dtype, "n": len(self), "next_id": self._next_id,
-            "ids": np.array(self.ids), **{name: np.array(getattr(panels, name)) for name in ("data", "step", "weight", "bias")},
+            **{name: np.array(getattr(panels, name)) for name in ("data", *panels.COLUMNS)},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["dim"], metric=state["metric"], dtype=state["dtype"])
-        self._ids, self._next_id = state["ids"], state["next_id"]
-        self._panels.n = state["n"]
-        for name in ("data", "step", "weight", "bias"):
+        self._next_id = state["next_id"]
+        for name in ("data", *self._panels.COLUMNS):
             setattr(self._panels, name, state[name])
+        self._panels.n = state["n"]

@@ -83,14 +83,15 @@ def vector_norm(
         x = np.hypot(np.real(x), np.imag(x))
     array = _validate.numbers("vector_norm", "x", x)
     reduced = _validate.axes("vector_norm", axis, array.ndim)
+    order = _validate.real("vector_norm", "ord", ord)
     kept = tuple(i for i in range(array.ndim) if i not in reduced)
     shape = tuple(array.shape[i] for i in kept)
-    if ord == 2:
+    if order == 2:
         length = math.prod(array.shape[i] for i in reduced)
         rows = array.transpose(kept + reduced).reshape(math.prod(shape), length)
         norms = _row_norms(rows).reshape(shape).astype(_result(array), copy=False)
     else:
-        norms = _other_norm(array, reduced, float(ord)).astype(_result(array), copy=False)
+        norms = _other_norm(array, reduced, order).astype(_result(array), copy=False)
     if keepdims:
         norms = np.expand_dims(norms, reduced)
     return norms[()]
@@ -135,7 +136,7 @@ def normalize(x: ArrayLike, axis: int = -1) -> np.ndarray:
            [0. , 0. ]])
     """
     array = _validate.numbers("normalize", "x", x)
-    (axis,) = _validate.axes("normalize", axis, array.ndim)
+    axis = _validate.one_axis("normalize", axis, array.ndim)
     moved = np.moveaxis(array, axis, -1)
     length = moved.shape[-1]
     rows = moved.reshape(math.prod(moved.shape[:-1]), length)

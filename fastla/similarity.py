@@ -142,7 +142,7 @@ def knn(
         A vector is one query, with results of shape (k,).
     corpus : array_like, shape (n, d)
         Real numbers of any dtype and layout, a memory map too: read in place, a few rows at a time, never copied or
-        widened whole.
+        widened whole (but for another byte order than the machine's).
     k : int, default 10
         At least 1.
     metric : {"cosine", "dot", "euclidean"}
@@ -202,7 +202,8 @@ def range_search(
     corpus : array_like, shape (n, d)
         As for `knn`.
     threshold : float
-        The least score, or for "euclidean" the greatest distance, both included; rounded to the scores' dtype.
+        The least score, or for "euclidean" the greatest distance, both included; rounded to the scores' dtype. The cosine of equal
+        rows may fall short of 1 by a rounding error.
     metric : {"cosine", "dot", "euclidean"}
 
     Returns

@@ -186,8 +186,12 @@ def test_ids(target):
     with pytest.raises(KeyError, match="no vector has id 4"):
         index.reconstruct(4)
     assert len(index) == 5
-    with pytest.raises(ValueError, match="read-only"):
-        index.ids[0] = 1
+    index.ids[0] = 1
+    assert index.ids[0] == 70, "a copy"
+    index.add(np.ones(2), ids=[2**63 - 2])
+    with pytest.raises(ValueError, match="no ids are left above"):
+        index.add(np.ones(2))
+    assert len(index) == 6
 
 
 def test_growth_is_amortised():
@@ -333,11 +337,15 @@ def test_a_description_that_lies(saved):
     whole = path.read_bytes()
     length = struct.unpack_from("<I", whole, 12)[0]
     described = json.loads(whole[20:20 + length])
-    for key, value in [("n", 10**9), ("dim", 500), ("dtype", "float32"), ("width", 16), ("n", -1), ("metric", "l2"), ("dtype", "complex64"), ("next_id", "x")]:
+    for key, value in [("n", 10**9), ("dim", 500), ("dtype", "float32"), ("width", 16), ("n", -1), ("metric", "l2"), ("dtype", "complex64"), ("next_id", "x"), ("next_id", 2**63), ("metric", []), ("sections", None), ("sections", [1])]:
         text = json.dumps({**described, key: value}).encode()
         head = _index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
         path.write_bytes((head + text).ljust(4096, b"\0") + whole[4096:])
         with pytest.raises(ValueError, match="damaged|truncated"):
+            fastla.FlatIndex.load(path)
+    for text in (b"{}", b"[]", b"3", b"[" * 100_000):
+        path.write_bytes(_index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text)) + text + whole)
+        with pytest.raises(ValueError, match="damaged"):
             fastla.FlatIndex.load(path)
     for offset in (-4096, 10**12, 1):
         sections = [{**section, "offset": offset} for section in described["sections"]]
@@ -364,7 +372,7 @@ def test_the_format_is_as_described(saved):
     data = (sections["data"].astype(np.uint32) << 16).view(np.float32)
     rows = data.transpose(0, 2, 1).reshape(-1, 21)[:described["n"]] * sections["step"][:described["n"], np.newaxis]
     np.testing.assert_array_equal(rows, vectors(index))
-    np.testing.assert_array_equal(sections["ids"], index.ids)
+    np.testing.assert_array_equal(sections["ids"][:described["n"]], index.ids)
 
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
@@ -375,6 +383,59 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
         index.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_save_follows_a_link(saved, tmp_path):
+    path, index, q = saved
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    index.remove(index.ids[:5])
+    index.save(link)
+    assert link.is_symlink()
+    same(index, fastla.FlatIndex.load(path), q)
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+def test_an_add_without_memory_changes_nothing(storage, monkeypatch):
+    """Whichever of its allocations fails; and the next add works."""
+    for failing in range(1, 9):
+        index = filled(np.ones((40, 5)), dtype=storage)
+        left = iter(range(failing - 1))
+
+        def refusing(real, left=left):
+            def allocate(*arguments, **keywords):
+                if next(left, None) is None:
+                    raise MemoryError
+                return real(*arguments, **keywords)
+            return allocate
+
+        for name in ("empty", "zeros"):
+            monkeypatch.setattr(np, name, refusing(getattr(np, name)))
+        try:
+            index.add(np.full((500, 5), 2.0))
+        except MemoryError:
+            assert len(index) == 40
+        monkeypatch.undo()
+        for _ in range(100):
+            index.add(np.arange(5.0))
+        assert index.search(np.ones(5), len(index))[0].shape == (len(index),)
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+def test_far_away(target, storage):
+    """Distances whose squares float32 does not hold."""
+    for size in (1e11, 2e19, 1e30):
+        x = np.array([[size, size / 2], [0, 0], [-size, size], [1, 1]], np.float32)
+        index = filled(x, metric="euclidean", dtype=storage)
+        kept = vectors(index)
+        for q in (x[:1], x[1:2], x):
+            s = reference.scores(q, kept, "euclidean")
+            scores, ids = index.search(q, 4)
+            np.testing.assert_allclose(scores, np.sort(s), rtol=1e-4, atol=1e-4 * size)
+    with pytest.raises(ValueError, match="FlatIndex.add: x has numbers beyond float32's range"):
+        index.add(np.array([[1e200, 1]]))
+    assert len(index) == 4
+    assert filled(np.ones((1, 2)), dtype=storage).search(np.full(2, 1e200), 1)[0][0] > 0.999
 
 
 # --- threads and interrupts --------------------------------------------------------------------------------------------

@@ -125,6 +125,24 @@ def test_near_duplicates_are_told_apart(target, m):
 
 @pytest.mark.parametrize("m", [1, 60])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equal_vectors_have_distance_zero(target, m, dtype):
+    rng = np.random.default_rng(11)
+    for size in (1, 1e11, 1e18, 1e30) + ((1e149, 1e200, 1e300) if dtype == "float64" else ()):
+        x = (rng.standard_normal((500, 8)) * size).astype(dtype)
+        x[7, 3] += np.spacing(x[7, 3])
+        scores, indices = fastla.knn(x[:m], x, 2, metric="euclidean")
+        np.testing.assert_array_equal(indices[:, 0], np.arange(m))
+        assert (scores[:, 0] == 0).all()
+        np.testing.assert_array_equal(np.diff(fastla.range_search(x[:m], x, 0, metric="euclidean")[0]), np.ones(m))
+    scores, indices = fastla.knn(np.array([[3, 0]] * m, dtype), np.array([[3, 1e-20], [3, 0]], dtype), 2, metric="euclidean")
+    np.testing.assert_array_equal(indices, [[1, 0]] * m)
+    huge = np.array([[1e30, 1e30]] * m, dtype)
+    scores, indices = fastla.knn(huge, np.array([[1e16, -1e16], [1, 1]], dtype), 2, metric="euclidean")
+    np.testing.assert_allclose(scores, 2**0.5 * 1e30, rtol=1e-6)
+
+
+@pytest.mark.parametrize("m", [1, 60])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_any_magnitude(target, m, dtype):
     rng = np.random.default_rng(3)
     q, x = rng.standard_normal((m, 30)).astype(dtype), rng.standard_normal((500, 30)).astype(dtype)

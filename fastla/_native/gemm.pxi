@@ -100,7 +100,7 @@ cdef void gemm_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
             pack_panel(packed_a + i * k, MR, smaller(MR, m - i), k,
                        <const real*>g.a + (row + i) * g.a_row + p * g.a_col, g.a_row, g.a_col)
         if job.side_by_side:
-            side_by_side(g, row, m, column, n, p, k, NR if job.stream else 0)
+            side_by_side(g, row, m, column, n, p, k, 4 * NR if job.stream else 0)
         else:
             block(job, row, m, column, n, p, k, packed_a)
         p += k

@@ -35,6 +35,9 @@ cdef inline void weigh_row(int metric, Py_ssize_t d, double squares, double step
         weight[0] = <output>(1 / root(squares)) if squares != 0 else <output>squares
     elif metric == METRIC_EUCLIDEAN:
         bias[0] = <output>(-squares * step * step / 2 * (1 - slack(d)))
+        if not squares * step * step < SQUARES_HIGH:
+            weight[0] = 0       # it reaches every bar
+            bias[0] = <output>infinity()
 
 
 # The sums of squares of a panel's rows, lane by lane.

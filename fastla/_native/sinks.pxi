@@ -31,7 +31,7 @@ cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept n
     return bits
 
 
-# The sum of the squared differences of a query and a panel's row, from their numbers themselves times `scale`.
+# The sum of the squared differences of a query and a panel's row, from their numbers themselves, times `scale` squared.
 cdef double squared_differences(const Job* job, const Panel* panel, int lane, Py_ssize_t query, double scale) noexcept nogil:
     cdef Py_ssize_t d = job.search.panels.d if panel.rows == NULL else job.search.rows.d, p, i
     cdef const output* y = <const output*>job.search.plain + query * d
@@ -42,14 +42,14 @@ cdef double squared_differences(const Job* job, const Panel* panel, int lane, Py
     if panel.rows != NULL:
         x = <const output*>(panel.rows + lane * panel.rows_row)
         for p in range(d):
-            difference = x[p] * scale - y[p] * scale
+            difference = (<double>x[p] - y[p]) * scale      # not x * scale - y * scale: a fused one leaves a rounding error of equals
             sum += difference * difference
         return sum
     elements = panel.data + lane // LANES * LANES
     for p in range(job.depth):
         store(element, load_stored(elements + p * WIDTH))
         for i in range(smaller(STEP, d - p * STEP)):
-            difference = <double>number(element[lane % LANES], <int>i) * panel.step[lane] * scale - y[p * STEP + i] * scale
+            difference = (<double>number(element[lane % LANES], <int>i) * panel.step[lane] - y[p * STEP + i]) * scale
             sum += difference * difference
     return sum
 
