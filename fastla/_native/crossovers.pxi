@@ -6,6 +6,7 @@ cdef enum:
     SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than panel by panel
     DOT_COLUMNS = 8                 # columns that dot products along k are for
+    OWN_DOTS = 48                   # rows of x up to which x @ x.T of a long k is dot products
     DOT_SUM = 6                     # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what turning an element costs, in the same
     TURN_DEPTH = 64                 # k from which turning a long c of few columns costs less than turning a

@@ -26,7 +26,7 @@ cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t
 cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Dots* job = <Dots*>arg
     cdef Product* g = &job.product
-    cdef Py_ssize_t row = index * job.rows, p, m = smaller(job.rows, g.m - row)
+    cdef Py_ssize_t row = index * job.rows, p, i, m = smaller(job.rows, g.m - row)
     cdef const real* x = <const real*>g.a + row * g.a_row
     cdef real* c = <real*>g.c + row * g.c_row
     if g.n == 1 and g.k <= SHORT_DOT:
@@ -37,7 +37,11 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         else:
             short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
         return
-    for p from 0 <= p < g.k by DOT_CHUNK:
+    for p from 0 <= p < (g.k if g.own_transpose else 0) by DOT_CHUNK:
+        for i from 0 <= i < m by 4:         # up to the diagonal
+            dot_block(smaller(4, m - i), row + smaller(i + 4, m), smaller(DOT_CHUNK, g.k - p), x + i * g.a_row + p, g.a_row,
+                      job.y + p, job.y_row, c + i * g.c_row, g.c_row, 1, p > 0, False)
+    for p from 0 <= p < (0 if g.own_transpose else g.k) by DOT_CHUNK:
         dot_block(m, g.n, smaller(DOT_CHUNK, g.k - p), x + p, g.a_row, job.y + p, job.y_row, c, g.c_row, 1, p > 0,
                   g.m == 1 and g.n == 1)
 
@@ -60,4 +64,6 @@ cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef int status = runtime.parallel_for(dots_task, &job, ceil_div(g.m, job.rows), runtime.threads, worth_waking(ns))
     if y != NULL:
         runtime.give(y)
+    if g.own_transpose and status == KERNEL_OK:
+        status = mirror(g, runtime, worth_waking(ns))
     return status

@@ -355,7 +355,7 @@ cdef object common(a_object, b_object, out):
         g.b_col = 1
     if stack.depth:
         fold(&stack, &lead)
-    g.own_transpose = g.a == g.b and g.m == g.n and g.a_row == g.b_col and g.a_col == g.b_row
+    g.own_transpose = g.m > 1 and g.a == g.b and g.m == g.n and g.a_row == g.b_col and g.a_col == g.b_row
     for d in range(stack.depth):
         g.own_transpose &= lead.a_step[d] == lead.b_step[d]
     stack.shape = lead.shape

@@ -38,9 +38,31 @@ cdef inline void combine(const int depth, Py_ssize_t n, const real* a, Py_ssize_
         store_part(c + j, load_part(c + j, n - j) + sum if add else sum, n - j)
 
 
+# The same for rows no longer than a vector, whatever k: four sums hide the FMA's latency.
+cdef void combine_short_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
+                             real* c, bint add) noexcept nogil:
+    cdef vec sums[4]
+    cdef Py_ssize_t p = 0
+    cdef int i
+    for i in range(4):
+        sums[i] = zero()
+    while p + 4 <= k:
+        for i in range(4):
+            sums[i] = sums[i] + splat(a[(p + i) * a_col]) * load_part(b + (p + i) * b_row, n)
+        p += 4
+    while p < k:
+        sums[0] = sums[0] + splat(a[p * a_col]) * load_part(b + p * b_row, n)
+        p += 1
+    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3])
+    store_part(c, load_part(c, n) + sums[0] if add else sums[0], n)
+
+
 cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
                        real* c, bint add) noexcept nogil:
     cdef Py_ssize_t p = 0
+    if n < LANES:
+        combine_short_rows(n, k, a, a_col, b, b_row, c, add)
+        return
     while k - p >= 8:
         combine(8, n, a + p * a_col, a_col, b + p * b_row, b_row, c, add or p > 0)
         p += 8

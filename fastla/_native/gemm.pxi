@@ -127,13 +127,17 @@ cdef enum:
 
 
 cdef void mirror_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef const Product* g = &(<Gemm*>arg).product
+    cdef const Product* g = <const Product*>arg
     cdef real* c = <real*>g.c
     cdef Py_ssize_t row = index * MIRROR, end = smaller(row + MIRROR, g.n), column, i, j
     for column from 0 <= column <= row by MIRROR:
         for i in range(row, end):
             for j in range(column, smaller(column + MIRROR, i)):
                 c[j * g.c_row + i] = c[i * g.c_row + j]
+
+
+cdef int mirror(const Product* g, const Runtime* runtime, bint wake) noexcept nogil:
+    return runtime.parallel_for(mirror_task, <void*>g, ceil_div(g.n, MIRROR), runtime.threads, wake)
 
 
 # How a block of c is divided into tasks: MC rows each, or fewer to give all threads work; then columns side by side.
@@ -207,5 +211,5 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
             job.column += width
         runtime.give(job.packed)
     if g.own_transpose and status == KERNEL_OK:
-        status = runtime.parallel_for(mirror_task, &job, ceil_div(g.n, MIRROR), threads, wake)
+        status = mirror(g, runtime, wake)
     return status

@@ -38,6 +38,8 @@ cdef inline bint dots_pay(Py_ssize_t columns, Py_ssize_t k, bint rival_in_place)
 
 cdef Path choose(const Product* g) noexcept nogil:
     cdef bint adjacent = g.b_col == 1       # b's columns
+    if g.own_transpose and g.a_col == 1 and g.m <= OWN_DOTS and g.k >= 8 * LANES:
+        return DOTS
     if not g.own_transpose:
         if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not adjacent) and dots_pay(g.n, g.k, adjacent):
             return DOTS
@@ -46,7 +48,8 @@ cdef Path choose(const Product* g) noexcept nogil:
     if g.a_row == 1 and (g.m >= 2 * LANES or g.n == 1 and g.m > LANES // 2) and \
             (g.n < LANES or g.n <= SKINNY and g.m > g.n and g.k >= TURN_DEPTH and not g.own_transpose):
         return TRANSPOSED       # a.T is read where it lies; m > n, so that the transposed product is not turned back
-    if g.m < TURN_ROWS and g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES:
+    if g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES and \
+            (g.m < TURN_ROWS or 1.0 * g.m * g.k <= IN_PLACE_ELEMENTS):
         return TRANSPOSED       # where both operands would have to be turned neither has to
     if adjacent and (g.m <= SKINNY or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
         return IN_PLACE
