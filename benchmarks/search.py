@@ -24,7 +24,7 @@ import fastla
 from benchmarks import minilm, minilm_files, report, search_memory
 from benchmarks.docstrings import docstrings
 
-DOCUMENTS, QUERIES = 4000, 200
+DOCUMENTS, QUERIES = 2800, 200
 QUICK_DOCUMENTS, QUICK_QUERIES = 1000, 100
 TOKENS = 48
 K = 10

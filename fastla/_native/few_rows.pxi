@@ -60,9 +60,6 @@ cdef void combine_short_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize
 cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
                        real* c, bint add) noexcept nogil:
     cdef Py_ssize_t p = 0
-    if n < LANES:
-        combine_short_rows(n, k, a, a_col, b, b_row, c, add)
-        return
     while k - p >= 8:
         combine(8, n, a + p * a_col, a_col, b + p * b_row, b_row, c, add or p > 0)
         p += 8
@@ -78,6 +75,10 @@ cdef void side_by_side(const Product* g, Py_ssize_t first, Py_ssize_t m, Py_ssiz
     cdef Py_ssize_t row, whole = n - n % NR
     cdef int rows, nv
     cdef Strip s
+    if g.m == 1 and g.n < LANES:         # of the whole row, not of the task's part: the bits must not tell
+        combine_short_rows(n, k, <const real*>g.a + first * g.a_row + p * g.a_col, g.a_col,
+                           <const real*>g.b + p * g.b_row + column, g.b_row, <real*>g.c + first * g.c_row + column, p > 0)
+        return
     if g.m == 1:
         combine_rows(n, k, <const real*>g.a + first * g.a_row + p * g.a_col, g.a_col,
                      <const real*>g.b + p * g.b_row + column, g.b_row, <real*>g.c + first * g.c_row + column, p > 0)
