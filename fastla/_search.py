@@ -9,13 +9,12 @@ import numpy as np
 
 from fastla import _dispatch, _validate
 from fastla._native import fastla_core as core
+from fastla._panels import INT8_MOST
 from fastla.config import get_num_threads
 
 # Queries prepared and searched at a time: what is copied of them, and the candidates of each thread, stay small.
 BATCH = 1024
 CANDIDATE_BYTES = 32 << 20
-
-INT8_MOST = 127
 
 
 class Queries(NamedTuple):

@@ -27,7 +27,7 @@ cdef struct Strip:
 # Measured, panels in cache: AVX-512 8 x 3 115 GFLOPS of 117 (float32), AVX2 4 x 3 118 of 118; runtime strides cost nothing
 # against literal (1, MR). Tried: AVX2 6 x 2 (101) and 5 x 2 (113), AVX-512 12 x 2 (111) and 6 x 4 (115).
 # Prefetching c at entry is worth 2 % in float32 and 8 % in float64 where k is long enough to hide it; prefetching packed b or a, 4 to 16 steps ahead, costs 3 %.
-# Prefetching a row of b that lies in cache already (ahead = 0) costs nothing measurable from three rows on.
+# Prefetching a row of b that lies in cache already (ahead = 0) costs nothing measurable from three rows on; with fewer it is asked for first.
 # The loop over tiles is in here because GCC unrolls the loops over acc early enough to keep it out of memory
 # only where they are not outermost: else it is stored and loaded once around the loop over k.
 cdef inline void strip(const int rows, const int nv, const bint part, const Strip* s) noexcept nogil:
