@@ -14,6 +14,7 @@ cdef enum:
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
     SPLIT_K = 2048                  # depth of a part where k is split ...
     SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
+    SPLIT_COLUMN = 64               # the same, where c is a column of dot products
     STACK_NS = 500000               # duration from which the products of a stack are done one by one, by all threads
     STACK_BYTES = 4096              # of one product's operands: up to here a stack is done tile by tile, not product by product
 

@@ -9,6 +9,7 @@ cdef struct Dots:
 # c[m] = x[m, k] . y[k], one number at a time: for so few, adding up the lanes of a vector would cost more. k is a literal at every call.
 cdef enum:
     SHORT_DOT = 4
+    COLUMN_DEPTH = 16
 
 
 cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t x_row, const real* y, real* c,
@@ -37,13 +38,15 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         else:
             short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
         return
+    if g.n == 1 and (g.m == 1 or g.k >= COLUMN_DEPTH * LANES):
+        dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row)
+        return
     for p from 0 <= p < (g.k if g.own_transpose else 0) by DOT_CHUNK:
         for i from 0 <= i < m by 4:         # up to the diagonal
             dot_block(smaller(4, m - i), row + smaller(i + 4, m), smaller(DOT_CHUNK, g.k - p), x + i * g.a_row + p, g.a_row,
-                      job.y + p, job.y_row, c + i * g.c_row, g.c_row, 1, p > 0, False)
+                      job.y + p, job.y_row, c + i * g.c_row, g.c_row, 1, p > 0)
     for p from 0 <= p < (0 if g.own_transpose else g.k) by DOT_CHUNK:
-        dot_block(m, g.n, smaller(DOT_CHUNK, g.k - p), x + p, g.a_row, job.y + p, job.y_row, c, g.c_row, 1, p > 0,
-                  g.m == 1 and g.n == 1)
+        dot_block(m, g.n, smaller(DOT_CHUNK, g.k - p), x + p, g.a_row, job.y + p, job.y_row, c, g.c_row, 1, p > 0)
 
 
 cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:

@@ -14,75 +14,11 @@ cdef Py_ssize_t stream_depth(Py_ssize_t m) noexcept nogil:
     return 8 * ceil_div(m, 4) if m <= 8 else 32
 
 
-# c[n] (+)= a[depth] @ b[depth, n]: a single row of a, whose elements wait in registers while rows of b stream past. A strip of one row
-# spends twice the instructions on the same bytes: 65 GB/s where this reaches 90 (16 MB, one thread). The rows are added up before
-# they are added to c: a float32 sum of thousands one by one would lose two more bits.
-cdef inline void combine(const int depth, Py_ssize_t n, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
-                         real* c, bint add) noexcept nogil:
-    cdef vec x[8]
-    cdef vec sum
-    cdef Py_ssize_t j = 0
-    cdef int i
-    for i in range(depth):
-        x[i] = splat(a[i * a_col])
-    while j + LANES <= n:
-        sum = zero()
-        for i in range(depth):
-            sum = sum + x[i] * load(b + i * b_row + j)
-        store(c + j, load(c + j) + sum if add else sum)
-        j += LANES
-    if j < n:
-        sum = zero()
-        for i in range(depth):
-            sum = sum + x[i] * load_part(b + i * b_row + j, n - j)
-        store_part(c + j, load_part(c + j, n - j) + sum if add else sum, n - j)
-
-
-# The same for rows no longer than a vector, whatever k: four sums hide the FMA's latency.
-cdef void combine_short_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
-                             real* c, bint add) noexcept nogil:
-    cdef vec sums[4]
-    cdef Py_ssize_t p = 0
-    cdef int i
-    for i in range(4):
-        sums[i] = zero()
-    while p + 4 <= k:
-        for i in range(4):
-            sums[i] = sums[i] + splat(a[(p + i) * a_col]) * load_part(b + (p + i) * b_row, n)
-        p += 4
-    while p < k:
-        sums[0] = sums[0] + splat(a[p * a_col]) * load_part(b + p * b_row, n)
-        p += 1
-    sums[0] = (sums[0] + sums[1]) + (sums[2] + sums[3])
-    store_part(c, load_part(c, n) + sums[0] if add else sums[0], n)
-
-
-cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
-                       real* c, bint add) noexcept nogil:
-    cdef Py_ssize_t p = 0
-    while k - p >= 8:
-        combine(8, n, a + p * a_col, a_col, b + p * b_row, b_row, c, add or p > 0)
-        p += 8
-    while k - p >= 2:
-        combine(2, n, a + p * a_col, a_col, b + p * b_row, b_row, c, add or p > 0)
-        p += 2
-    if p < k:
-        combine(1, n, a + p * a_col, a_col, b + p * b_row, b_row, c, add or p > 0)
-
-
 cdef void side_by_side(const Product* g, Py_ssize_t first, Py_ssize_t m, Py_ssize_t column, Py_ssize_t n, Py_ssize_t p,
                        Py_ssize_t k, Py_ssize_t ahead) noexcept nogil:
     cdef Py_ssize_t row, whole = n - n % NR
     cdef int rows, nv
     cdef Strip s
-    if g.m == 1 and g.n < LANES:         # of the whole row, not of the task's part: the bits must not tell
-        combine_short_rows(n, k, <const real*>g.a + first * g.a_row + p * g.a_col, g.a_col,
-                           <const real*>g.b + p * g.b_row + column, g.b_row, <real*>g.c + first * g.c_row + column, p > 0)
-        return
-    if g.m == 1:
-        combine_rows(n, k, <const real*>g.a + first * g.a_row + p * g.a_col, g.a_col,
-                     <const real*>g.b + p * g.b_row + column, g.b_row, <real*>g.c + first * g.c_row + column, p > 0)
-        return
     s.k = k
     s.a_row = g.a_row
     s.a_col = g.a_col

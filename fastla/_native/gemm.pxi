@@ -176,7 +176,7 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
     job.p = 0
     job.p_end = job.depth = g.k
     if not pack_b:
-        job.side_by_side = g.m == 1 or (g.m <= SKINNY or g.k <= SHALLOW) and g.n >= 2 * NR and not g.own_transpose
+        job.side_by_side = (g.m <= SKINNY or g.k <= SHALLOW) and g.n >= 2 * NR and not g.own_transpose
         if g.m <= SKINNY and 1.0 * g.n * g.k > IN_PLACE_ELEMENTS:
             job.stream = job.side_by_side = True
             job.depth = stream_depth(g.m)

@@ -45,7 +45,7 @@ cdef Path choose(const Product* g) noexcept nogil:
             return DOTS
         if g.m <= DOT_COLUMNS and g.b_row == 1 and not adjacent and dots_pay(g.m, g.k, False):
             return TRANSPOSED
-    if g.a_row == 1 and (g.m >= 2 * LANES or g.n == 1 and g.m > LANES // 2) and \
+    if g.a_row == 1 and (g.m >= 2 * LANES or g.n == 1 and g.m > 1) and \
             (g.n < LANES or g.n <= SKINNY and g.m > g.n and g.k >= TURN_DEPTH and not g.own_transpose):
         return TRANSPOSED       # a.T is read where it lies; m > n, so that the transposed product is not turned back
     if g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES and \
@@ -88,6 +88,7 @@ cdef struct SplitK:
     const Product* product
     const Runtime* runtime
     real* parts
+    Py_ssize_t part         # elements of one of them: whole cache lines, lest two threads write to the same
     Py_ssize_t chunk
     int error
 
@@ -102,7 +103,7 @@ cdef void split_k_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     part.a = <const real*>part.a + p * part.a_col
     part.b = <const real*>part.b + p * part.b_row
     part.k = smaller(job.chunk, part.k - p)
-    part.c = job.parts + index * part.m * part.n
+    part.c = job.parts + index * job.part
     part.c_row = part.n
     status = unsplit(&part, &alone)
     if status != KERNEL_OK:
@@ -110,16 +111,17 @@ cdef void split_k_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
 
 
 # k in chunks whose bounds depend on the shape alone, their products added in order: the bits do not depend on the threads.
-cdef int split_k(const Product* g, const Runtime* runtime) noexcept nogil:
+cdef int split_k(const Product* g, Py_ssize_t chunk, const Runtime* runtime) noexcept nogil:
     cdef SplitK job
-    cdef Py_ssize_t count = ceil_div(g.k, SPLIT_K), i, j, s
+    cdef Py_ssize_t count = ceil_div(g.k, chunk), i, j, s
     cdef real* c
-    cdef real sum
+    cdef const real* part
     job.product = g
     job.runtime = runtime
-    job.chunk = SPLIT_K
+    job.chunk = chunk
     job.error = KERNEL_OK
-    job.parts = <real*>runtime.take(count * g.m * g.n * sizeof(real))
+    job.part = ceil_div(g.m * g.n * <Py_ssize_t>sizeof(real), LINE) * (LINE // <Py_ssize_t>sizeof(real))
+    job.parts = <real*>runtime.take(count * job.part * sizeof(real))
     if job.parts == NULL:
         return KERNEL_NO_MEMORY
     cdef int status = runtime.parallel_for(split_k_task, &job, count, runtime.threads, worth_waking(duration(g)))
@@ -127,16 +129,24 @@ cdef int split_k(const Product* g, const Runtime* runtime) noexcept nogil:
         status = job.error
     for i in range(g.m if status == KERNEL_OK else 0):
         c = <real*>g.c + i * g.c_row
-        for j in range(g.n):
-            sum = job.parts[i * g.n + j]
-            for s in range(1, count):
-                sum = sum + job.parts[(s * g.m + i) * g.n + j]
-            c[j] = sum
+        for s in range(count):
+            part = job.parts + s * job.part + i * g.n
+            for j in range(g.n):
+                c[j] = c[j] + part[j] if s else part[j]
     runtime.give(job.parts)
     return status
 
 
+# The depth of a part; k or more: it is not split.
+cdef Py_ssize_t split_depth(const Product* g) noexcept nogil:
+    # A column of dot products has its rows to divide among threads, if there are enough of them.
+    if g.k < 2 * SPLIT_K or g.m * g.n > (SPLIT_COLUMN if g.n == 1 and g.a_col == 1 or g.m == 1 else SPLIT_ELEMENTS):
+        return g.k
+    return SPLIT_K
+
+
 cdef int one(const Product* g, const Runtime* runtime) noexcept nogil:
-    if g.k >= 2 * SPLIT_K and g.m * g.n <= SPLIT_ELEMENTS:
-        return split_k(g, runtime)
-    return unsplit(g, runtime)
+    cdef Py_ssize_t chunk = split_depth(g)
+    if g.m == 1 and g.n > 1 and g.b_col == 1:
+        return row_times(g, runtime)
+    return split_k(g, chunk, runtime) if chunk < g.k else unsplit(g, runtime)

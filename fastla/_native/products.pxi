@@ -1,4 +1,5 @@
 # Matrix products.
+include "one_row.pxi"
 include "few_rows.pxi"
 include "gemm.pxi"
 include "dots.pxi"
