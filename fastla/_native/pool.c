@@ -36,6 +36,7 @@
 enum {
     POLL = 50 * MS,        /* Ctrl-C may take 200 ms; asking may take the GIL, so no oftener than need be */
     SPIN = 5 * US,         /* of an idle worker: one phase of a product follows the other within 1 us */
+    ROW = 16,              /* of a caller's jobs, each within SPIN of the last: a worker is woken for short ones too */
     TAIL = 100 * US,       /* the same while a job runs: enough for a phase's stragglers, not for a slow callback */
     WAIT_SPIN = 20 * US,   /* of a caller whose helpers are at their last tasks; then it yields its core to them */
     WAIT_YIELD = 200 * US, /* and then it sleeps: a wake of 50 us is little beside that */
@@ -162,6 +163,8 @@ static struct {
 static _Thread_local struct {
     int64_t ask_at; /* when to ask `interrupted` next */
     int turn;       /* where to look for a job first: past the last one, so that helpers spread over the callers */
+    int64_t ended;  /* its last job */
+    int row;        /* jobs before it, one close after the other, for which nobody was woken */
 } self;
 
 static uint64_t bit(const struct job *job) { return (uint64_t)1 << (job - jobs); }
@@ -414,10 +417,19 @@ static int wait_for_helpers(struct job *job, int result)
     return result;
 }
 
-int pool_run(pool_task task, void *arg, ptrdiff_t count, int threads, int wake)
+/* Is a job in a row of them worth waking workers for, though it would not repay that alone? One that is awake stays so
+ * from job to job. Then the count starts anew: a row that leaves workers time to fall asleep wakes them seldom. */
+static int in_a_row(void)
 {
-    if (threads <= 1 || count <= 1)
-        return run_alone(task, arg, count);
+    self.row = now() < self.ended + SPIN ? self.row + 1 : 0;
+    if (self.row < ROW)
+        return 0;
+    self.row = 0;
+    return 1;
+}
+
+static int run_shared(pool_task task, void *arg, ptrdiff_t count, int threads, int wake)
+{
     if (threads > POOL_MAX_THREADS)
         threads = POOL_MAX_THREADS;
     int helpers = (int)(count < threads ? count : threads) - 1;
@@ -458,6 +470,15 @@ int pool_run(pool_task task, void *arg, ptrdiff_t count, int threads, int wake)
     atomic_fetch_and(&taken_jobs, ~bit(job));
     if (flags)
         fp_status_set(fp_status_get() | flags);
+    return result;
+}
+
+int pool_run(pool_task task, void *arg, ptrdiff_t count, int threads, int wake)
+{
+    if (threads <= 1 || count <= 1)
+        return run_alone(task, arg, count);
+    int result = run_shared(task, arg, count, threads, wake || in_a_row());
+    self.ended = now();
     return result;
 }
 

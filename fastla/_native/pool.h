@@ -14,7 +14,7 @@
  * - Workers start when first needed, not at import. In a job they spin; after it they
  *   spin for at most SPIN_US microseconds, then sleep, so that other pools in the process get the cores.
  * - Waking a sleeper costs its caller 2 to 5 us and takes 5 to 50: a job with `wake` 0 is only
- *   offered to workers that are still awake.
+ *   offered to workers that are still awake, but for one in a while of a row of jobs that come one close after the other.
  * - `interrupted`, when set, is asked every POLL_MS milliseconds by the caller alone, between its tasks and while it
  *   waits. When it answers non-zero the tasks not yet begun are dropped and the call returns
  *   POOL_INTERRUPTED, after the running ones have ended.
