@@ -6,7 +6,9 @@ cdef enum:
     SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than panel by panel
     DOT_COLUMNS = 8                 # columns that dot products along k are for
-    OWN_DOTS = 48                   # rows of x up to which x @ x.T of a long k is dot products
+    DOT_SIDE = 48                   # rows and columns up to which a long k, along which both operands are adjacent, is for them too, ...
+    DOT_ROWS = 16                   # ... and rows up to which it is, however many the columns
+    OWN_DEPTH = 4 * LANES           # k up to which writing c's other half costs more than computing it
     DOT_SUM = 6                     # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what turning an element costs, in the same
     TURN_DEPTH = 64                 # k from which turning a long c of few columns costs less than turning a
@@ -14,7 +16,7 @@ cdef enum:
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
     SPLIT_K = 2048                  # depth of a part where k is split ...
     SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
-    SPLIT_COLUMN = 64               # the same, where c is a column of dot products
+    SPLIT_COLUMN = 16               # the same, where c is a column of dot products
     STACK_NS = 500000               # duration from which the products of a stack are done one by one, by all threads
     STACK_BYTES = 4096              # of one product's operands: up to here a stack is done tile by tile, not product by product
 

@@ -81,8 +81,9 @@ cdef inline void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real*
         dot_rows(1, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
 
 
-# c[m] = x[m, k] . y[k], row after row from end to end: one stream, which goes on in the next row. Eight accumulators hide the FMA's latency.
-# One thread, GB/s of x from L2, L3 and memory: so 120, 90 to 115, 44; four rows at once 107, 75, 40.
+# c[m] = x[m, k] . y[k], row after row from end to end: one stream, which goes on in the next row. One thread, GB/s of x from L3 (k 500 to 1900)
+# and memory: four accumulators 94 to 113, 53; eight 83 to 116, 51; two rows at once 84 to 109, 61; four rows 82 to 101, 45.
+# Prefetched 1 to 8 KiB ahead: 4 best, into L2 alone 70. Where y leaves too little of L1, four rows share it.
 cdef inline void dot_column(Py_ssize_t m, Py_ssize_t k, const real* x, Py_ssize_t x_row, const real* y, real* c,
                      Py_ssize_t c_row) noexcept nogil:
     cdef Py_ssize_t i = 0, p
@@ -93,6 +94,6 @@ cdef inline void dot_column(Py_ssize_t m, Py_ssize_t k, const real* x, Py_ssize_
         i += 4
     while i < m:
         for p from 0 <= p < k by DOT_CHUNK:
-            dot_tile(1, 1, 8, COLUMN_AHEAD // <int>sizeof(real), smaller(DOT_CHUNK, k - p), x + i * x_row + p, x_row, y + p, 0,
+            dot_tile(1, 1, 4, COLUMN_AHEAD // <int>sizeof(real), smaller(DOT_CHUNK, k - p), x + i * x_row + p, x_row, y + p, 0,
                      c + i * c_row, c_row, 1, p > 0)
         i += 1

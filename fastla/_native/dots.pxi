@@ -24,6 +24,30 @@ cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t
         c[i * c_row] = sum
 
 
+# c = x[k] . y[k], a single number. Where an operand is not adjacent, gathering it would cost more than the vectors save.
+cdef void lone_dot(const Product* g) noexcept nogil:
+    cdef real sums[8]
+    cdef const real* x = <const real*>g.a
+    cdef const real* y = <const real*>g.b
+    cdef Py_ssize_t p = 0
+    cdef int i
+    if g.a_col == 1 and g.b_row == 1:
+        dot_column(1, g.k, x, g.a_row, y, <real*>g.c, g.c_row)
+        return
+    for i in range(8):
+        sums[i] = 0
+    while p + 8 <= g.k:
+        for i in range(8):
+            sums[i] = sums[i] + x[(p + i) * g.a_col] * y[(p + i) * g.b_row]
+        p += 8
+    while p < g.k:
+        sums[0] = sums[0] + x[p * g.a_col] * y[p * g.b_row]
+        p += 1
+    for i in range(4):
+        sums[i] = sums[i] + sums[i + 4]
+    (<real*>g.c)[0] = (sums[0] + sums[1]) + (sums[2] + sums[3])
+
+
 cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Dots* job = <Dots*>arg
     cdef Product* g = &job.product
@@ -38,7 +62,7 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         else:
             short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
         return
-    if g.n == 1 and (g.m == 1 or g.k >= COLUMN_DEPTH * LANES):
+    if g.n == 1 and g.k >= COLUMN_DEPTH * LANES:
         dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row)
         return
     for p from 0 <= p < (g.k if g.own_transpose else 0) by DOT_CHUNK:

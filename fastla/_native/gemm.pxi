@@ -121,7 +121,8 @@ cdef void pack_b_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
                    <const real*>g.b + (job.column + start) * g.b_col + (job.p + p) * g.b_row, g.b_col, g.b_row)
 
 
-# c's upper triangle from its lower one, rows [row, end), in squares so that both sides stay in L1.
+# c's upper triangle from its lower one, MIRROR rows a task: squares of it so that both sides stay in L1, turned in registers where
+# they do not touch the diagonal. The longest rows come first.
 cdef enum:
     MIRROR = 32
 
@@ -129,11 +130,15 @@ cdef enum:
 cdef void mirror_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef const Product* g = <const Product*>arg
     cdef real* c = <real*>g.c
-    cdef Py_ssize_t row = index * MIRROR, end = smaller(row + MIRROR, g.n), column, i, j
-    for column from 0 <= column <= row by MIRROR:
-        for i in range(row, end):
-            for j in range(column, smaller(column + MIRROR, i)):
-                c[j * g.c_row + i] = c[i * g.c_row + j]
+    cdef Py_ssize_t row = (ceil_div(g.n, MIRROR) - 1 - index) * MIRROR, end = smaller(row + MIRROR, g.n), column = 0, i, j
+    if end - row == MIRROR:
+        for column from 0 <= column < row by SQUARE:
+            for i from row <= i < end by SQUARE:
+                transpose_square(c + column * g.c_row + i, g.c_row, c + i * g.c_row + column, g.c_row)
+        column = row
+    for i in range(row, end):
+        for j in range(column, i):
+            c[j * g.c_row + i] = c[i * g.c_row + j]
 
 
 cdef int mirror(const Product* g, const Runtime* runtime, bint wake) noexcept nogil:
@@ -212,4 +217,36 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
         runtime.give(job.packed)
     if g.own_transpose and status == KERNEL_OK:
         status = mirror(g, runtime, wake)
+    return status
+
+
+# Of a short k b is small beside c: it is turned whole, and then read as one that lies so, and c's rows are written from end to end.
+cdef enum:
+    TURN_COLUMNS = 512      # of a task
+
+
+cdef void turn_b_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Gemm* job = <Gemm*>arg
+    cdef const Product* g = &job.product
+    cdef Py_ssize_t column = index * TURN_COLUMNS
+    turned(job.packed + column, g.n, smaller(TURN_COLUMNS, g.n - column), g.k, <const real*>g.b + column * g.b_col, g.b_col, g.b_row)
+
+
+cdef int turned_b(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Gemm job
+    cdef Product t = g[0]
+    cdef double ns = duration(g)
+    cdef int status
+    job.product = g[0]
+    job.packed = <real*>runtime.take(g.k * g.n * sizeof(real))
+    if job.packed == NULL:
+        return KERNEL_NO_MEMORY
+    t.b = job.packed
+    t.b_row = g.n
+    t.b_col = 1
+    status = runtime.parallel_for(turn_b_task, &job, ceil_div(g.n, TURN_COLUMNS), runtime.threads if ns >= OFFER_NS else 1,
+                                  worth_waking(ns))
+    if status == KERNEL_OK:
+        status = gemm(&t, False, runtime)
+    runtime.give(job.packed)
     return status

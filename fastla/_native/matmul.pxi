@@ -36,10 +36,19 @@ cdef inline bint dots_pay(Py_ssize_t columns, Py_ssize_t k, bint rival_in_place)
     return k >= LANES and k * PACK_COST > columns * DOT_SUM
 
 
+# Of a long k, where both operands are adjacent along it, dot products need no packing. That is worth more than the L2 they
+# wait for where c is small, or where few rows meet a large b (measured: 12 x 12 to 128 x 128, 10 x 3000, k 128 to 3500).
+cdef bint long_dots_pay(const Product* g) noexcept nogil:
+    cdef Py_ssize_t side = larger(g.m, g.n)
+    if g.k < 8 * LANES:
+        return False
+    return side <= DOT_SIDE and (g.own_transpose or g.k >= 32 * LANES) or side <= DOT_ROWS or g.m <= DOT_ROWS and not g.own_transpose and g.n > g.m
+
+
 cdef Path choose(const Product* g) noexcept nogil:
     cdef bint adjacent = g.b_col == 1       # b's columns
-    if g.own_transpose and g.a_col == 1 and g.m <= OWN_DOTS and g.k >= 8 * LANES:
-        return DOTS
+    if g.a_col == 1 and g.b_row == 1 and not adjacent and long_dots_pay(g):
+        return DOTS if g.m >= g.n else TRANSPOSED
     if not g.own_transpose:
         if g.n <= DOT_COLUMNS and g.a_col == 1 and (g.n <= g.m or not adjacent) and dots_pay(g.n, g.k, adjacent):
             return DOTS
@@ -48,10 +57,10 @@ cdef Path choose(const Product* g) noexcept nogil:
     if g.a_row == 1 and (g.m >= 2 * LANES or g.n == 1 and g.m > 1) and \
             (g.n < LANES or g.n <= SKINNY and g.m > g.n and g.k >= TURN_DEPTH and not g.own_transpose):
         return TRANSPOSED       # a.T is read where it lies; m > n, so that the transposed product is not turned back
-    if g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k >= 2 * LANES and \
-            (g.m < TURN_ROWS or 1.0 * g.m * g.k <= IN_PLACE_ELEMENTS):
+    if g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k > SHALLOW and \
+            (g.m < TURN_ROWS or g.n <= SKINNY or 1.0 * g.m * g.k <= IN_PLACE_ELEMENTS):
         return TRANSPOSED       # where both operands would have to be turned neither has to
-    if adjacent and (g.m <= SKINNY or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
+    if adjacent and (g.m <= SKINNY or g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
         return IN_PLACE
     return PACKED
 
@@ -75,11 +84,22 @@ cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
 
 
 cdef int unsplit(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef Path path = choose(g)
+    cdef Path path
+    cdef Product whole
+    if g.m == 1 and g.n == 1:
+        lone_dot(g)
+        return KERNEL_OK
+    if g.own_transpose and g.k <= OWN_DEPTH:    # every element is summed in the same order: it is symmetric anyway
+        whole = g[0]
+        whole.own_transpose = False
+        return unsplit(&whole, runtime)
+    path = choose(g)
     if path == DOTS:
         return dots(g, runtime)
     if path == TRANSPOSED:
         return transposed(g, runtime)
+    if path == PACKED and g.k <= SHALLOW and g.n >= 2 * NR and not g.own_transpose and g.b_col != 1:
+        return turned_b(g, runtime)
     return gemm(g, path == PACKED, runtime)
 
 

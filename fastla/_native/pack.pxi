@@ -1,30 +1,37 @@
 # Packing: operands copied into the order in which the micro-kernel reads them.
 
 
-# to[p, w] = source[w * w_step + p * p_step] for w < width, p < k, rows of `width` elements adjacent.
+# to[p, w] = source[w * w_step + p * p_step] for w < count, p < k; rows of `to` to_step apart.
+cdef void turned(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssize_t k, const real* source, Py_ssize_t w_step,
+                 Py_ssize_t p_step) noexcept nogil:
+    cdef Py_ssize_t p = 0, w, squares = count - count % SQUARE
+    if p_step == 1:
+        while p + SQUARE <= k:
+            for w from 0 <= w < squares by SQUARE:
+                transpose_square(to + p * to_step + w, to_step, source + w * w_step + p, w_step)
+            for w in range(squares, count):
+                copy_column(to + p * to_step + w, to_step, SQUARE, source + w * w_step + p, 1)
+            p += SQUARE
+        for p in range(p, k):
+            copy_spread(to + p * to_step, source + p, w_step, count)
+    elif w_step == 1:
+        for p in range(k):
+            for w from 0 <= w < squares by SQUARE:
+                copy_row(to + p * to_step + w, source + p * p_step + w)
+            for w in range(squares, count):
+                to[p * to_step + w] = source[p * p_step + w]
+    else:
+        for w in range(count):
+            copy_column(to + w, to_step, k, source + w * w_step, p_step)
+
+
+# The same for a panel of `width` adjacent columns, of which the first `valid` exist.
 # From `valid` on the last valid element is repeated: lanes that are computed and dropped then raise no floating-point
 # exception that the real elements do not.
 cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
                      const real* source, Py_ssize_t w_step, Py_ssize_t p_step) noexcept nogil:
-    cdef Py_ssize_t p = 0, w, squares = valid - valid % SQUARE
-    if p_step == 1:
-        while p + SQUARE <= k:
-            for w from 0 <= w < squares by SQUARE:
-                transpose_square(to + p * width + w, width, source + w * w_step + p, w_step)
-            for w in range(squares, valid):
-                copy_column(to + p * width + w, width, SQUARE, source + w * w_step + p, 1)
-            p += SQUARE
-        for p in range(p, k):
-            copy_spread(to + p * width, source + p, w_step, valid)
-    elif w_step == 1:
-        for p in range(k):
-            for w from 0 <= w < squares by SQUARE:
-                copy_row(to + p * width + w, source + p * p_step + w)
-            for w in range(squares, valid):
-                to[p * width + w] = source[p * p_step + w]
-    else:
-        for w in range(valid):
-            copy_column(to + w, width, k, source + w * w_step, p_step)
+    cdef Py_ssize_t w
+    turned(to, width, valid, k, source, w_step, p_step)
     for w in range(valid, width):
         copy_column(to + w, width, k, to + valid - 1, width)
 
