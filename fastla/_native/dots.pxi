@@ -9,7 +9,7 @@ cdef struct Dots:
 # c[m] = x[m, k] . y[k], one number at a time: for so few, adding up the lanes of a vector would cost more. k is a literal at every call.
 cdef enum:
     SHORT_DOT = 4
-    COLUMN_DEPTH = 16
+    COLUMN_DEPTH = 16       # vectors of k from which a lone column is read row after row
 
 
 cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t x_row, const real* y, real* c,
@@ -32,7 +32,7 @@ cdef void lone_dot(const Product* g) noexcept nogil:
     cdef Py_ssize_t p = 0
     cdef int i
     if g.a_col == 1 and g.b_row == 1:
-        dot_column(1, g.k, x, g.a_row, y, <real*>g.c, g.c_row)
+        dot_column(1, g.k, x, g.a_row, y, <real*>g.c, g.c_row, False)
         return
     for i in range(8):
         sums[i] = 0
@@ -63,7 +63,7 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
             short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
         return
     if g.n == 1 and g.k >= COLUMN_DEPTH * LANES:
-        dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row)
+        dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row, g.k * <Py_ssize_t>sizeof(real) > COLUMN_Y)
         return
     for p from 0 <= p < (g.k if g.own_transpose else 0) by DOT_CHUNK:
         for i from 0 <= i < m by 4:         # up to the diagonal
