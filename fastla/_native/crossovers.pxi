@@ -14,9 +14,10 @@ cdef enum:
     TURN_DEPTH = 64                 # k from which turning a long c of few columns costs less than turning a
     TURN_ROWS = 16                  # rows up to which a.T and b.T, both at hand, are multiplied instead of turning them
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
-    SPLIT_K = 2048                  # depth of a part where k is split ...
-    SPLIT_ELEMENTS = 64 * 64        # ... because c is this small
+    SPLIT_K = 512                   # least depth of a part where k is split ...
+    SPLIT_ELEMENTS = 128 * 128      # ... because c is this small (2048 and 64 * 64 before: up to 2.5 times as slow, 100 x 100 x 2000 1.5)
     SPLIT_COLUMN = 16               # the same, where c is a column of dot products
+    SPLIT_PARTS = 64                # at most: each has a c of its own
     STACK_NS = 500000               # duration from which the products of a stack are done one by one, by all threads
     STACK_BYTES = 4096              # of one product's operands: up to here a stack is done tile by tile, not product by product
 
@@ -45,4 +46,4 @@ cdef inline Py_ssize_t tasks_for(double ns, int threads) noexcept nogil:
     cdef Py_ssize_t least = <Py_ssize_t>(ns / TASK_NS)
     if ns < OFFER_NS:
         return 1
-    return larger(threads if threads == 1 or ns < 8 * WAKE_NS else 4 * threads, least)
+    return larger(threads if threads == 1 or ns < 2 * WAKE_NS else 4 * threads, least)

@@ -3,9 +3,6 @@
 # Elements of k after which a sum is added to c: keeps y's chunk in L1, and long float32 sums accurate.
 cdef enum:
     DOT_CHUNK = 2048
-    COLUMN_Y = 20480        # bytes of y from which four rows share it
-    ROWS_AHEAD = 1024       # bytes ahead in each of these that are prefetched
-    COLUMN_AHEAD = 4096     # the same for one row at a time
 
 
 # c[rows, cols] (+)= x[rows, k] . y[cols, k]; unroll accumulators an element hide the FMA's latency where the
@@ -35,14 +32,18 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, cons
                 for j in range(cols):
                     acc[i * unroll + u][j] = acc[i * unroll + u][j] + x_vec * y_vec[j]
             p += LANES
-    while p < k:
-        for j in range(cols):
-            y_vec[j] = load_zero(y + j * y_row + p, smaller(LANES, k - p))
+    while unroll > 1 and p + LANES <= k:
         for i in range(rows):
-            x_vec = load_zero(x + i * x_row + p, smaller(LANES, k - p))
+            for j in range(cols):
+                acc[i * unroll][j] = acc[i * unroll][j] + load(x + i * x_row + p) * load(y + j * y_row + p)
+        p += LANES
+    if p < k:
+        for j in range(cols):
+            y_vec[j] = load_zero(y + j * y_row + p, k - p)
+        for i in range(rows):
+            x_vec = load_zero(x + i * x_row + p, k - p)
             for j in range(cols):
                 acc[i * unroll][j] = acc[i * unroll][j] + x_vec * y_vec[j]
-        p += LANES
     for i in range(rows):
         for j in range(cols):
             for u in range(1, unroll):
@@ -80,24 +81,3 @@ cdef inline void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real*
     if i < m:
         dot_rows(1, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
 
-
-# c[m] = x[m, k] . y[k], row after row from end to end: one stream, which goes on in the next row. One thread, GB/s of x from L3 (k 500 to 1900)
-# and memory: four accumulators 94 to 113, 53; eight 83 to 116, 51; two rows at once 84 to 109, 61; four rows 82 to 101, 45.
-# Prefetched 1 to 8 KiB ahead: 4 best, into L2 alone 70.
-# Or four rows at once, which then share y: better where it leaves too little of L1 (see COLUMN_Y). Rows left over are added up in the same
-# order, for a row's place must not show in its bits.
-cdef inline void dot_column(Py_ssize_t m, Py_ssize_t k, const real* x, Py_ssize_t x_row, const real* y, real* c,
-                            Py_ssize_t c_row, bint shared) noexcept nogil:
-    cdef Py_ssize_t i = 0, p, depth
-    while i < m:
-        for p from 0 <= p < k by DOT_CHUNK:
-            depth = smaller(DOT_CHUNK, k - p)
-            if not shared:
-                dot_tile(1, 1, 4, COLUMN_AHEAD // <int>sizeof(real), depth, x + i * x_row + p, x_row, y + p, 0,
-                         c + i * c_row, c_row, 1, p > 0)
-            elif m - i >= 4:
-                dot_tile(4, 1, 1, ROWS_AHEAD // <int>sizeof(real), depth, x + i * x_row + p, x_row, y + p, 0,
-                         c + i * c_row, c_row, 1, p > 0)
-            else:
-                dot_tile(1, 1, 1, 0, depth, x + i * x_row + p, x_row, y + p, 0, c + i * c_row, c_row, 1, p > 0)
-        i += 4 if shared and m - i >= 4 else 1

@@ -162,7 +162,7 @@ cdef Py_ssize_t split_depth(const Product* g) noexcept nogil:
     # A column of dot products has its rows to divide among threads, if there are enough of them.
     if g.k < 2 * SPLIT_K or g.m * g.n > (SPLIT_COLUMN if g.n == 1 and g.a_col == 1 or g.m == 1 else SPLIT_ELEMENTS):
         return g.k
-    return SPLIT_K
+    return ceil_div(ceil_div(g.k, smaller(g.k // SPLIT_K, SPLIT_PARTS)), 8) * 8
 
 
 cdef int one(const Product* g, const Runtime* runtime) noexcept nogil:
