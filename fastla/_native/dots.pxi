@@ -7,31 +7,24 @@ cdef struct Dots:
 
 
 cdef enum:
-    COLUMN_DEPTH = 16       # vectors of k from which a lone column is read row after row
-    COLUMN_Y = 20480        # bytes of y from which four rows share it
-    ROWS_AHEAD = 1024       # bytes ahead in each of these that are prefetched
-    COLUMN_AHEAD = 4096     # the same for one row at a time
+    COLUMN_DEPTH = 16       # vectors of k from which a lone column's rows are prefetched along k
+    ROWS_AHEAD = 1024       # so many bytes ahead
 
-# c[m] = x[m, k] . y[k], row after row from end to end: one stream, which goes on in the next row. One thread, GB/s of x from L3 (k 500 to 1900)
-# and memory: four accumulators 94 to 113, 53; eight 83 to 116, 51; two rows at once 84 to 109, 61; four rows 82 to 101, 45.
-# Prefetched 1 to 8 KiB ahead: 4 best, into L2 alone 70.
-# Or four rows at once, which then share y: better where it leaves too little of L1 (see COLUMN_Y). Rows left over are added up in the same
-# order, for a row's place must not show in its bits.
+# c[m] = x[m, k] . y[k], four rows at once, prefetched ROWS_AHEAD. Rows left over are added up in the same order, for a row's place must not show in
+# its bits. Tried, GB/s of x from L3 (one thread, k 500 to 1900) and memory: four rows 82 to 104, 45; two 84 to 109, 61; one 94 to 113, 53.
+# With two threads four are best: up to 15 % faster than one.
 cdef void dot_column(Py_ssize_t m, Py_ssize_t k, const real* x, Py_ssize_t x_row, const real* y, real* c,
-                            Py_ssize_t c_row, bint shared) noexcept nogil:
+                     Py_ssize_t c_row) noexcept nogil:
     cdef Py_ssize_t i = 0, p, depth
     while i < m:
         for p from 0 <= p < k by DOT_CHUNK:
             depth = smaller(DOT_CHUNK, k - p)
-            if not shared:
-                dot_tile(1, 1, 4, COLUMN_AHEAD // <int>sizeof(real), depth, x + i * x_row + p, x_row, y + p, 0,
-                         c + i * c_row, c_row, 1, p > 0)
-            elif m - i >= 4:
+            if m - i >= 4:
                 dot_tile(4, 1, 1, ROWS_AHEAD // <int>sizeof(real), depth, x + i * x_row + p, x_row, y + p, 0,
                          c + i * c_row, c_row, 1, p > 0)
             else:
                 dot_tile(1, 1, 1, 0, depth, x + i * x_row + p, x_row, y + p, 0, c + i * c_row, c_row, 1, p > 0)
-        i += 4 if shared and m - i >= 4 else 1
+        i += 4 if m - i >= 4 else 1
 
 
 # c[m] = x[m, k] . y[k], one number at a time: for so few, adding up the lanes of a vector would cost more. k is a literal at every call.
@@ -59,7 +52,8 @@ cdef void lone_dot(const Product* g) noexcept nogil:
     cdef Py_ssize_t p = 0
     cdef int i
     if g.a_col == 1 and g.b_row == 1:
-        dot_column(1, g.k, x, g.a_row, y, <real*>g.c, g.c_row, False)
+        for p from 0 <= p < g.k by DOT_CHUNK:
+            dot_tile(1, 1, 8, 0, smaller(DOT_CHUNK, g.k - p), x + p, 0, y + p, 0, <real*>g.c, 1, 1, p > 0)
         return
     for i in range(8):
         sums[i] = 0
@@ -90,7 +84,7 @@ cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
             short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
         return
     if g.n == 1 and g.k >= COLUMN_DEPTH * LANES:
-        dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row, g.k * <Py_ssize_t>sizeof(real) > COLUMN_Y)
+        dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row)
         return
     for p from 0 <= p < (g.k if g.own_transpose else 0) by DOT_CHUNK:
         for i from 0 <= i < m by 4:         # up to the diagonal
