@@ -113,5 +113,5 @@ cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:
     if y != NULL:
         runtime.give(y)
     if g.own_transpose and status == KERNEL_OK:
-        status = mirror(g, runtime, worth_waking(ns))
+        status = mirror(g, ns, runtime)
     return status

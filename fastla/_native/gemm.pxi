@@ -141,8 +141,8 @@ cdef void mirror_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
             c[j * g.c_row + i] = c[i * g.c_row + j]
 
 
-cdef int mirror(const Product* g, const Runtime* runtime, bint wake) noexcept nogil:
-    return runtime.parallel_for(mirror_task, <void*>g, ceil_div(g.n, MIRROR), runtime.threads, wake)
+cdef int mirror(const Product* g, double ns, const Runtime* runtime) noexcept nogil:
+    return runtime.parallel_for(mirror_task, <void*>g, ceil_div(g.n, MIRROR), runtime.threads if ns >= OFFER_NS else 1, worth_waking(ns))
 
 
 # How a block of c is divided into tasks: MC rows each, or fewer to give all threads work; then columns side by side.
@@ -216,7 +216,7 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
             job.column += width
         runtime.give(job.packed)
     if g.own_transpose and status == KERNEL_OK:
-        status = mirror(g, runtime, wake)
+        status = mirror(g, ns, runtime)
     return status
 
 

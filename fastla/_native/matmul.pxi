@@ -166,7 +166,8 @@ cdef Py_ssize_t split_depth(const Product* g) noexcept nogil:
 
 
 cdef int one(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef Py_ssize_t chunk = split_depth(g)
+    cdef Py_ssize_t chunk
     if g.m == 1 and g.n > 1 and g.b_col == 1:
         return row_times(g, runtime)
+    chunk = split_depth(g)
     return split_k(g, chunk, runtime) if chunk < g.k else unsplit(g, runtime)
