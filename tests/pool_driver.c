@@ -3,7 +3,7 @@
  *     cc -g -O1 -fsanitize=thread -pthread -Ifastla/_native tests/pool_driver.c fastla/_native/pool.c -o driver
  *     ./driver stress 30
  *
- * Modes: contract stress interrupt stop fork. Prints "ok", or what failed, and exits with 1.
+ * Modes: contract wake stress interrupt stop fork. Prints "ok", or what failed, and exits with 1.
  * Under ThreadSanitizer the plain (not atomic) data of the tasks test that the pool orders what the caller wrote
  * before a task, and what a task wrote before the caller's return. `fork` is for a build without it.
  */
@@ -12,6 +12,7 @@
 #include "pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -334,6 +335,99 @@ static void mode_contract(double seconds)
     CHECK(sigismember(&pending, SIGUSR1), "a worker took a signal");
 }
 
+static void count_helper(void *helped, ptrdiff_t index, int slot)
+{
+    (void)index;
+    double end = now_s() + 2e-6;
+    if (slot)
+        atomic_fetch_add((atomic_int *)helped, 1);
+    while (now_s() < end)
+        ;
+}
+
+/* Tasks that a sleeping worker took over from `jobs` jobs that wake nobody by themselves. */
+static int help_without_wake(int jobs, double gap_ms)
+{
+    atomic_int helped = 0;
+    sleep_ms(20); /* the worker falls asleep */
+    for (int i = 0; i < jobs; i++) {
+        pool_run(count_helper, &helped, 2, 2, 0);
+        if (gap_ms)
+            sleep_ms(gap_ms);
+    }
+    return helped;
+}
+
+#if defined(__linux__)
+struct place {
+    struct meeting meeting; /* so that a helper is there */
+    cpu_set_t found;        /* where it may run */
+    const cpu_set_t *set;   /* where it may from now on, as if by taskset; NULL: no change */
+};
+
+static void take_place(void *arg, ptrdiff_t index, int slot)
+{
+    struct place *place = arg;
+    meet(&place->meeting, index, 0);
+    if (!slot)
+        return;
+    sched_getaffinity(0, sizeof place->found, &place->found);
+    if (place->set)
+        sched_setaffinity(0, sizeof *place->set, place->set);
+}
+
+static cpu_set_t helper_place(const cpu_set_t *set)
+{
+    struct place place = {.meeting = {.wanted = 2}, .set = set};
+    CHECK(pool_run(take_place, &place, 2, 2, 1) == POOL_OK, "no meeting");
+    return place.found;
+}
+
+static void check_places(void)
+{
+    cpu_set_t all, here;
+    CHECK(!sched_getaffinity(0, sizeof all, &all), "no affinity");
+    if (CPU_COUNT(&all) < 2)
+        return;
+    CPU_ZERO(&here);
+    CPU_SET(sched_getcpu(), &here);
+    sched_setaffinity(0, sizeof here, &here);
+    helper_place(&here);
+    for (int i = 0; i < 10; i++) { /* who set a worker to the caller's CPU alone meant it */
+        cpu_set_t found = helper_place(NULL);
+        CHECK(CPU_EQUAL(&found, &here), "%d CPUs", CPU_COUNT(&found));
+    }
+    double end = now_s() + 20;
+    cpu_set_t found, both;
+    do { /* it is on the caller's CPU, and need not be: unless the system is first to move it away, it goes and keeps off */
+        CHECK(now_s() < end, "the worker may run on the caller's CPU again");
+        helper_place(&here);
+        helper_place(&all);
+        found = helper_place(NULL);
+        CPU_AND(&both, &found, &here);
+    } while (CPU_COUNT(&both));
+    CHECK(CPU_COUNT(&found) == CPU_COUNT(&all) - 1, "%d of %d CPUs", CPU_COUNT(&found), CPU_COUNT(&all));
+    sched_setaffinity(0, sizeof all, &all);
+}
+#else
+static void check_places(void) {}
+#endif
+
+static void mode_wake(double seconds)
+{
+    pool_run(nothing, NULL, 2, 2, 1);
+    double end = now_s() + 20;
+    while (!help_without_wake(100, 0)) /* short jobs in a row wake a worker */
+        CHECK(now_s() < end, "no row of jobs woke a worker");
+    while (help_without_wake(30, 0.5)) /* those far apart do not; a worker that was not yet asleep is excused */
+        CHECK(now_s() < end, "workers are woken for single short jobs");
+    end = now_s() + seconds;
+    do {
+        pool_stop();
+        check_places();
+    } while (now_s() < end);
+}
+
 static atomic_int asked, answer_after_ms;
 static double asked_since;
 static pthread_t asker;
@@ -510,7 +604,7 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(double seconds);
-    } modes[] = {{"contract", mode_contract}, {"stress", mode_stress}, {"interrupt", mode_interrupt},
+    } modes[] = {{"contract", mode_contract}, {"wake", mode_wake}, {"stress", mode_stress}, {"interrupt", mode_interrupt},
                  {"stop", mode_stop}, {"fork", mode_fork}};
     double seconds = argc > 2 ? atof(argv[2]) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
@@ -521,6 +615,6 @@ int main(int argc, char **argv)
                    interrupted_runs);
             return 0;
         }
-    printf("usage: %s contract|stress|interrupt|stop|fork [seconds]\n", argv[0]);
+    printf("usage: %s contract|wake|stress|interrupt|stop|fork [seconds]\n", argv[0]);
     return 1;
 }

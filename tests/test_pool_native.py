@@ -12,7 +12,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 NATIVE = TESTS.parent / "fastla" / "_native"
 BUILDS = {"plain": ["-O2"], "tsan": ["-fsanitize=thread", "-O1", "-g"]}
-SECONDS = {"contract": 0.5, "stress": 2, "interrupt": 0.5, "stop": 0.5, "fork": 0.5}
+SECONDS = {"contract": 0.5, "wake": 0.5, "stress": 2, "interrupt": 0.5, "stop": 0.5, "fork": 0.5}
 # ThreadSanitizer does not follow a fork beside other threads.
 CASES = [(build, mode) for build in BUILDS for mode in SECONDS if (build, mode) != ("tsan", "fork")]
 

@@ -6,9 +6,11 @@ cdef enum:
     NARROW = 4 * LANES          # elements of a row up to which c waits in registers over the whole of k
     TINY = 4                    # elements of a row up to which vectors do not pay
     PART_BYTES = 256 * 1024     # of b in a part of k, ...
-    PART_ROWS = 64              # ... of at least so many rows: each part writes a c of its own ...
+    PART_ROWS = 64              # ... of at least so many rows: each part writes a c of its own, ...
+    LONG_PART_ROWS = 512        # ... which costs where rows are long: these are cut into pieces for the threads as well ...
     PART_MOST_ROWS = 8192       # ... and at most so many: float32 sums
-    PIECE = 8192                # columns of a task: c's part of them stays in L1
+    PIECE_BYTES = 4096          # of a row in a task, at least: each piece of a row must be found by the prefetcher anew
+    PIECE = 8192                # columns of a task at most: c's part of them stays in L1
 
 # a[depth] @ b[depth, one vector or its first `part` lanes]. The rows are added up before they are added to c: a float32 sum of thousands one
 # by one would lose two more bits. depth, ahead and cut are literals at every call, here and below.
@@ -94,13 +96,14 @@ cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize
 
 
 # Short rows four at a time, long ones eight. GB/s, one thread, rows of 640, 1296, 3 224 and 16 000 bytes: 4 107, 106, 111, 80; 8 94, 96, 106, 93; without
-# prefetching 4 99, 97, 101, 73; 8 94, 94, 111, 82; prefetching the next 8 rows instead 104, 102, 106, 77.
+# prefetching 4 99, 97, 101, 73; 8 94, 94, 111, 82; prefetching the next 8 rows instead 104, 102, 106, 77. Eight rows are prefetched
+# 1 KiB ahead: 64 MB take 1.44 ms so, 1.56 with 256 bytes and 1.45 with 2 KiB.
 cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
                        real* c) noexcept nogil:
     cdef Py_ssize_t p = 0, whole = n - n % LANES
     cdef vec rest = zero()
     while k - p >= 8 and n * <Py_ssize_t>sizeof(real) >= LONG_ROW:
-        rest = combine(8, 256 // <int>sizeof(real), n, a + p * a_col, a_col, b + p * b_row, b_row, c, p > 0, rest)
+        rest = combine(8, 1024 // <int>sizeof(real), n, a + p * a_col, a_col, b + p * b_row, b_row, c, p > 0, rest)
         p += 8
     while k - p >= 4:
         rest = combine(4, 512 // <int>sizeof(real), n, a + p * a_col, a_col, b + p * b_row, b_row, c, p > 0, rest)
@@ -138,32 +141,38 @@ cdef struct RowTimes:
     const Product* product
     real* sums                  # of the parts of k: the first is c itself, the others lie `stride` apart
     Py_ssize_t parts, depth, stride
-    Py_ssize_t pieces
+    Py_ssize_t pieces, columns
 
 
 cdef void row_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef RowTimes* job = <RowTimes*>arg
     cdef const Product* g = job.product
-    cdef Py_ssize_t part = index // job.pieces, p = part * job.depth, column = index % job.pieces * PIECE
-    row_piece(g.n, smaller(PIECE, g.n - column), smaller(job.depth, g.k - p), <const real*>g.a + p * g.a_col, g.a_col,
+    cdef Py_ssize_t part = index // job.pieces, p = part * job.depth, column = index % job.pieces * job.columns
+    row_piece(g.n, smaller(job.columns, g.n - column), smaller(job.depth, g.k - p), <const real*>g.a + p * g.a_col, g.a_col,
               <const real*>g.b + p * g.b_row + column, g.b_row,
               column + (<real*>g.c if part == 0 else job.sums + (part - 1) * job.stride))
 
 
-# c = a[k] @ b[k, n] in parts of k whose bounds depend on the shape alone, their sums added in order: the bits do not depend on the threads.
+# c = a[k] @ b[k, n] in parts of k whose bounds depend on the shape alone, their sums added in order: the bits do not depend on the threads,
+# of which pieces of columns make as many as are wanted. A part's pieces are taken one after the other: the threads read the same rows.
+# Parts of 64 long rows took 320 us of 24 MB that take 220 so (256: 250; adding up the sums is the caller's alone), half rows of 7000 x 333
+# 46 instead of 79.
 cdef int row_times(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef RowTimes job
-    cdef Py_ssize_t part, j, most = ceil_div(g.n * <Py_ssize_t>sizeof(real) * g.k, PART_BYTES)
+    cdef Py_ssize_t part, j, row = g.n * <Py_ssize_t>sizeof(real), most = ceil_div(row * g.k, PART_BYTES)
+    cdef Py_ssize_t least = LONG_PART_ROWS if row >= 2 * PIECE_BYTES else PART_ROWS
     cdef real* c = <real*>g.c
     cdef const real* sum
     cdef double ns = duration(g)
     cdef int status
     job.product = g
-    job.pieces = ceil_div(g.n, PIECE)
-    job.parts = larger(smaller(most, g.k // PART_ROWS), ceil_div(g.k, PART_MOST_ROWS))
+    job.pieces = larger(ceil_div(g.n, PIECE), smaller(runtime.threads, row // PIECE_BYTES))
+    job.columns = ceil_div(ceil_div(g.n, larger(job.pieces, 1)), LINE) * LINE
+    job.pieces = ceil_div(g.n, job.columns)
+    job.parts = larger(smaller(most, g.k // least), ceil_div(g.k, PART_MOST_ROWS))
     job.depth = ceil_div(ceil_div(g.k, larger(job.parts, 1)), 8) * 8
     job.parts = ceil_div(g.k, job.depth)
-    job.stride = ceil_div(g.n * <Py_ssize_t>sizeof(real), LINE) * (LINE // <Py_ssize_t>sizeof(real))    # no line has two writers
+    job.stride = ceil_div(row, LINE) * (LINE // <Py_ssize_t>sizeof(real))    # no line has two writers
     job.sums = NULL
     if job.parts > 1:
         job.sums = <real*>runtime.take((job.parts - 1) * job.stride * sizeof(real))

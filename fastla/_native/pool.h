@@ -15,6 +15,7 @@
  *   spin for at most SPIN_US microseconds, then sleep, so that other pools in the process get the cores.
  * - Waking a sleeper costs its caller 2 to 5 us and takes 5 to 50: a job with `wake` 0 is only
  *   offered to workers that are still awake, but for one in a while of a row of jobs that come one close after the other.
+ * - A worker that finds itself on its caller's CPU sets its own affinity to the others that it was given (Linux).
  * - `interrupted`, when set, is asked every POLL_MS milliseconds by the caller alone, between its tasks and while it
  *   waits. When it answers non-zero the tasks not yet begun are dropped and the call returns
  *   POOL_INTERRUPTED, after the running ones have ended.
