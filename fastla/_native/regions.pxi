@@ -52,7 +52,7 @@ cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
 cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
     cdef const Search* s = job.search
     cdef Panel* panel = memory.panels + index
-    cdef Py_ssize_t i, d = s.rows.d
+    cdef Py_ssize_t i, lane, d = s.rows.d
     cdef real* copy = NULL
     panel.count = 0
     while panel.count < WIDTH and row < end:
@@ -69,6 +69,9 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
         panel.data = <const stored*>s.panels.data + i * job.depth
         panel.weight = <const output*>s.panels.weight + i
         panel.bias = <const output*>s.panels.bias + i
+        for lane from 0 <= lane < WIDTH by LINE // sizeof(output):      # else half of the sink's time is waiting for them
+            prefetch(panel.weight + lane)
+            prefetch(panel.bias + lane)
         panel.step = s.panels.step + i
         if s.mask != NULL and s.mask_row == 0:
             panel.valid = mask_bits(s.mask + i, panel.count)

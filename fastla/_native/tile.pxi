@@ -19,10 +19,11 @@ cdef struct Strip:
     real* c
     Py_ssize_t c_row
     bint add                # to what c holds
-    Py_ssize_t ahead        # how far ahead in its row b is prefetched; 0: not
+    Py_ssize_t ahead        # how far ahead of a row b is prefetched; 0: not
+    Py_ssize_t share        # strip's `shared`: only a line a row is, from `ahead` on in steps of `share` through all the tiles
 
 
-# rows, nv and part (is there a tail?) are literals at every call, so the loops unroll and acc stays in registers.
+# rows, nv, part (is there a tail?) and shared are literals at every call, so the loops unroll and acc stays in registers.
 #
 # Measured, panels in cache: AVX-512 8 x 3 115 GFLOPS of 117 (float32), AVX2 4 x 3 118 of 118; runtime strides cost nothing
 # against literal (1, MR). Tried: AVX2 6 x 2 (101) and 5 x 2 (113), AVX-512 12 x 2 (111) and 6 x 4 (115).
@@ -30,7 +31,7 @@ cdef struct Strip:
 # Prefetching a row of b that lies in cache already (ahead = 0) costs nothing measurable from three rows on; with fewer it is asked for first.
 # The loop over tiles is in here because GCC unrolls the loops over acc early enough to keep it out of memory
 # only where they are not outermost: else it is stored and loaded once around the loop over k.
-cdef inline void strip(const int rows, const int nv, const bint part, const Strip* s) noexcept nogil:
+cdef inline void strip(const int rows, const int nv, const bint part, const bint shared, const Strip* s) noexcept nogil:
     cdef vec acc[MR][NV]
     cdef vec b_vec[NV]
     cdef const real* a = s.a
@@ -38,9 +39,10 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
     cdef const real* a_q        # four rows below: with indices 0 to 3 on two pointers, strides need half the registers
     cdef const stored* b_p
     cdef const stored* b = s.b
+    cdef const stored* b_ahead = s.b + s.ahead
     cdef real* c = s.c
     cdef Py_ssize_t a_row = s.a_row, a_col = s.a_col, b_row = s.b_row, c_row = s.c_row, last = s.last, tail = s.tail
-    cdef Py_ssize_t ahead = s.ahead, p, t
+    cdef Py_ssize_t ahead = s.ahead, share = s.share, p, t
     cdef int i, j
     for t in range(s.tiles):
         for i in range(rows):
@@ -54,7 +56,10 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
         for p in range(s.k):
             for j in range(nv - 1):
                 b_vec[j] = load_stored(b_p + j * LANES)
-            if (rows > 2 or STORED_IS_REAL == 0 or ahead) and nv == NV and not part:
+            if shared:
+                prefetch(b_ahead)
+                b_ahead += share
+            elif (rows > 2 or STORED_IS_REAL == 0 or ahead) and nv == NV and not part:
                 for j in range((nv * LANES * <int>sizeof(stored) + LINE - 1) // LINE):
                     prefetch(b_p + ahead + j * (LINE // sizeof(stored)))
             b_vec[nv - 1] = load_stored_part(b_p + last, tail) if part else load_stored(b_p + last)
@@ -87,21 +92,21 @@ cdef inline void strip(const int rows, const int nv, const bint part, const Stri
 # The literals. MR is a constant: the rows that a target does not have are dead code.
 cdef inline void strip_of_rows(int rows, const int nv, const bint part, const Strip* s) noexcept nogil:
     if rows == MR:
-        strip(MR, nv, part, s)
+        strip(MR, nv, part, False, s)
     elif rows == 1:
-        strip(1, nv, part, s)
+        strip(1, nv, part, False, s)
     elif MR > 2 and rows == 2:
-        strip(2, nv, part, s)
+        strip(2, nv, part, False, s)
     elif MR > 3 and rows == 3:
-        strip(3, nv, part, s)
+        strip(3, nv, part, False, s)
     elif MR > 4 and rows == 4:
-        strip(4, nv, part, s)
+        strip(4, nv, part, False, s)
     elif MR > 5 and rows == 5:
-        strip(5, nv, part, s)
+        strip(5, nv, part, False, s)
     elif MR > 6 and rows == 6:
-        strip(6, nv, part, s)
+        strip(6, nv, part, False, s)
     elif MR > 7 and rows == 7:
-        strip(7, nv, part, s)
+        strip(7, nv, part, False, s)
 
 
 # A cut vector goes alone: beside others its mask and its own loads would push accumulators out of the registers of AVX2.
