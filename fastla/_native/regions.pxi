@@ -103,17 +103,17 @@ cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
 
 
 # A block of queries and a panel meet.
-cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, int slot) noexcept nogil:
-    cdef Py_ssize_t vectors = ceil_div(rows, LANES)
+cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, Bars* bars) noexcept nogil:
+    cdef int vectors = <int>ceil_div(rows, LANES)
     if job.few or panel.data != NULL:
-        sink_tile(job, panel, first, rows, multiply_panel(job, panel, first, rows, memory.tile), slot)
+        sink_tile(job, panel, first, rows, multiply_panel(job, panel, first, rows, memory.tile), bars)
         return
     multiply_rows(job, panel, first, vectors, memory.tile)
     if job.search.sink == SINK_MATRIX:
         turn(memory.turned, WIDTH, memory.tile, vectors * LANES, panel.count)
-        sink_tile(job, panel, first, rows, memory.turned, slot)
+        sink_tile(job, panel, first, rows, memory.turned, bars)
     else:
-        sink_turned(job, panel, first, rows, memory.tile, slot)
+        sink_turned(job, panel, first, vectors, memory.tile, bars)
 
 
 cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
@@ -121,6 +121,7 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
     cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
     cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, stride, i
     cdef const Panel* panel
+    cdef Bars bars
     while row < end:
         count = 0
         while row < end and count < job.room:
@@ -128,13 +129,14 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
             if memory.panels[count].valid:
                 count += 1
         stride = jump(count) if s.sink == SINK_BEST and job.turned_queries != NULL else 1     # stored panels are read as they come
-        query = first
+        query = first if count else last
         while query < last:
             rows = smaller(job.block, last - query)
+            set_bars(job, &bars, memory.panels[0].ids[0], query, rows, slot)
             for i in range(count):
                 panel = memory.panels + i * stride % count
                 if s.symmetric < 0 or panel.ids[0] <= s.symmetric + query + rows - 1:
-                    meet(job, panel, query, rows, memory, slot)
+                    meet(job, panel, query, rows, memory, &bars)
             query += rows
 
 

@@ -90,20 +90,35 @@ cdef inline Best* best_of(const Job* job, Py_ssize_t query, int slot) noexcept n
     return job.best + (slot * job.search.m if job.per_slot else 0) + query
 
 
-# What a computed score must reach to be of interest to the sink.
-cdef inline output bar_of(const Job* job, const Panel* panel, Py_ssize_t query, int slot) noexcept nogil:
+# What a computed score must reach to be of interest to the sink, of rows from the one with this id on.
+cdef inline output bar_of(const Job* job, Py_ssize_t id, Py_ssize_t query, int slot) noexcept nogil:
     cdef const Search* s = job.search
     cdef const Best* best
     cdef output bar
     if s.sink == SINK_BEST:
         best = best_of(job, query, slot)
-        bar = best.bar if panel.ids[0] < best.worst.id else best.bar_after
+        bar = best.bar if id < best.worst.id else best.bar_after
     elif s.metric == METRIC_EUCLIDEAN:
         bar = distance_bar(job, query, s.threshold)
     else:
         bar = <output>s.threshold
     # What is computed of a cosine may be a little outside of [-1, 1].
     return <output>-infinity() if s.metric == METRIC_COSINE and bar <= -1 else bar
+
+
+# The bars of a block of queries while it meets a region's panels: a query's rises when it takes a score.
+cdef struct Bars:
+    output bar[BLOCK]           # infinity where there is no query
+    Py_ssize_t id               # the region's lowest
+    int slot
+
+
+cdef void set_bars(const Job* job, Bars* bars, Py_ssize_t id, Py_ssize_t first, Py_ssize_t rows, int slot) noexcept nogil:
+    cdef Py_ssize_t i
+    bars.id = id
+    bars.slot = slot
+    for i in range(BLOCK):
+        bars.bar[i] = bar_of(job, id, first + i, slot) if i < rows else <output>infinity()
 
 
 # A computed score that has reached its bar.
@@ -131,7 +146,7 @@ cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, ou
 
 
 # A tile with the corpus in its lanes, [rows][WIDTH], of queries [first, first + rows), into the sink.
-cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, int slot) noexcept nogil:
+cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, Bars* bars) noexcept nogil:
     cdef Search* s = job.search
     cdef output values[WIDTH]
     cdef output scale = 1
@@ -145,32 +160,62 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
             row_scores(panel, tile + i * WIDTH, scale, s.metric == METRIC_COSINE, values)
             memcpy(<output*>s.c + query * s.c_row + panel.ids[0], values, panel.count * sizeof(output))
             continue
-        hits = row_hits(panel, tile + i * WIDTH, scale, bar_of(job, panel, query, slot)) & panel.valid
+        hits = row_hits(panel, tile + i * WIDTH, scale, bars.bar[i]) & panel.valid
         if hits:
             row_scores(panel, tile + i * WIDTH, scale, False, values)
-        while hits:
-            sink_score(job, panel, lowest_bit(hits), query, values[lowest_bit(hits)], slot)
-            hits &= hits - 1
+            while hits:
+                sink_score(job, panel, lowest_bit(hits), query, values[lowest_bit(hits)], bars.slot)
+                hits &= hits - 1
+            bars.bar[i] = bar_of(job, bars.id, query, bars.slot)
+
+
+# hits[i]: a bit for each query whose bar is reached by row i of a tile with the queries in its lanes. Returns all of them. Nearly always
+# there is none, and this is all that becomes of a tile: four cycles a row.
+cdef inline uint64_t turned_hits(const int vectors, const Panel* panel, const real* tile, const Bars* bars, uint64_t* hits) noexcept nogil:
+    cdef scores bar[NV]
+    cdef scores weight, bias
+    cdef uint64_t row, all = 0
+    cdef Py_ssize_t i
+    cdef int j
+    for j in range(vectors):
+        bar[j] = load_scores(bars.bar + j * LANES)
+    for i in range(panel.count):
+        weight = splat_scores(panel.weight[i])
+        bias = splat_scores(panel.bias[i])
+        row = 0
+        for j in range(vectors):
+            row |= at_least(to_scores(load(tile + (i * vectors + j) * LANES)) * weight + bias, bar[j]) << (j * LANES)
+        hits[i] = row
+        all |= row
+    return all
+
+
+# A row of such a tile whose score with some queries has reached their bars.
+cdef void sink_row(Job* job, const Panel* panel, int row, Py_ssize_t first, const real* tile, uint64_t hits, Bars* bars) noexcept nogil:
+    cdef output values[LANES]
+    cdef int query, j, computed = -1
+    while hits:
+        query = lowest_bit(hits)
+        hits &= hits - 1
+        j = query // LANES
+        if j != computed:
+            store_scores(values, to_scores(load(tile + j * LANES)) * splat_scores(panel.weight[row]) + splat_scores(panel.bias[row]))
+            computed = j
+        sink_score(job, panel, row, first + query, values[query % LANES], bars.slot)
+        bars.bar[query] = bar_of(job, bars.id, first + query, bars.slot)
 
 
 # A tile with the queries in its lanes, [panel.count][vectors], into the sink.
-cdef void sink_turned(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, int slot) noexcept nogil:
-    cdef output bars[NR]
-    cdef output values[LANES]
-    cdef Py_ssize_t vectors = ceil_div(rows, LANES), i, query
-    cdef uint64_t hits
-    cdef scores v
-    cdef int j
-    for i in range(vectors * LANES):
-        bars[i] = bar_of(job, panel, first + i, slot) if i < rows else <output>infinity()
-    for i in range(panel.count):
-        for j in range(vectors):
-            v = to_scores(load(tile + (i * vectors + j) * LANES)) * panel.weight[i] + panel.bias[i]
-            hits = at_least(v, load_scores(bars + j * LANES))
-            if hits:
-                store_scores(values, v)
-            while hits:
-                query = j * LANES + lowest_bit(hits)
-                if query < rows:
-                    sink_score(job, panel, <int>i, first + query, values[lowest_bit(hits)], slot)
-                hits &= hits - 1
+cdef void sink_turned(Job* job, const Panel* panel, Py_ssize_t first, int vectors, const real* tile, Bars* bars) noexcept nogil:
+    cdef uint64_t hits[WIDTH]
+    cdef uint64_t any
+    cdef Py_ssize_t i
+    if vectors == NV:
+        any = turned_hits(NV, panel, tile, bars, hits)
+    elif vectors == 1:
+        any = turned_hits(1, panel, tile, bars, hits)
+    else:
+        any = turned_hits(2, panel, tile, bars, hits)
+    for i in range(panel.count if any else 0):
+        if hits[i]:
+            sink_row(job, panel, <int>i, first, tile + i * vectors * LANES, hits[i], bars)
