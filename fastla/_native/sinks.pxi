@@ -1,5 +1,7 @@
 # What becomes of a tile of dot products: scores, and where they go.
 
+from libc.math cimport NAN
+
 cdef inline scores scores_of(const Panel* panel, const real* tile, int j, output scale) noexcept nogil:
     return to_scores(load(tile + j * LANES)) * scale * load_scores(panel.weight + j * LANES) + load_scores(panel.bias + j * LANES)
 
@@ -108,7 +110,7 @@ cdef inline output bar_of(const Job* job, Py_ssize_t id, Py_ssize_t query, int s
 
 # The bars of a block of queries while it meets a region's panels: a query's rises when it takes a score.
 cdef struct Bars:
-    output bar[BLOCK]           # infinity where there is no query
+    output bar[BLOCK]           # NaN, which nothing reaches, where there is no query: some rows' scores are infinite
     Py_ssize_t id               # the region's lowest
     int slot
 
@@ -118,7 +120,7 @@ cdef void set_bars(const Job* job, Bars* bars, Py_ssize_t id, Py_ssize_t first, 
     bars.id = id
     bars.slot = slot
     for i in range(BLOCK):
-        bars.bar[i] = bar_of(job, id, first + i, slot) if i < rows else <output>infinity()
+        bars.bar[i] = bar_of(job, id, first + i, slot) if i < rows else <output>NAN
 
 
 # A computed score that has reached its bar.
