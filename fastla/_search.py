@@ -3,6 +3,7 @@
 A corpus here is an array of rows or a `Panels`; `kernels` the row of the target that searches it.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -66,13 +67,21 @@ def _bytes(mask: np.ndarray | None, rows: slice) -> np.ndarray | None:
     return np.ascontiguousarray(mask[rows] if mask.ndim == 2 else mask).view(np.uint8)
 
 
+def batches(m: int, most: int = BATCH) -> Iterator[slice]:
+    """M queries in parts of at most `most`, as even as can be: few queries meet raw rows in another order of sums (FEW in
+    panels.pxi), so that a last part of few would have other bits than the rest.
+    """
+    count = -(-m // most)
+    for i in range(count):
+        yield slice(m * i // count, m * (i + 1) // count)
+
+
 def _requests(
     x: np.ndarray, corpus: Any, storage: str, metric: str, mask: np.ndarray | None, exclude: np.ndarray | None, batch: int
 ) -> Any:
     kernels = _dispatch.search(storage)
     shared = _bytes(mask, slice(None)) if mask is not None and mask.ndim == 1 else None
-    for first in range(0, len(x), batch):
-        rows = slice(first, first + batch)
+    for rows in batches(len(x), batch):
         chosen = shared if shared is not None else _bytes(mask, rows)
         left_out = None if exclude is None else exclude[rows]
         yield rows, core.Request(kernels, metric, corpus, *prepare(x[rows], metric, storage), chosen, left_out)

@@ -78,11 +78,10 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
 
 def _cosines(x: np.ndarray, y: np.ndarray, out: np.ndarray, symmetric: bool) -> None:
     storage = out.dtype.name
-    for first in range(0, len(x), _search.BATCH):
-        rows = slice(first, first + _search.BATCH)
+    for rows in _search.batches(len(x)):
         queries = _search.prepare(x[rows], "cosine", storage)
         request = core.Request(_dispatch.search(storage), "cosine", y[:rows.stop] if symmetric else y, *queries, None, None)
-        request.matrix(out[rows], first if symmetric else -1)
+        request.matrix(out[rows], rows.start if symmetric else -1)
 
 
 def paired_cosine_similarity(x: ArrayLike, y: ArrayLike) -> Any:

@@ -407,6 +407,10 @@ static void check_places(void)
         CPU_AND(&both, &found, &here);
     } while (CPU_COUNT(&both));
     CHECK(CPU_COUNT(&found) == CPU_COUNT(&all) - 1, "%d of %d CPUs", CPU_COUNT(&found), CPU_COUNT(&all));
+    sched_setaffinity(0, sizeof found, &found); /* the whole process is confined, to where the worker is kept anyway */
+    helper_place(NULL);
+    both = helper_place(NULL);
+    CHECK(CPU_EQUAL(&both, &found), "the worker left what the process is confined to");
     sched_setaffinity(0, sizeof all, &all);
 }
 #else

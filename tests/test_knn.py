@@ -92,6 +92,21 @@ def test_threads_do_not_show(target, metric, m):
             np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("m", [49, 1025])
+def test_a_last_batch_of_few_queries_does_not_show(target, m):
+    """Few queries are summed in another order: not the last ones of many, whatever threads make of the batches."""
+    rng = np.random.default_rng(7)
+    q, x = rng.standard_normal((m, 100), dtype=np.float32), rng.standard_normal((3000, 100), dtype=np.float32)
+    q[-1] = q[0]
+    for threads in (1, 7):
+        with fastla.num_threads(threads):
+            for k in (10, 3000):
+                for result in fastla.knn(q, x, k):
+                    np.testing.assert_array_equal(result[-1], result[0])
+            s = fastla.cosine_similarity(q, x)
+            np.testing.assert_array_equal(s[-1], s[0])
+
+
 @pytest.mark.parametrize("order", ["rising", "falling", "equal"])
 @pytest.mark.parametrize("m", [1, 60])
 def test_sorted_corpora(target, order, m):

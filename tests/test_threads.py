@@ -596,3 +596,36 @@ def test_scratch_of_ended_threads_is_freed():
     """
     # One arena: malloc's habit of keeping what was freed, in one for each thread, is not what is measured.
     assert int(output_of(code, FASTLA_NUM_THREADS="1", MALLOC_ARENA_MAX="1")) < 60e6
+
+
+@needs_signals
+@pytest.mark.parametrize("search", [lambda q, x: fastla.knn(q, x, 2, metric="dot"), lambda q, x: fastla.range_search(q, x, 0, metric="dot")])
+def test_a_handler_may_end_a_search_at_any_time(search):
+    """Also while the queries are made ready."""
+
+    class Ended(Exception):
+        pass
+
+    def handler(number: int, frame: object) -> None:
+        raise Ended
+
+    q, x = np.ones((100, 600_000), np.float32), np.ones((3, 600_000), np.float32)
+    with fastla.num_threads(1):
+        search(q, x)
+        start = time.perf_counter()
+        search(q, x)
+        duration = time.perf_counter() - start
+        before = signal.signal(signal.SIGALRM, handler)
+        ended = 0
+        try:
+            for part in np.linspace(0.05, 0.7, 12):
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, duration * part)
+                    search(q, x)
+                    time.sleep(2 * duration)
+                except Ended:
+                    ended += 1
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+    assert ended > 5

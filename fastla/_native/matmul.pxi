@@ -42,7 +42,9 @@ cdef bint long_dots_pay(const Product* g) noexcept nogil:
     cdef Py_ssize_t side = larger(g.m, g.n)
     if g.k < 8 * LANES:
         return False
-    return side <= DOT_SIDE and (g.own_transpose or g.k >= 32 * LANES) or side <= DOT_ROWS or g.m <= DOT_ROWS and not g.own_transpose and g.n > g.m
+    if side <= DOT_SIDE and (g.own_transpose or g.k >= 32 * LANES):
+        return True
+    return g.m <= DOT_ROWS and (g.n <= DOT_ROWS or g.n > g.m and not g.own_transpose)
 
 
 cdef Path choose(const Product* g) noexcept nogil:

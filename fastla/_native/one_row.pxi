@@ -98,11 +98,11 @@ cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize
 # Short rows four at a time, long ones eight. GB/s, one thread, rows of 640, 1296, 3 224 and 16 000 bytes: 4 107, 106, 111, 80; 8 94, 96, 106, 93; without
 # prefetching 4 99, 97, 101, 73; 8 94, 94, 111, 82; prefetching the next 8 rows instead 104, 102, 106, 77. Eight rows are prefetched
 # 1 KiB ahead: 64 MB take 1.44 ms so, 1.56 with 256 bytes and 1.45 with 2 KiB.
-cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
+cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
                        real* c) noexcept nogil:
     cdef Py_ssize_t p = 0, whole = n - n % LANES
     cdef vec rest = zero()
-    while k - p >= 8 and n * <Py_ssize_t>sizeof(real) >= LONG_ROW:
+    while k - p >= 8 and row * <Py_ssize_t>sizeof(real) >= LONG_ROW:
         rest = combine(8, 1024 // <int>sizeof(real), n, a + p * a_col, a_col, b + p * b_row, b_row, c, p > 0, rest)
         p += 8
     while k - p >= 4:
@@ -120,7 +120,7 @@ cdef void combine_rows(Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_c
 cdef void row_piece(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b,
                     Py_ssize_t b_row, real* c) noexcept nogil:
     if row > NARROW:
-        combine_rows(n, k, a, a_col, b, b_row, c)
+        combine_rows(row, n, k, a, a_col, b, b_row, c)
     elif row > 3 * LANES:
         combine_narrow(4, 2, n, k, a, a_col, b, b_row, c)
     elif row > 2 * LANES:

@@ -29,6 +29,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <time.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #define US 1000 /* times are int64_t, in ns */
 #define MS 1000000
@@ -103,22 +107,26 @@ static int start_thread(pthread_t *thread, void *(*body)(void *))
  * a row, pauses of 20 us made them take 240 on average when the worker moved away but might be woken there again. */
 #if defined(__linux__)
 static int this_cpu(void) { return sched_getcpu(); }
-static void leave_cpu(int cpu)
+static pid_t thread_id(void) { return (pid_t)syscall(SYS_gettid); }
+static void leave_cpu(int cpu, pid_t caller)
 {
     static _Thread_local cpu_set_t own, kept_to; /* what this thread was given, and what it was then kept to */
-    cpu_set_t now, others;
-    if (sched_getaffinity(0, sizeof now, &now))
+    cpu_set_t now, callers, both;
+    if (sched_getaffinity(0, sizeof now, &now) || sched_getaffinity(caller, sizeof callers, &callers))
         return;
-    if (!CPU_EQUAL(&now, &kept_to)) /* the first time, or others have set it */
+    CPU_AND(&both, &callers, &now);
+    /* The first time, or others have set it; perhaps to the same, with the whole process. */
+    if (!CPU_EQUAL(&now, &kept_to) || CPU_EQUAL(&both, &callers))
         own = now;
-    others = own;
+    cpu_set_t others = own;
     CPU_CLR(cpu, &others);
     if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
         kept_to = others;
 }
 #else
 static int this_cpu(void) { return -1; }
-static void leave_cpu(int cpu) { (void)cpu; }
+static pid_t thread_id(void) { return 0; }
+static void leave_cpu(int cpu, pid_t caller) { (void)cpu, (void)caller; }
 #endif
 
 static inline void relax(void)
@@ -142,6 +150,7 @@ struct job {
     OWN_LINE _Atomic uint32_t state;
     _Atomic uint32_t fp_flags;
     int cpu; /* where the caller was */
+    pid_t caller;
     uint32_t fp_mode; /* the caller's: a product's bits must not depend on who does it */
     _Atomic uint64_t next; /* ticket. Each thread overruns count by one at most, so it cannot wrap. */
     uint64_t count;
@@ -169,6 +178,7 @@ static _Thread_local struct {
     int turn;       /* where to look for a job first: past the last one, so that helpers spread over the callers */
     int64_t ended;  /* its last job */
     int row;        /* jobs before it, one close after the other, for which nobody was woken */
+    pid_t thread;   /* 0: not asked yet */
 } self;
 
 static uint64_t bit(const struct job *job) { return (uint64_t)1 << (job - jobs); }
@@ -220,7 +230,7 @@ static int help(struct job *job, int slot)
     uint64_t index, count = job->count;
     int forks = pool.forks;
     if (this_cpu() == job->cpu)
-        leave_cpu(job->cpu);
+        leave_cpu(job->cpu, job->caller);
     fp_mode_set(job->fp_mode);
     fp_status_set(0);
     while ((index = atomic_fetch_add(&job->next, 1)) < count)
@@ -328,6 +338,7 @@ static void after_fork_in_child(void)
     init_conditions();
     pool.workers = pool.sleepers = pool.told = pool.stopping = 0;
     pool.forks++;
+    self.thread = 0;
     open_jobs = 0;
     for (struct job *job = jobs; job < jobs + JOBS; job++) {
         job->state = 0;
@@ -445,12 +456,15 @@ static int run_shared(pool_task task, void *arg, ptrdiff_t count, int threads, i
     if (!job)
         return run_alone(task, arg, count);
 
+    if (!self.thread)
+        self.thread = thread_id();
     job->task = task;
     job->arg = arg;
     job->count = (uint64_t)count;
     job->owner = &self;
     job->fp_mode = fp_mode_get();
     job->cpu = this_cpu();
+    job->caller = self.thread;
     atomic_store_explicit(&job->next, 0, memory_order_relaxed);
     atomic_store_explicit(&job->fp_flags, 0, memory_order_relaxed);
     atomic_store_explicit(&job->state, (uint32_t)helpers * PLACE, memory_order_release);

@@ -15,7 +15,7 @@ include "best.pxi"
 # as among many, and few are fast. Raw rows of the corpus are read where they lie, as a gemm reads its a, and
 # the queries are turned round and lie in the lanes. Turning the corpus instead costs it as much as 20 queries.
 cdef enum:
-    BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond KC is summed in it too, KC at a time.
+    BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond PART (raw rows: KC) is summed in it too, part by part.
     REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
     REGION_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
     AHEAD_BYTES = 15360     # that stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4
@@ -167,9 +167,9 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         job.turned_queries = <real*>runtime.take(ceil_div(s.m, LANES) * LANES * larger(1, job.depth) * sizeof(real))
         if job.turned_queries == NULL:
             return KERNEL_NO_MEMORY
-        runtime.parallel_for(turn_queries_task, &job, ceil_div(s.m, NR), runtime.threads, 0)
+        status = runtime.parallel_for(turn_queries_task, &job, ceil_div(s.m, NR), runtime.threads, 0)
     parts = runtime.threads if job.per_slot else 1
-    if s.metric == METRIC_EUCLIDEAN:
+    if status == KERNEL_OK and s.metric == METRIC_EUCLIDEAN:
         job.query_squares = <double*>runtime.take(s.m * sizeof(double))
         if job.query_squares == NULL:
             status = KERNEL_NO_MEMORY
