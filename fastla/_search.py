@@ -68,8 +68,9 @@ def _bytes(mask: np.ndarray | None, rows: slice) -> np.ndarray | None:
 
 
 def batches(m: int, most: int = BATCH) -> Iterator[slice]:
-    """M queries in parts of at most `most`, as even as can be: few queries meet raw rows in another order of sums (FEW in
-    panels.pxi), so that a last part of few would have other bits than the rest.
+    """Cut m queries into parts of at most `most`, as even as can be.
+
+    Few queries meet raw rows in another order of sums (FEW in panels.pxi): a last part of few would have other bits than the rest.
     """
     count = -(-m // most)
     for i in range(count):
