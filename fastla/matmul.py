@@ -203,7 +203,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
 
 
 @core.entry(np.dot, 2, False, (-1, 1), (1, -1))
-def dot(a: ArrayLike, b: ArrayLike, /, out: np.ndarray | None = None) -> Any:
+def dot(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> Any:
     """Dot product of two arrays, as `numpy.dot`.
 
     Parameters

@@ -32,3 +32,9 @@ def test_dot_into_an_operand(target: str) -> None:
         expected = np.dot(a, b)
         assert fastla.dot(a, b, a) is a
         np.testing.assert_array_equal(a, expected)
+
+
+def test_dot_takes_its_operands_by_name() -> None:
+    a, b = integers(1, 3, 4), integers(2, 4, 5)
+    for result in (fastla.dot(a, b=b), fastla.dot(b=b, a=a), fastla.dot(a=a, b=b, out=np.empty((3, 5)))):
+        np.testing.assert_array_equal(result, np.dot(a, b))

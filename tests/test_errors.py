@@ -31,6 +31,19 @@ def test_shapes_that_do_not_fit(dtypes: tuple[str, str]) -> None:
             fastla.matmul(a.tolist(), b.tolist())
 
 
+@pytest.mark.parametrize("name", ["matmul", "dot", "vecdot", "matvec", "vecmat"])
+def test_arguments_that_do_not_fit(name: str) -> None:
+    x = np.ones((3, 3))
+    function = getattr(fastla, name)
+    for arguments, keywords, said in (
+        ((), {}, "missing 2"), ((x,), {}, "missing 1"), ((x,), {"out": x}, "missing 1"), ((x, x, None, x), {}, "4 were given"),
+        ((x, x), {"nonsense": 1}, "nonsense"),
+    ):
+        with pytest.raises(TypeError, match=rf"{name}\(\).*{said}"):
+            function(*arguments, **keywords)
+    assert (x == 1).all()
+
+
 def read_only(x: np.ndarray) -> np.ndarray:
     """The same array, not to be written."""
     x.flags.writeable = False

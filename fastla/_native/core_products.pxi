@@ -241,6 +241,9 @@ cdef int report(numpy_function, x_shape, y_shape) except -1:
     return 0
 
 
+cdef object missing = object()
+
+
 def entry(numpy_function, int matmul_dims, bint any_out, x_shape, y_shape):
     """Decorate the Python function of a product, which answers NotImplemented to what is NumPy's to do. What floating-point
     exceptions the kernels met is reported under the NumPy function's name. NumPy is called from here: its warnings too
@@ -248,23 +251,28 @@ def entry(numpy_function, int matmul_dims, bint any_out, x_shape, y_shape):
 
     Where the function is matmul for a second operand of up to matmul_dims dimensions (0: it is not), and for an `out` as matmul
     takes it (any_out), operands that need no converting skip the Python function. x_shape and y_shape: how the NumPy
-    function takes pairs of numbers."""
+    function takes pairs of numbers. Arguments that do not fit are the Python function's to refuse: it has the names."""
     def decorate(function):
-        def matmul(x1, x2, /, out=None, **keywords):
-            if not keywords and PyArray_CheckExact(x2) and cnp.PyArray_NDIM(x2) <= matmul_dims and (any_out or out is None):
+        def other(*arguments, **keywords):
+            result = function(*arguments, **keywords)
+            if result is NotImplemented:
+                return numpy_function(*arguments, **keywords)
+            if raised:
+                report(numpy_function, x_shape, y_shape)
+            return result
+
+        def matmul(x1=missing, x2=missing, /, out=None, *rest, **keywords):
+            if not (keywords or rest) and PyArray_CheckExact(x2) and cnp.PyArray_NDIM(x2) <= matmul_dims and \
+                    (any_out or out is None):
                 result = common(x1, x2, out)
                 if result is not None:
                     if raised:
                         report(numpy_function, x_shape, y_shape)
                     return result
-            return other(x1, x2, out, **keywords)
-
-        def other(x1, x2, /, out=None, **keywords):
-            result = function(x1, x2, out, **keywords)
-            if result is NotImplemented:
-                return numpy_function(x1, x2, out=out, **keywords)
-            if raised:
-                report(numpy_function, x_shape, y_shape)
-            return result
+            if x2 is not missing:
+                return other(x1, x2, out, *rest, **keywords)
+            if out is not None:
+                keywords["out"] = out
+            return other(**keywords) if x1 is missing else other(x1, **keywords)
         return update_wrapper(matmul if matmul_dims else other, function)
     return decorate
