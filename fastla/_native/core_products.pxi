@@ -269,10 +269,10 @@ def entry(numpy_function, int matmul_dims, bint any_out, x_shape, y_shape):
                     if raised:
                         report(numpy_function, x_shape, y_shape)
                     return result
-            if x2 is not missing:
+            if rest:
                 return other(x1, x2, out, *rest, **keywords)
             if out is not None:
                 keywords["out"] = out
-            return other(**keywords) if x1 is missing else other(x1, **keywords)
+            return other(*[x for x in (x1, x2) if x is not missing], **keywords)
         return update_wrapper(matmul if matmul_dims else other, function)
     return decorate
