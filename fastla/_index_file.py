@@ -131,7 +131,7 @@ def _plausible(described: dict[str, Any]) -> bool:
     if {section["name"]: (section["dtype"], section["shape"]) for section in described["sections"]} != expected:
         return False
     return all(
-        type(section["offset"]) is int and section["offset"] % ALIGN == 0
+        type(section["offset"]) is int and type(section["crc32"]) is int and section["offset"] % ALIGN == 0
         and ALIGN <= section["offset"] <= described["bytes"] - np.dtype(section["dtype"]).itemsize * math.prod(section["shape"])
         for section in described["sections"]
     )

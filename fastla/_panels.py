@@ -21,10 +21,17 @@ CHUNK = WIDTH * 64
 
 
 # Largest numbers of rows that float32 and bfloat16 store as they are.
-_RANGES = {"cosine": (2.0**-30, 2.0**30), "dot": (0, np.inf), "euclidean": (2.0**-50, 2.0**50)}
+_RANGES = {"cosine": (2.0**-30, 2.0**30), "dot": (0, 2.0**127), "euclidean": (2.0**-50, 2.0**50)}
 
 
-def _power_of_two(x: np.ndarray) -> np.ndarray:
+def level_step(largest: np.ndarray, levels: int) -> np.ndarray:
+    """float32 steps of which no more than so many make up numbers up to `largest`, be these denormal."""
+    exact = largest.astype(np.float64) / levels
+    step = exact.astype(np.float32)
+    return np.where(step < exact, np.nextafter(step, np.float32(np.inf)), step)
+
+
+def power_of_two(x: np.ndarray) -> np.ndarray:
     """The largest power of two not above each positive number; 1 for others."""
     _, exponent = np.frexp(np.where((x > 0) & np.isfinite(x), x, 1))
     return np.ldexp(np.float32(1), exponent - 1)
@@ -35,14 +42,14 @@ def encode(x: np.ndarray, storage: str, metric: str) -> tuple[np.ndarray, np.nda
     n, dim = x.shape
     most = np.max(np.abs(x), axis=1, initial=0)
     if storage == "int8":
-        step = np.where(np.isfinite(most), most / np.float32(INT8_MOST), np.float32(np.nan))
+        step = np.where(np.isfinite(most), level_step(most, INT8_MOST), np.float32(np.nan))
         levels = np.zeros((n, dim + dim % 2), np.int8)
         divisor = np.where(step > 0, step, 1)[:, np.newaxis]
-        levels[:, :dim] = np.clip(np.rint(np.where(np.isfinite(x), x, 0) / divisor), -INT8_MOST, INT8_MOST)
+        levels[:, :dim] = np.rint(np.where(np.isfinite(x), x, 0) / divisor)
         return levels.view("<i2"), step
     # A step other than 1 only where numbers would leave the range of the dtype, or their squares that of float32.
     low, high = (2.0**-10, 2.0**15) if storage == "float16" else _RANGES[metric]
-    step = np.where((most >= low) & (most < high), np.float32(1), _power_of_two(most))
+    step = np.where((most >= low) & (most < high), np.float32(1), power_of_two(most))
     scaled = x / step[:, np.newaxis]
     if storage == "float16":
         return scaled.astype("<f2"), step
@@ -61,7 +68,8 @@ def decode(elements: np.ndarray, step: np.ndarray, storage: str, dim: int) -> np
         numbers = (elements.astype(np.uint32) << np.uint32(16)).view(np.float32)
     else:
         numbers = elements
-    return numbers.astype(np.float32) * step[:, np.newaxis]
+    with np.errstate(all="ignore"):     # bfloat16 rounds the last numbers of float32 up, beyond its range
+        return numbers.astype(np.float32) * step[:, np.newaxis]
 
 
 def _as_float32(x: np.ndarray) -> np.ndarray:

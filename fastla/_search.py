@@ -10,7 +10,7 @@ import numpy as np
 
 from fastla import _dispatch, _validate
 from fastla._native import fastla_core as core
-from fastla._panels import INT8_MOST
+from fastla._panels import INT8_MOST, Panels, level_step, power_of_two
 from fastla.config import get_num_threads
 
 # Queries prepared and searched at a time: what is copied of them, and the candidates of each thread, stay small.
@@ -18,17 +18,26 @@ BATCH = 1024
 CANDIDATE_BYTES = 32 << 20
 
 
+# How far from 1 the numbers of a query may be that meets panels: their rows have steps, which products know nothing of.
+FAR = 2.0**60
+
+
 class Queries(NamedTuple):
-    """elements: what is multiplied; plain: numbers as the scores mean them; scale: what dot products are multiplied by."""
+    """elements: what is multiplied; plain: numbers as the scores mean them; scale: what dot products are multiplied by.
+
+    unit: what the scores of each query are still to be multiplied by, a power of two; None: they are done.
+    """
 
     elements: np.ndarray
     plain: np.ndarray
     scale: np.ndarray | None
+    unit: np.ndarray | None
 
 
-def prepare(x: np.ndarray, metric: str, storage: str) -> Queries:
-    """Queries (m, d) of any type, for a corpus stored as `storage`."""
+def prepare(x: np.ndarray, metric: str, storage: str, panels: bool = False) -> Queries:
+    """Queries (m, d) of any type, for a corpus stored as `storage`, in panels or not."""
     dtype = np.dtype(np.float64 if storage == "float64" else np.float32)
+    unit = None
     with np.errstate(all="ignore"):
         if metric == "cosine":
             computed = np.result_type(dtype, _validate.score_dtype(x))
@@ -38,27 +47,34 @@ def prepare(x: np.ndarray, metric: str, storage: str) -> Queries:
         else:
             plain = np.ascontiguousarray(x, dtype)
         elements = plain
+        most = np.max(np.abs(plain), axis=1, initial=0)
         if metric == "euclidean":
             # Queries whose products overflow: without products they reach every row, and are measured exactly.
-            most = np.max(np.abs(plain), axis=1, initial=0)
             huge = most > (2.0**400 if storage == "float64" else 2.0**50)
             if huge.any():
                 elements = np.where(huge[:, np.newaxis], dtype.type(0), plain)
+        elif metric == "dot" and panels:
+            far = (most > FAR) | (most < 1 / FAR)
+            if far.any():
+                unit = np.where(far, power_of_two(most), np.float32(1))
+                elements = plain = plain / unit[:, np.newaxis]
         if storage != "int8":
-            return Queries(elements, plain, None)
-        return _pairs(plain, elements)
+            return Queries(elements, plain, None, unit)
+        return Queries(*_pairs(plain, elements), unit)
 
 
-def _pairs(plain: np.ndarray, multiplied: np.ndarray) -> Queries:
+def _pairs(plain: np.ndarray, multiplied: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     # int16, as fine as 32 bits can sum: more of the query is kept than of the corpus, at the same cost. Two go into one int32.
     m, d = multiplied.shape
     most = min(np.iinfo(np.int16).max, np.iinfo(np.int32).max // (INT8_MOST * max(1, d)))
-    scale = np.max(np.abs(multiplied), axis=1, initial=0) / np.float32(most)
-    levels = np.zeros((m, d + d % 2), np.int16)
+    scale = level_step(np.max(np.abs(multiplied), axis=1, initial=0), most)
     divisor = np.where((scale > 0) & np.isfinite(scale), scale, 1)[:, np.newaxis]
-    levels[:, :d] = np.rint(np.where(np.isfinite(multiplied), multiplied, 0) / divisor)
-    meant = np.where(multiplied is plain, levels[:, :d] * scale[:, np.newaxis], plain)
-    return Queries(levels.view(np.int32), np.ascontiguousarray(meant, np.float32), scale)
+    levels = np.zeros((m, d + d % 2), np.int16)
+    # Beside an infinity finite numbers are nothing.
+    finite = np.where(np.isfinite(scale)[:, np.newaxis], np.rint(multiplied / divisor), 0)
+    levels[:, :d] = np.where(np.isinf(multiplied), np.sign(multiplied), finite)
+    meant = np.where((multiplied == plain).all(axis=1, keepdims=True), levels[:, :d] * scale[:, np.newaxis], plain)
+    return levels.view(np.int32), np.ascontiguousarray(meant, np.float32), scale
 
 
 def _bytes(mask: np.ndarray | None, rows: slice) -> np.ndarray | None:
@@ -85,7 +101,8 @@ def _requests(
     for rows in batches(len(x), batch):
         chosen = shared if shared is not None else _bytes(mask, rows)
         left_out = None if exclude is None else exclude[rows]
-        yield rows, core.Request(kernels, metric, corpus, *prepare(x[rows], metric, storage), chosen, left_out)
+        elements, plain, scale, unit = prepare(x[rows], metric, storage, isinstance(corpus, Panels))
+        yield rows, unit, core.Request(kernels, metric, corpus, elements, plain, scale, chosen, left_out)
 
 
 def best(
@@ -108,8 +125,10 @@ def best(
         return np.full((m, k), worst, dtype), np.full((m, k), -1)
     batch = max(48, min(BATCH, CANDIDATE_BYTES // (get_num_threads() * 16 * (2 * found + 8))))
     parts = []
-    for rows, request in _requests(x, corpus, storage, metric, mask, exclude, batch):
+    for rows, unit, request in _requests(x, corpus, storage, metric, mask, exclude, batch):
         scores, ids, counts = request.best(found)
+        if unit is not None:
+            _multiply(scores, ids, counts, unit)
         if found < k:
             scores, ids = _wider(scores, k), _wider(ids, k)
         for i in np.flatnonzero(counts < k):
@@ -118,6 +137,16 @@ def best(
     if len(parts) == 1:
         return parts[0]
     return np.concatenate([scores for scores, _ in parts]), np.concatenate([ids for _, ids in parts])
+
+
+def _multiply(scores: np.ndarray, ids: np.ndarray, counts: np.ndarray, unit: np.ndarray) -> None:
+    """Scores times each query's unit: of those that become equal, beyond the range of their dtype, the lower row comes first."""
+    for i in np.flatnonzero(unit != 1):
+        row, row_ids = scores[i, :counts[i]], ids[i, :counts[i]]
+        with np.errstate(all="ignore"):
+            row *= unit[i]
+        order = np.lexsort((row_ids, -row))
+        row[:], row_ids[:] = row[order], row_ids[order]
 
 
 def _candidates(m: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None) -> np.ndarray:
@@ -158,7 +187,8 @@ def _fill(
 def reaching(x: np.ndarray, corpus: Any, storage: str, metric: str, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(lims, scores, rows): query i has those from lims[i] to lims[i + 1], best first."""
     parts = []
-    for rows, request in _requests(x, corpus, storage, metric, None, None, BATCH):
+    # The corpus is raw rows: no query has a unit.
+    for rows, _, request in _requests(x, corpus, storage, metric, None, None, BATCH):
         queries, scores, ids = request.reaching(threshold)
         parts.append((queries + rows.start, scores, ids))
     dtype = np.float64 if storage == "float64" else np.float32

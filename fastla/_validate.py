@@ -212,6 +212,8 @@ def search_mask(name: str, mask: Any, m: int, n: int) -> np.ndarray | None:
     """A mask over n rows, or over m queries and n rows."""
     if mask is None:
         return None
+    if isinstance(mask, np.ma.MaskedArray):
+        raise TypeError(f"{name}: mask is a masked array, expected a plain one")
     array = np.asarray(mask)
     if array.dtype != bool:
         raise TypeError(f"{name}: mask has dtype {array.dtype}, expected bool (True: may be returned)")
@@ -244,7 +246,10 @@ def axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes, None being all."""
     if axis is None:
         return tuple(range(ndim))
-    return normalize_axis_tuple(axis, ndim, argname=f"{name}: axis")
+    try:
+        return normalize_axis_tuple(axis, ndim, argname=f"{name}: axis")
+    except TypeError:
+        raise TypeError(f"{name}: axis must be an integer, a tuple of them or None, not {axis!r}") from None
 
 
 def one_axis(name: str, axis: Any, ndim: int) -> int:

@@ -21,7 +21,7 @@ class FlatIndex:
         As for `knn`.
     dtype : {"float32", "float16", "bfloat16", "int8"}
         How vectors are stored, and searched, without being widened first. int8 has one scale a vector and integer dot products;
-        queries are as fine as 16 bits there.
+        queries are as fine as 16 bits there, and a vector with an infinity or NaN is NaN as a whole.
 
     Notes
     -----
@@ -107,9 +107,15 @@ class FlatIndex:
             raise ValueError(f"FlatIndex.add: x has shape {rows.shape}, expected (n, {self.dim}) or ({self.dim},)")
         rows = np.atleast_2d(rows)
         new = self._new_ids(ids, len(rows))
+        before, count = self._next_id, len(self)
         if len(new):
-            self._next_id = max(self._next_id, int(new.max()) + 1)
-        self._panels.add(rows, new)
+            self._next_id = max(before, int(new.max()) + 1)     # first: an interrupt may not leave it behind the ids
+        try:
+            self._panels.add(rows, new)
+        except BaseException:
+            if len(self) == count:
+                self._next_id = before
+            raise
 
     def _new_ids(self, ids: ArrayLike | None, count: int) -> np.ndarray:
         if ids is None:

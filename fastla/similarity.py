@@ -79,8 +79,9 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
 def _cosines(x: np.ndarray, y: np.ndarray, out: np.ndarray, symmetric: bool) -> None:
     storage = out.dtype.name
     for rows in _search.batches(len(x)):
-        queries = _search.prepare(x[rows], "cosine", storage)
-        request = core.Request(_dispatch.search(storage), "cosine", y[:rows.stop] if symmetric else y, *queries, None, None)
+        elements, plain, scale, _ = _search.prepare(x[rows], "cosine", storage)
+        corpus = y[:rows.stop] if symmetric else y
+        request = core.Request(_dispatch.search(storage), "cosine", corpus, elements, plain, scale, None, None)
         request.matrix(out[rows], rows.start if symmetric else -1)
 
 
@@ -118,14 +119,16 @@ def paired_cosine_similarity(x: ArrayLike, y: ArrayLike) -> Any:
     dtype, d = _validate.score_dtype(a, b), a.shape[-1]
     result = np.empty(stack, dtype)
     if not stack:
-        return vecdot(normalize(a.astype(dtype)), normalize(b.astype(dtype))).clip(-1, 1)
+        with np.errstate(all="ignore"):
+            return vecdot(normalize(a.astype(dtype)), normalize(b.astype(dtype))).clip(-1, 1)
     # So many of the outermost dimension at a time that their copies stay in cache.
     a, b = np.broadcast_to(a, (*stack, d)), np.broadcast_to(b, (*stack, d))
     step = max(1, 16384 // max(1, d * (result.size // max(1, len(result)))))
     for first in range(0, len(result), step):
         rows = slice(first, first + step)
-        x_rows, y_rows = (normalize(z[rows].astype(dtype)) for z in (a, b))
-        np.clip(vecdot(x_rows, y_rows), -1, 1, out=result[rows])
+        with np.errstate(all="ignore"):
+            x_rows, y_rows = (normalize(z[rows].astype(dtype)) for z in (a, b))
+            np.clip(vecdot(x_rows, y_rows), -1, 1, out=result[rows])
     return result
 
 

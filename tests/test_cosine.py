@@ -156,6 +156,8 @@ def test_long_vectors_and_columns(target):
 
 
 def test_norms_of_nothing_and_of_no_numbers(target):
+    with pytest.raises(TypeError, match="vector_norm: axis must be an integer, a tuple of them or None, not 1.5"):
+        fastla.vector_norm(np.zeros((2, 3)), axis=1.5)
     assert fastla.vector_norm(np.zeros((0, 3)), axis=1).shape == (0,)
     np.testing.assert_array_equal(fastla.vector_norm(np.zeros((3, 0)), axis=1), np.zeros(3))
     assert fastla.vector_norm(3.0) == 3

@@ -68,6 +68,50 @@ def test_a_query_has_the_same_bits_alone_as_in_a_batch(target, metric, storage):
                 some_scores, some_ids = index.search(q[rows], 15)
                 np.testing.assert_array_equal(some_scores, scores[rows])
                 np.testing.assert_array_equal(some_ids, ids[rows])
+    strange = np.outer([1e20, np.inf, np.nan, 1e-42, 0, 3e38], np.ones(70)).astype(np.float32)
+    some_scores, some_ids = index.search(np.concatenate([strange, q[:100]]), 15)
+    np.testing.assert_array_equal(some_scores[len(strange):], scores[:100])
+    np.testing.assert_array_equal(some_ids[len(strange):], ids[:100])
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+@pytest.mark.parametrize("size", [1e-45, 3e-42, 2e-38, 1e-20, 1e20, 3e36, 3e38])
+def test_dot_with_queries_of_any_size(target, storage, size):
+    rng = np.random.default_rng(4)
+    x = rng.uniform(-1, 1, (300, 20)).astype(np.float32)
+    q = (size * rng.choice([-1, 0, 1], (9, 20))).astype(np.float32)
+    for power in (0, -20, -38):
+        index = filled(x * np.float32(10.0**power), metric="dot", dtype=storage)
+        with np.errstate(over="ignore"):
+            expected = reference.scores(q, vectors(index), "dot").astype(np.float32)
+        scores, ids = index.search(q, 300)
+        np.testing.assert_allclose(scores, -np.sort(-expected), rtol=1e-3, atol=size * 10.0**power * 1e-4 + 1e-44)
+        np.testing.assert_array_equal(np.sort(ids), np.tile(np.arange(300), (9, 1)))
+        tied = scores[:, 1:] == scores[:, :-1]
+        assert (np.diff(ids)[tied] > 0).all()
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+def test_infinities(target, storage):
+    x = np.array([[np.nan, 0], [3, 4], [np.inf, 0], [np.inf, -np.inf], [0, 1]], np.float32)
+    if storage == "int8":       # a step is all that says so: the whole row is NaN
+        expected = ([np.sqrt(2), np.sqrt(8), np.nan, np.nan, np.nan], [4, 1, 0, 2, 3])
+    else:
+        expected = ([np.sqrt(2), np.sqrt(8), np.inf, np.inf, np.nan], [4, 1, 2, 3, 0])
+        np.testing.assert_array_equal(fastla.knn(np.ones(2, np.float32), x, 5, metric="euclidean")[1], expected[1])
+    scores, ids = filled(x, metric="euclidean", dtype=storage).search([1, 2], 5)
+    np.testing.assert_allclose(scores, expected[0], rtol=1e-2)
+    np.testing.assert_array_equal(ids, expected[1])
+    scores, ids = filled(np.array([[1, 0], [1, 1], [-1, 1]]), metric="dot", dtype=storage).search([np.inf, 1], 3)
+    np.testing.assert_array_equal(scores, [np.inf, np.inf, -np.inf])
+    np.testing.assert_array_equal(ids, [0, 1, 2])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_int8_rows_of_denormal_numbers(metric):
+    units = np.array([[190, -190, 3], [7, 4, 0], [1, 0, -1]])
+    index = filled(units * np.float32(1e-45), metric=metric, dtype="int8")
+    np.testing.assert_allclose(vectors(index) / np.float32(1e-45), units, atol=1)
 
 
 @pytest.mark.parametrize("storage", STORAGE)
@@ -354,6 +398,13 @@ def test_a_description_that_lies(saved):
         path.write_bytes((head + text).ljust(4096, b"\0") + whole[4096:])
         with pytest.raises(ValueError, match="damaged|truncated"):
             fastla.FlatIndex.load(path)
+    for key in described["sections"][0]:
+        sections = [{name: value for name, value in section.items() if name != key} for section in described["sections"]]
+        text = json.dumps({**described, "sections": sections}).encode()
+        head = _index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
+        path.write_bytes((head + text).ljust(4096, b"\0") + whole[4096:])
+        with pytest.raises(ValueError, match="damaged"):
+            fastla.FlatIndex.load(path, mmap=False)
 
 
 def test_the_format_is_as_described(saved):
@@ -416,6 +467,8 @@ def test_an_add_without_memory_changes_nothing(storage, monkeypatch):
         except MemoryError:
             assert len(index) == 40
         monkeypatch.undo()
+        index.add(np.ones(5))
+        assert index.ids[-1] == len(index) - 1
         for _ in range(100):
             index.add(np.arange(5.0))
         assert index.search(np.ones(5), len(index))[0].shape == (len(index),)
@@ -435,6 +488,8 @@ def test_far_away(target, storage):
     with pytest.raises(ValueError, match="FlatIndex.add: x has numbers beyond float32's range"):
         index.add(np.array([[1e200, 1]]))
     assert len(index) == 4
+    index.add(np.ones(2))
+    assert index.ids[-1] == 4, "no id went with the vectors that were refused"
     assert filled(np.ones((1, 2)), dtype=storage).search(np.full(2, 1e200), 1)[0][0] > 0.999
 
 

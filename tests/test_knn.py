@@ -421,6 +421,7 @@ X = np.zeros((5, 3), np.float32)
         ((X.astype(object), X), {}, TypeError, "queries has dtype object"),
         ((np.ma.masked_array(X), X), {}, TypeError, "queries is a masked array"),
         ((X, X, 1), {"mask": np.ones(5)}, TypeError, "mask has dtype float64, expected bool"),
+        ((X, X, 1), {"mask": np.ma.masked_array(np.ones(5, bool))}, TypeError, "mask is a masked array, expected a plain one"),
         ((X, X, 1), {"mask": np.ones((4, 5), bool)}, ValueError, r"mask has shape \(4, 5\), expected \(5,\) or \(5, 5\)"),
         ((X[:2], X, 1), {"exclude": True}, ValueError, "there are 2 and 5 rows"),
         ((X, X, 1), {"exclude": [1, 2]}, ValueError, r"exclude has shape \(2,\), expected \(5,\)"),

@@ -76,6 +76,7 @@ cdef struct Panel:
     Py_ssize_t count
     Py_ssize_t ids[WIDTH]
     uint64_t valid              # a bit for each row that is there and may be found
+    uint64_t always             # of a stored panel: for each that reaches every bar, though what is computed of it may be NaN
     const stored* data          # stored panels: [depth][WIDTH]
     const real* factors         # raw rows: what queries are multiplied by, the rows themselves or mended copies
     Py_ssize_t factors_row
@@ -197,6 +198,7 @@ cdef void prepare_rows(Panel* panel, int metric, Py_ssize_t d, real* space, cons
     cdef real spare[WIDTH]
     cdef Py_ssize_t lane
     panel.data = NULL
+    panel.always = 0
     panel.factors = panel.rows
     panel.factors_row = panel.rows_row
     panel.weight = panel.own_weight

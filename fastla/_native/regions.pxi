@@ -73,6 +73,7 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
             prefetch(panel.weight + lane)
             prefetch(panel.bias + lane)
         panel.step = s.panels.step + i
+        panel.always = unweighed(panel.bias) if s.metric == METRIC_EUCLIDEAN else 0
         if s.mask != NULL and s.mask_row == 0:
             panel.valid = mask_bits(s.mask + i, panel.count)
         return row

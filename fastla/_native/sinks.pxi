@@ -6,6 +6,15 @@ cdef inline scores scores_of(const Panel* panel, const real* tile, int j, output
     return to_scores(load(tile + j * LANES)) * scale * load_scores(panel.weight + j * LANES) + load_scores(panel.bias + j * LANES)
 
 
+# A bit for each stored row that has no score but is measured exactly (weigh_row).
+cdef inline uint64_t unweighed(const output* bias) noexcept nogil:
+    cdef uint64_t rows = 0
+    cdef int j
+    for j in range(WIDTH // LANES):
+        rows |= at_least(load_scores(bias + j * LANES), splat_scores(<output>infinity())) << (j * LANES)
+    return rows
+
+
 # A bit for each score of a tile's row that reaches the bar.
 cdef inline uint64_t row_hits(const Panel* panel, const real* tile, output scale, output bar) noexcept nogil:
     cdef uint64_t hits = 0
@@ -162,7 +171,7 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
             row_scores(panel, tile + i * WIDTH, scale, s.metric == METRIC_COSINE, values)
             memcpy(<output*>s.c + query * s.c_row + panel.ids[0], values, panel.count * sizeof(output))
             continue
-        hits = row_hits(panel, tile + i * WIDTH, scale, bars.bar[i]) & panel.valid
+        hits = (row_hits(panel, tile + i * WIDTH, scale, bars.bar[i]) | panel.always) & panel.valid
         if hits:
             row_scores(panel, tile + i * WIDTH, scale, False, values)
             while hits:
