@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import threading
 from contextlib import ContextDecorator
 from pathlib import Path
 from types import TracebackType
@@ -91,7 +92,7 @@ def get_num_threads() -> int:
     return local or process
 
 
-class num_threads(ContextDecorator):  # noqa: N801 - used like a function
+class num_threads(threading.local, ContextDecorator):  # noqa: N801 - used like a function
     """Within a `with` block, or a decorated function, let calls from this thread use `n` threads.
 
     Other threads are not affected. Blocks may be nested.
@@ -115,6 +116,7 @@ class num_threads(ContextDecorator):  # noqa: N801 - used like a function
     """
 
     def __init__(self, n: int) -> None:
+        # Once for each thread that enters this block: what was before is that thread's.
         self._n = _validate.thread_count(n)
         self._before: list[int] = []
 

@@ -593,7 +593,8 @@ static void mode_fork(double seconds)
 
         for (int kind = 0; kind < 4; kind++) {
             struct forking forking = {.on_helper = kind & 1, .returns = kind & 2};
-            pool_run(fork_once, &forking, 8, 2, 1);
+            int result = pool_run(fork_once, &forking, 8, 2, 1);
+            CHECK(result == (getpid() == parent ? POOL_OK : POOL_FORKED), "kind %d: %d", kind, result);
             if (getpid() != parent) { /* the child of a caller's task that returned */
                 CHECK(!forking.on_helper && forking.returns, "kind %d", kind);
                 use_pool_in_child();

@@ -93,6 +93,29 @@ def test_one_num_threads_may_be_entered_again():
     assert fastla.get_num_threads() == 2
 
 
+def test_one_num_threads_in_two_threads():
+    """Each gets back what it had."""
+    fastla.set_num_threads(2)
+    block = fastla.num_threads(5)
+    inside = threading.Barrier(2)
+    after = {}
+
+    def enter(own: int) -> None:
+        with fastla.num_threads(own):
+            with block:
+                inside.wait(10)
+                assert fastla.get_num_threads() == 5
+            inside.wait(10)
+            after[own] = fastla.get_num_threads()
+
+    threads = [threading.Thread(target=enter, args=(own,)) for own in (7, 8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert after == {7: 7, 8: 8}
+
+
 def test_num_threads_decorates():
     @fastla.num_threads(3)
     def inner(depth: int = 2) -> list[int]:

@@ -98,6 +98,28 @@ def test_a_stack_does_not_shrink_into_out() -> None:
         assert (out == 7).all()
 
 
+def test_leading_dimensions_of_length_1_may_be_left_out_of_out() -> None:
+    a, b = integers(1, 1, 1, 3, 4), integers(2, 4, 5)
+    for shape in ((3, 5), (1, 3, 5), (1, 1, 3, 5), (2, 1, 3, 5)):
+        out = np.full(shape, 7.0)
+        assert fastla.matmul(a, b, out=out) is out
+        np.testing.assert_array_equal(out, np.matmul(a, b, out=np.empty(shape)))
+    out = np.full((), 7.0)
+    fastla.vecdot(a[:, :, 0], b[:, 0], out=out)
+    assert out == np.vecdot(a[0, 0, 0], b[:, 0])
+
+
+def test_more_dimensions_than_numpy_broadcasts() -> None:
+    x = np.ones((1,) * 40 + (2, 2))
+    for one, other in ((x, x), (x.astype("i4"), x)):
+        for name in ("matmul", "vecdot", "matvec", "vecmat"):
+            y = other[..., 0] if name == "matvec" else other
+            z = one[..., 0] if name == "vecmat" else one
+            np.testing.assert_array_equal(getattr(fastla, name)(z, y), getattr(np, name)(z, y))
+    with pytest.raises(ValueError):
+        fastla.matmul(x, np.ones((1,) * 40 + (3, 2)))
+
+
 def test_what_numpy_refuses() -> None:
     one = np.ones((1, 1))
     for foreign in ([["x"]], np.array([["a"]]), {}, None, np.array(["2020"], "M8[D]"), [[1], [1, 2]]):

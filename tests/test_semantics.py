@@ -47,6 +47,13 @@ class Wraps:
         return self.x if dtype is None else self.x.astype(dtype)
 
 
+class Rewraps(Wraps):
+    """What makes results into its like, as torch's tensors do."""
+
+    def __array_wrap__(self, x: np.ndarray, context: Any = None, return_scalar: bool = False) -> "Rewraps":
+        return Rewraps(x)
+
+
 class Subclass(np.ndarray):
     """An array that NumPy's ufuncs keep the type of."""
 
@@ -72,6 +79,7 @@ ARRAY_LIKES = {
     "array scalars": ([np.float32(1), np.float32(2)], np.ones((2, 2), "f4")),
     "empty": ([], []),
     "objects with __array__": (Wraps(A), Wraps(B)),
+    "objects with __array_wrap__": (Rewraps(A), Rewraps(B)),
     "memoryviews": (memoryview(A), memoryview(B)),
     "mixed floats": (A.astype("f4"), B),
     "a subclass": (A.view(Subclass), B),
@@ -90,6 +98,9 @@ ARRAY_LIKES = {
 def test_array_likes_and_what_is_numpys(name: str) -> None:
     a, b = ARRAY_LIKES[name]
     ours, numpys = fastla.matmul(a, b), np.matmul(a, b)
+    if "__array_wrap__" in name:
+        assert type(ours) is type(numpys) is Rewraps
+        ours, numpys = ours.x, numpys.x
     if "duck" in name:
         assert ours == numpys == "matmul of a duck"
         return

@@ -429,6 +429,46 @@ def test_ctrl_c_in_a_forked_child():
     assert float(when) - sent < 1.0
 
 
+FORKS_IN_A_HANDLER = """
+    import os, signal
+    import numpy as np
+    import fastla
+
+    rng = np.random.default_rng(1)
+    a, b = rng.standard_normal((2000, 4000)), rng.standard_normal((4000, 2000))
+    expected = fastla.matmul(a, b)
+    children = []
+
+    def handler(number, frame):
+        if 0 not in children and len(children) < 3:     # a child keeps to itself
+            children.append(os.fork())
+
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    while len(children) < 3:
+        try:
+            result = fastla.matmul(a, b)
+        except RuntimeError as error:
+            assert 0 in children and "forked in the midst" in str(error)
+            result = fastla.matmul(a, b)
+        assert np.array_equal(result, expected)
+        if 0 in children:
+            os._exit(0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children])
+"""
+
+
+@needs_signals
+@needs_fork
+def test_a_handler_that_forks_in_the_midst_of_a_product():
+    """The parent's product is right; the child's, which has lost what other threads had begun, raises, or is right."""
+    process = start_python(FORKS_IN_A_HANDLER, FASTLA_NUM_THREADS="3", PYTHONWARNINGS="ignore::DeprecationWarning")
+    printed, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert set(eval(printed)) == {0}
+
+
 @needs_signals
 def test_any_exception_of_a_handler_gets_out():
     class Alarm(Exception):

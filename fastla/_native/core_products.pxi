@@ -211,11 +211,7 @@ cdef int run(const Kernels* kernels, const Stack* stack) except -1:
     raised |= fp_status_get()
     if status != KERNEL_OK:
         raised = 0                  # there is no result to warn of
-    if status == KERNEL_INTERRUPTED:
-        raise_pending()
-    if status == KERNEL_NO_MEMORY:
-        raise MemoryError("no memory for the packed operands of a matrix product")
-    return 0
+    return end("no memory for the packed operands of a matrix product", status)
 
 
 # --- entries --------------------------------------------------------------------------------------------------------

@@ -19,14 +19,10 @@ cdef int set_rows(Rows* rows, cnp.ndarray x) except -1:
     return 0
 
 
-cdef int end(int status, unsigned flags) except -1:
+cdef int end_search(int status, unsigned flags) except -1:
     # A search warns of nothing: it has exceptions of numbers that no result is made of.
     fp_status_set(flags)
-    if status == KERNEL_INTERRUPTED:
-        raise_pending()
-    if status == KERNEL_NO_MEMORY:
-        raise MemoryError("no memory for a search's panels and candidates")
-    return 0
+    return end("no memory for a search's panels and candidates", status)
 
 
 cdef const Kernels* kernels_of(capsule) except NULL:
@@ -50,7 +46,7 @@ def row_norms(capsule, cnp.ndarray x, cnp.ndarray out, cnp.ndarray normalized):
     fill(&runtime)
     with cython.nogil:
         status = kernels.norms(&norms, &runtime)
-    end(status, flags)
+    end_search(status, flags)
 
 
 cdef int set_panels(Panels* panels, stored) except -1:
@@ -119,7 +115,7 @@ cdef class Request:
             status = kernels.search(&self.search, &runtime)
         if status != KERNEL_OK:
             free(self.search.found)
-        return end(status, flags)
+        return end_search(status, flags)
 
     def best(self, Py_ssize_t k):
         """(scores, ids, counts) of the best k; beyond a query's count the rows are arbitrary."""

@@ -150,6 +150,17 @@ cdef void fill(Runtime* runtime) noexcept:
     runtime.resize = realloc
 
 
+# What the kernels answer, as an exception.
+cdef int end(str no_memory, int status) except -1:
+    if status == KERNEL_INTERRUPTED:
+        raise_pending()
+    if status == KERNEL_NO_MEMORY:
+        raise MemoryError(no_memory)
+    if status == KERNEL_FORKED:
+        raise RuntimeError("this process was forked in the midst of a call: the part of it that other threads had begun is lost here")
+    return 0
+
+
 # --- targets --------------------------------------------------------------------------------------------------------
 def targets():
     """{target of this platform: the CPU features it requires}, best first."""

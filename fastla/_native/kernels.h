@@ -15,7 +15,7 @@ typedef struct {
     void *(*resize)(void *block, size_t bytes);     /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
-enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2 };
+enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3 };
 
 /* c[m, n] = a[m, k] @ b[k, n]. Strides count elements and may be zero or negative; only c's columns must be
  * adjacent. c overlaps neither a nor b. */

@@ -330,8 +330,7 @@ static void wake_for(struct job *job, int wanted)
         pthread_cond_signal(&work_offered);
 }
 
-/* The child's one thread holds the mutex, and may be inside jobs: as their caller, which goes on without
- * helpers, or as a helper, which gets no more tickets. */
+/* The child's one thread holds the mutex, and may be inside jobs, as their caller or as a helper. Neither gets more tickets. */
 static void after_fork_in_child(void)
 {
     mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
@@ -342,10 +341,9 @@ static void after_fork_in_child(void)
     open_jobs = 0;
     for (struct job *job = jobs; job < jobs + JOBS; job++) {
         job->state = 0;
-        if (job->owner != &self) {
-            job->next = job->count;
+        job->next = job->count;
+        if (job->owner != &self)
             taken_jobs &= ~bit(job);
-        }
     }
 }
 
@@ -472,7 +470,7 @@ static int run_shared(pool_task task, void *arg, ptrdiff_t count, int threads, i
     if (wake)
         wake_for(job, helpers);
 
-    int result = POOL_OK;
+    int result = POOL_OK, forks = pool.forks;
     uint64_t index;
     start_asking();
     while ((index = atomic_fetch_add(&job->next, 1)) < (uint64_t)count) {
@@ -483,6 +481,8 @@ static int run_shared(pool_task task, void *arg, ptrdiff_t count, int threads, i
     close_job(job);
     if (atomic_fetch_and(&job->state, INSIDE) & INSIDE)
         result = wait_for_helpers(job, result);
+    if (pool.forks != forks && result == POOL_OK)
+        result = POOL_FORKED;
     unsigned flags = job->fp_flags;
     job->owner = NULL;
     atomic_fetch_and(&taken_jobs, ~bit(job));

@@ -20,7 +20,8 @@
  *   waits. When it answers non-zero the tasks not yet begun are dropped and the call returns
  *   POOL_INTERRUPTED, after the running ones have ended.
  * - fork: the child starts with no workers and builds its own when needed. Calls under way in other
- *   threads of the parent do not exist in the child.
+ *   threads of the parent do not exist in the child. One that was under way in the thread that forked (in a task, or in
+ *   `interrupted`) returns POOL_FORKED there: what its helpers had begun is lost.
  * - Nothing here allocates per job: a call cannot fail for want of memory or of threads (with
  *   no worker to be had the caller does all).
  */
@@ -29,7 +30,7 @@
 
 #include <stddef.h>
 
-enum { POOL_OK = 0, POOL_INTERRUPTED = 1 };
+enum { POOL_OK = 0, POOL_INTERRUPTED = 1, POOL_FORKED = 3 };
 enum { POOL_MAX_THREADS = 256 };
 
 typedef void (*pool_task)(void *arg, ptrdiff_t index, int slot);
