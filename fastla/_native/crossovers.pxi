@@ -7,12 +7,13 @@ cdef enum:
     SHALLOW = 64                    # k up to which c is written row by row rather than panel by panel
     DOT_COLUMNS = 8                 # columns that dot products along k are for
     DOT_SIDE = 48                   # rows and columns up to which a long k, along which both operands are adjacent, is for them too, ...
-    DOT_ROWS = 16                   # ... and rows up to which it is, however many the columns
+    DOT_ROWS = 12 + 64 // LANES     # ... and rows up to which it is, however many the columns: the fewer the lanes, the less adding them up costs
     OWN_DEPTH = 4 * LANES           # k up to which writing c's other half costs more than computing it
     DOT_SUM = 6                     # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what turning an element costs, in the same
     TURN_DEPTH = 64                 # k from which turning a long c of few columns costs less than turning a
-    TURN_ROWS = 16                  # rows up to which a.T and b.T, both at hand, are multiplied instead of turning them
+    TURN_SIDE = 256                 # rows or columns up to which a.T and b.T, both at hand, are multiplied instead of turning them
+    TURN_PIECE = 256                # of c's other side: what is turned at a time
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
     SPLIT_K = 512                   # least depth of a part where k is split ...
     SPLIT_ELEMENTS = 128 * 128      # ... because c is this small (2048 and 64 * 64 before: up to 2.5 times as slow, 100 x 100 x 2000 1.5)

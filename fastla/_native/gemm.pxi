@@ -13,6 +13,7 @@
 # A small b, or one that few rows need, is not packed at all.
 
 cdef enum:
+    WIDE_DEPTH = 24         # k from which wide_strip pays (12: slower on AVX-512; 20 and more: faster on AVX2, 28: as fast on AVX-512)
     PACK_ROWS = 16          # of b at a time: at least a cache line's worth along k. Tried 8 to 64: 8 and 16 are best by 1 to 2 %
     # Of a task that packs its own columns of b:
     OWN_BYTES = 524288      # of b. 262144: 2048 x 2048 x 2048 float64 is 10 % slower, small ones up to 3 % faster; 1048576: 5 % slower
@@ -60,7 +61,7 @@ cdef void wide_strip(int rows, int nv, const Strip* s) noexcept nogil:
 cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column, Py_ssize_t n, Py_ssize_t p, Py_ssize_t k,
                 const real* packed_a, const real* packed_b) noexcept nogil:
     cdef const Product* g = &job.product
-    cdef bint in_place = packed_b == NULL
+    cdef bint in_place = packed_b == NULL, wide
     # Shared panels are those of the whole block, and the task has those that start in its columns; else its columns have panels
     # of their own.
     cdef bint shared = job.packed != NULL
@@ -100,21 +101,22 @@ cdef void block(const Gemm* job, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column
         if not in_place:
             s.b = <const stored*>packed_b + (start - base) * k
             s.b_row = nv * LANES
+        wide = s.tail > 0 and nv > 1 and not in_place and k >= WIDE_DEPTH
         s.tiles = (m - skip) // MR
         rest = (m - skip) % MR
         if s.tiles:
-            if in_place or s.tail == 0:
-                any_strip(MR, nv, &s)
-            else:
+            if wide:
                 wide_strip(MR, nv, &s)
+            else:
+                any_strip(MR, nv, &s)
             s.a += s.tiles * s.a_next
             s.c += s.tiles * s.c_next
         if rest:
             s.tiles = 1
-            if in_place or s.tail == 0:
-                any_strip(<int>rest, nv, &s)
-            else:
+            if wide:
                 wide_strip(<int>rest, nv, &s)
+            else:
+                any_strip(<int>rest, nv, &s)
 
 
 # Into the panels of b[p : p + k, column : column + n]: PACK_ROWS of its rows from `row` on. Whole rows are read, as memory likes it, and dealt

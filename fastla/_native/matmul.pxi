@@ -49,6 +49,7 @@ cdef bint long_dots_pay(const Product* g) noexcept nogil:
 
 cdef Path choose(const Product* g) noexcept nogil:
     cdef bint adjacent = g.b_col == 1       # b's columns
+    cdef Py_ssize_t side = smaller(g.m, g.n)
     if g.a_col == 1 and g.b_row == 1 and not adjacent and long_dots_pay(g):
         return DOTS if g.m >= g.n else TRANSPOSED
     if not g.own_transpose:
@@ -59,30 +60,74 @@ cdef Path choose(const Product* g) noexcept nogil:
     if g.a_row == 1 and (g.m >= 2 * LANES or g.n == 1 and g.m > 1) and \
             (g.n < LANES or g.n <= SKINNY and g.m > g.n and g.k >= TURN_DEPTH and not g.own_transpose):
         return TRANSPOSED       # a.T is read where it lies; m > n, so that the transposed product is not turned back
-    if g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and g.k > SHALLOW and \
-            (g.m < TURN_ROWS or g.n <= SKINNY or 1.0 * g.m * g.k <= IN_PLACE_ELEMENTS):
+    if g.a_row == 1 and g.b_row == 1 and not adjacent and g.m > 1 and side <= TURN_SIDE and \
+            (g.k > SHALLOW or g.k >= (PACK_A_DEPTH if g.m < g.n else side)):
         return TRANSPOSED       # where both operands would have to be turned neither has to
     if adjacent and (g.m <= SKINNY or g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
         return IN_PLACE
     return PACKED
 
 
-cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef real* c = <real*>g.c
-    cdef real* turned = c
-    cdef bint direct = g.n == 1 and g.c_row == 1 or g.m == 1
-    if not direct:
-        turned = <real*>runtime.take(g.m * g.n * sizeof(real))
-        if turned == NULL:
-            return KERNEL_NO_MEMORY
-    cdef Product t = transpose(g, turned)
+# c.T, as long as it is c itself that is written.
+cdef int transposed_directly(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Product t = transpose(g, <real*>g.c)
     if g.m == 1:
         t.c_row = 1
-    cdef int status = one(&t, runtime)
-    if not direct:
-        turn(c, g.c_row, turned, g.m, g.n)
-        runtime.give(turned)
-    return status
+    return one(&t, runtime)
+
+
+# c.T in pieces that stay in L2 until they are turned, along c's long side; at least eight, for the threads.
+cdef inline Py_ssize_t turn_piece(const Product* g) noexcept nogil:
+    return NR * smaller(TURN_PIECE // NR, ceil_div(ceil_div(larger(g.m, g.n), 8), NR))
+
+
+cdef struct Transposed:
+    const Product* product
+    const Runtime* runtime
+    int error
+
+
+cdef void transposed_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Transposed* job = <Transposed*>arg
+    cdef Product piece = job.product[0]
+    cdef Runtime alone = job.runtime[0]
+    cdef Product t
+    cdef Py_ssize_t length = turn_piece(job.product), first = index * length
+    cdef real* turned
+    alone.threads = 1
+    if piece.m >= piece.n:
+        piece.a = <const real*>piece.a + first * piece.a_row
+        piece.c = <real*>piece.c + first * piece.c_row
+        piece.m = smaller(length, piece.m - first)
+    else:
+        piece.b = <const real*>piece.b + first * piece.b_col
+        piece.c = <real*>piece.c + first
+        piece.n = smaller(length, piece.n - first)
+    turned = <real*>alone.take(piece.m * piece.n * sizeof(real))
+    if turned == NULL:
+        job.error = KERNEL_NO_MEMORY
+        return
+    t = transpose(&piece, turned)
+    cdef int status = one(&t, &alone)
+    if status == KERNEL_OK:
+        turn(<real*>piece.c, piece.c_row, turned, piece.m, piece.n)
+    else:
+        job.error = status
+    alone.give(turned)
+
+
+cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Transposed job
+    cdef double ns = duration(g)
+    cdef int status
+    if g.n == 1 and g.c_row == 1 or g.m == 1:
+        return transposed_directly(g, runtime)
+    job.product = g
+    job.runtime = runtime
+    job.error = KERNEL_OK
+    status = runtime.parallel_for(transposed_task, &job, ceil_div(larger(g.m, g.n), turn_piece(g)),
+                                  runtime.threads if ns >= OFFER_NS else 1, worth_waking(ns))
+    return status if status != KERNEL_OK else job.error
 
 
 cdef int unsplit(const Product* g, const Runtime* runtime) noexcept nogil:
