@@ -34,6 +34,10 @@ class Queries(NamedTuple):
     unit: np.ndarray | None
 
 
+def _largest(x: np.ndarray) -> np.ndarray:
+    return np.max(np.abs(x), axis=1, initial=0)
+
+
 def prepare(x: np.ndarray, metric: str, storage: str, panels: bool = False) -> Queries:
     """Queries (m, d) of any type, for a corpus stored as `storage`, in panels or not."""
     dtype = np.dtype(np.float64 if storage == "float64" else np.float32)
@@ -47,13 +51,13 @@ def prepare(x: np.ndarray, metric: str, storage: str, panels: bool = False) -> Q
         else:
             plain = np.ascontiguousarray(x, dtype)
         elements = plain
-        most = np.max(np.abs(plain), axis=1, initial=0)
         if metric == "euclidean":
             # Queries whose products overflow: without products they reach every row, and are measured exactly.
-            huge = most > (2.0**400 if storage == "float64" else 2.0**50)
+            huge = _largest(plain) > (2.0**400 if storage == "float64" else 2.0**50)
             if huge.any():
                 elements = np.where(huge[:, np.newaxis], dtype.type(0), plain)
         elif metric == "dot" and panels:
+            most = _largest(plain)
             far = (most > FAR) | (most < 1 / FAR)
             if far.any():
                 unit = np.where(far, power_of_two(most), np.float32(1))
@@ -67,7 +71,7 @@ def _pairs(plain: np.ndarray, multiplied: np.ndarray) -> tuple[np.ndarray, np.nd
     # int16, as fine as 32 bits can sum: more of the query is kept than of the corpus, at the same cost. Two go into one int32.
     m, d = multiplied.shape
     most = min(np.iinfo(np.int16).max, np.iinfo(np.int32).max // (INT8_MOST * max(1, d)))
-    scale = level_step(np.max(np.abs(multiplied), axis=1, initial=0), most)
+    scale = level_step(_largest(multiplied), most)
     divisor = np.where((scale > 0) & np.isfinite(scale), scale, 1)[:, np.newaxis]
     levels = np.zeros((m, d + d % 2), np.int16)
     # Beside an infinity finite numbers are nothing.

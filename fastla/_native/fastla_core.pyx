@@ -54,6 +54,7 @@ cdef extern from "stdlib.h":
 cdef extern from *:
     """
     #include <pthread.h>
+    _Static_assert((int)POOL_INTERRUPTED == (int)KERNEL_INTERRUPTED && (int)POOL_FORKED == (int)KERNEL_FORKED, "pool.h and kernels.h");
     static pthread_t main_thread;
     static void here_is_main(unsigned long ident) { main_thread = (pthread_t)ident; }
     static int is_main(void) { return pthread_equal(main_thread, pthread_self()); }

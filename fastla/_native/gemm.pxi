@@ -24,13 +24,13 @@ cdef enum:
 cdef struct Gemm:
     Product product
     const Runtime* runtime
-    real* packed                        # b's block; NULL: b is read in place, and its columns are adjacent
+    real* packed                        # b's block, shared; NULL: b is read in place, its columns adjacent, or packed by each task
     Py_ssize_t column, n                # of the block
     Py_ssize_t p, p_end, depth          # of k: what this job does, and how much at a time
     Py_ssize_t rows, columns            # a task's part of the block of c
     Py_ssize_t column_tasks             # tasks side by side
     bint pack_a
-    bint own_panels                     # each task packs the columns of b that it needs; `packed` is NULL
+    bint own_panels                     # each task packs the columns of b that it needs
     bint stream                         # few rows, and b comes from memory
     bint side_by_side                   # tiles are taken along the rows of b, not down those of a
     int error
@@ -174,30 +174,6 @@ cdef void pack_b_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     pack_rows(&job.product, job.packed, job.column, job.n, job.p, job.p_end - job.p, index * PACK_ROWS)
 
 
-# c's upper triangle from its lower one, MIRROR rows a task: squares of it so that both sides stay in L1, turned in registers where
-# they do not touch the diagonal. The longest rows come first.
-cdef enum:
-    MIRROR = 32
-
-
-cdef void mirror_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef const Product* g = <const Product*>arg
-    cdef real* c = <real*>g.c
-    cdef Py_ssize_t row = (ceil_div(g.n, MIRROR) - 1 - index) * MIRROR, end = smaller(row + MIRROR, g.n), column = 0, i, j
-    if end - row == MIRROR:
-        for column from 0 <= column < row by SQUARE:
-            for i from row <= i < end by SQUARE:
-                transpose_square(c + column * g.c_row + i, g.c_row, c + i * g.c_row + column, g.c_row)
-        column = row
-    for i in range(row, end):
-        for j in range(column, i):
-            c[j * g.c_row + i] = c[i * g.c_row + j]
-
-
-cdef int mirror(const Product* g, double ns, const Runtime* runtime) noexcept nogil:
-    return runtime.parallel_for(mirror_task, <void*>g, ceil_div(g.n, MIRROR), runtime.threads if ns >= OFFER_NS else 1, worth_waking(ns))
-
-
 # How a block of c is divided into tasks: MC rows each, or fewer to give all threads work; then columns side by side.
 cdef Py_ssize_t divide(Gemm* job, double ns, int threads) noexcept nogil:
     cdef const Product* g = &job.product
@@ -248,25 +224,25 @@ cdef int gemm(const Product* g, bint pack_b, const Runtime* runtime) noexcept no
     job.n = g.n
     job.p = 0
     job.p_end = job.depth = g.k
-    if not pack_b:
-        job.side_by_side = (g.m <= SKINNY or g.k <= SHALLOW) and g.n >= 2 * NR and not g.own_transpose
-        if g.m <= SKINNY and 1.0 * g.n * g.k > IN_PLACE_ELEMENTS:
-            job.stream = job.side_by_side = True
-            job.depth = stream_depth(g.m)
-        tasks = divide(&job, ns, threads)
+    if not pack_b or g.a_col == 1 or g.k <= PACK_A_DEPTH:
+        if pack_b:
+            job.own_panels = True
+            job.depth = ceil_div(g.k, ceil_div(g.k, KC))
+            tasks = divide_own(&job, tasks_for(ns, threads))
+        else:
+            job.side_by_side = (g.m <= SKINNY or g.k <= SHALLOW) and g.n >= 2 * NR and not g.own_transpose
+            if g.m <= SKINNY and 1.0 * g.n * g.k > IN_PLACE_ELEMENTS:
+                job.stream = job.side_by_side = True
+                job.depth = stream_depth(g.m)
+            tasks = divide(&job, ns, threads)
         # A long k in several jobs of whole steps of depth: an interrupt is noticed between tasks.
         width = ceil_div(ceil_div(g.k, <Py_ssize_t>(ns / tasks / TASK_NS) + 1), job.depth) * job.depth
         while job.p < g.k and status == KERNEL_OK:
             job.p_end = smaller(job.p + width, g.k)
             status = runtime.parallel_for(gemm_task, &job, tasks, threads, wake)
+            if status == KERNEL_OK:
+                status = job.error
             job.p = job.p_end
-    elif g.a_col == 1 or g.k <= PACK_A_DEPTH:
-        job.own_panels = True
-        job.depth = ceil_div(g.k, ceil_div(g.k, KC))
-        tasks = divide_own(&job, tasks_for(ns, threads))
-        status = runtime.parallel_for(gemm_task, &job, tasks, threads, wake)
-        if status == KERNEL_OK:
-            status = job.error
     else:
         job.pack_a = True
         slices = ceil_div(g.k, KC)

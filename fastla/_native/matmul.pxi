@@ -68,15 +68,22 @@ cdef Path choose(const Product* g) noexcept nogil:
     return PACKED
 
 
-# c.T, as long as it is c itself that is written.
-cdef int transposed_directly(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef Product t = transpose(g, <real*>g.c)
-    if g.m == 1:
-        t.c_row = 1
-    return one(&t, runtime)
+# c.T, which is turned into c.
+cdef int turned_product(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef real* c_turned = <real*>runtime.take(g.m * g.n * sizeof(real))
+    cdef Product t
+    cdef int status
+    if c_turned == NULL:
+        return KERNEL_NO_MEMORY
+    t = transpose(g, c_turned)
+    status = one(&t, runtime)
+    if status == KERNEL_OK:
+        turn(<real*>g.c, g.c_row, c_turned, g.m, g.n)
+    runtime.give(c_turned)
+    return status
 
 
-# c.T in pieces that stay in L2 until they are turned, along c's long side; at least eight, for the threads.
+# Pieces of it that stay in L2 until they are turned, along c's long side; at least eight, for the threads.
 cdef inline Py_ssize_t turn_piece(const Product* g) noexcept nogil:
     return NR * smaller(TURN_PIECE // NR, ceil_div(ceil_div(larger(g.m, g.n), 8), NR))
 
@@ -91,9 +98,8 @@ cdef void transposed_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Transposed* job = <Transposed*>arg
     cdef Product piece = job.product[0]
     cdef Runtime alone = job.runtime[0]
-    cdef Product t
     cdef Py_ssize_t length = turn_piece(job.product), first = index * length
-    cdef real* turned
+    cdef int status
     alone.threads = 1
     if piece.m >= piece.n:
         piece.a = <const real*>piece.a + first * piece.a_row
@@ -103,30 +109,28 @@ cdef void transposed_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         piece.b = <const real*>piece.b + first * piece.b_col
         piece.c = <real*>piece.c + first
         piece.n = smaller(length, piece.n - first)
-    turned = <real*>alone.take(piece.m * piece.n * sizeof(real))
-    if turned == NULL:
-        job.error = KERNEL_NO_MEMORY
-        return
-    t = transpose(&piece, turned)
-    cdef int status = one(&t, &alone)
-    if status == KERNEL_OK:
-        turn(<real*>piece.c, piece.c_row, turned, piece.m, piece.n)
-    else:
+    status = turned_product(&piece, &alone)
+    if status != KERNEL_OK:
         job.error = status
-    alone.give(turned)
 
 
 cdef int transposed(const Product* g, const Runtime* runtime) noexcept nogil:
     cdef Transposed job
+    cdef Product t
     cdef double ns = duration(g)
+    cdef Py_ssize_t pieces = ceil_div(larger(g.m, g.n), turn_piece(g))
     cdef int status
-    if g.n == 1 and g.c_row == 1 or g.m == 1:
-        return transposed_directly(g, runtime)
+    if g.n == 1 and g.c_row == 1 or g.m == 1:       # c.T lies as c does
+        t = transpose(g, <real*>g.c)
+        if g.m == 1:
+            t.c_row = 1
+        return one(&t, runtime)
+    if ns / pieces > TASK_NS:       # k is so long that turning c costs nothing, but an interrupt would wait for a piece
+        return turned_product(g, runtime)
     job.product = g
     job.runtime = runtime
     job.error = KERNEL_OK
-    status = runtime.parallel_for(transposed_task, &job, ceil_div(larger(g.m, g.n), turn_piece(g)),
-                                  runtime.threads if ns >= OFFER_NS else 1, worth_waking(ns))
+    status = runtime.parallel_for(transposed_task, &job, pieces, runtime.threads if ns >= OFFER_NS else 1, worth_waking(ns))
     return status if status != KERNEL_OK else job.error
 
 

@@ -30,7 +30,7 @@
 
 #include <stddef.h>
 
-enum { POOL_OK = 0, POOL_INTERRUPTED = 1, POOL_FORKED = 3 };
+enum { POOL_OK = 0, POOL_INTERRUPTED = 1, POOL_FORKED = 3 };   /* as in kernels.h */
 enum { POOL_MAX_THREADS = 256 };
 
 typedef void (*pool_task)(void *arg, ptrdiff_t index, int slot);

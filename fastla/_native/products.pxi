@@ -1,6 +1,7 @@
 # Matrix products.
 include "one_row.pxi"
 include "few_rows.pxi"
+include "mirror.pxi"
 include "gemm.pxi"
 include "dots.pxi"
 include "matmul.pxi"
