@@ -155,7 +155,10 @@ def _multiply(scores: np.ndarray, ids: np.ndarray, counts: np.ndarray, unit: np.
 
 def _candidates(m: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None) -> np.ndarray:
     """How many rows each query may find."""
-    counts = np.full(m, n) if mask is None else np.full(m, np.count_nonzero(mask, axis=-1))
+    if mask is None or mask.ndim == 1:
+        counts = np.full(m, n if mask is None else np.count_nonzero(mask))
+    else:
+        counts = np.count_nonzero(mask, axis=1)
     if exclude is not None and n:
         allowed = exclude >= 0
         if mask is not None:

@@ -47,6 +47,20 @@ cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
         job.runtime.give(memory.panels)
 
 
+# The first row from `row` on and before `end` that the mask allows; `end` if there is none. Eight that it does not at a time: of a mask that
+# allows 1 % of 100,000 rows, one at a time took as long as a query against them.
+cdef inline Py_ssize_t next_allowed(const uint8_t* mask, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+    cdef uint64_t eight
+    while row + 8 <= end:
+        memcpy(&eight, mask + row, 8)
+        if eight:
+            break
+        row += 8
+    while row < end and mask[row] == 0:
+        row += 1
+    return row
+
+
 # The next rows, from `row` on and before `end`, become a panel; returns the row after them. A panel of which no row may be found
 # has valid 0.
 cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
@@ -55,10 +69,13 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
     cdef Py_ssize_t i, lane, d = s.rows.d
     cdef real* copy = NULL
     panel.count = 0
-    while panel.count < WIDTH and row < end:
-        if not job.gather or s.mask[row]:
-            panel.ids[panel.count] = row
-            panel.count += 1
+    while panel.count < WIDTH:
+        if job.gather:
+            row = next_allowed(s.mask, row, end)
+        if row >= end:
+            break
+        panel.ids[panel.count] = row
+        panel.count += 1
         row += 1
     panel.valid = (<uint64_t>1 << panel.count) - 1
     if panel.count == 0:

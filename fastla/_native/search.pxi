@@ -146,7 +146,8 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     cdef Job job
     cdef bint raw = s.panels.data == NULL
     cdef Py_ssize_t n = s.rows.n if raw else s.panels.n, d = s.rows.d if raw else s.panels.d, i, parts
-    cdef double arithmetic = 2.0 * s.m * n * d / 400, memory = 1.0 * n * d / 40, ns
+    cdef bint gather = raw and s.mask != NULL and s.mask_row == 0
+    cdef double met = 1.0 * d * (s.allowed if gather else n), arithmetic = 2.0 * s.m * met / 400, memory = met / 40, ns
     cdef Candidate* items = NULL
     cdef int status = KERNEL_OK, part
     ns = (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
@@ -156,7 +157,7 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     job.search = s
     job.runtime = runtime
     job.depth = ceil_div(d, STEP)
-    job.gather = raw and s.mask != NULL and s.mask_row == 0
+    job.gather = gather
     job.few = raw and s.m <= FEW
     if n == 0 or s.m == 0:
         for i in range(s.m if s.sink == SINK_BEST else 0):
