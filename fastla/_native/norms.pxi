@@ -54,44 +54,33 @@ cdef double careful_norm(Py_ssize_t n, const output* x, Py_ssize_t step, output*
     return most * norm
 
 
-# The sums of the squares of a few rows, adjacent along n. rows is a literal at every call; each row's sum is taken in the same order
-# whatever it is.
-cdef inline void square_rows(const int rows, Py_ssize_t n, const real* x, Py_ssize_t x_row, real* sums) noexcept nogil:
-    cdef vec acc[8]
-    cdef vec v
+# The sum of a row's squares.
+cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
+    cdef vec acc[4]
     cdef Py_ssize_t start, end, p
-    cdef int i
-    for i in range(rows):
-        sums[i] = 0
+    cdef int u
+    cdef real sum = 0
     for start from 0 <= start < n by DOT_CHUNK:
-        for i in range(2 * rows):
-            acc[i] = zero()
+        for u in range(4):
+            acc[u] = zero()
         p = start
         end = smaller(start + DOT_CHUNK, n)
-        while p + 2 * LANES <= end:
-            for i in range(rows):
-                prefetch(x + (rows + i) * x_row + p)
-                prefetch(x + (rows + i) * x_row + p + LANES)
-                v = load(x + i * x_row + p)
-                acc[i] = acc[i] + v * v
-                v = load(x + i * x_row + p + LANES)
-                acc[rows + i] = acc[rows + i] + v * v
-            p += 2 * LANES
+        while p + 4 * LANES <= end:
+            for u in range(4):
+                acc[u] = multiply_add(acc[u], load(x + p + u * LANES), load(x + p + u * LANES))
+            p += 4 * LANES
         while p < end:
-            for i in range(rows):
-                v = load_zero(x + i * x_row + p, smaller(LANES, end - p))
-                acc[i] = acc[i] + v * v
+            acc[0] = multiply_add(acc[0], load_zero(x + p, smaller(LANES, end - p)), load_zero(x + p, smaller(LANES, end - p)))
             p += LANES
-        for i in range(rows):
-            sums[i] += total(acc[i] + acc[rows + i])
+        sum += total(acc[0] + acc[1] + (acc[2] + acc[3]))
+    return sum
 
 
 cdef double norm_of(Py_ssize_t n, const real* x, output* y) noexcept nogil:
-    cdef real squares
+    cdef real squares = square(n, x)
     cdef double norm
     cdef output divisor
     cdef Py_ssize_t i
-    square_rows(1, n, x, 0, &squares)
     if not safe_squares(squares):
         return careful_norm(n, <const output*>x, 1, y, 1)
     norm = root(squares)

@@ -104,53 +104,45 @@ cdef void mend_row(int metric, Py_ssize_t d, output squares, const output* x, ou
     weight[0] = 1 if 0 < norm < infinity() else <output>(norm - norm)       # 0; NaN where there are infinities or NaNs
 
 
-# Rows meet the first of a few queries and themselves in one pass: c[i, j] (+)= x[i] . y[j] and sums[i] (+)= x[i] . x[i]. rows and cols are
-# literals at every call; each sum is taken in the same order whatever they are. The rows that come next are prefetched: 100000 x 384
-# float32 takes 5.0 ms instead of 7.2 on one thread (5.2 and 5.8 with those 4 and 12 rows further on).
-cdef inline void dot_and_square(const int rows, const int cols, Py_ssize_t n, const real* x, Py_ssize_t x_row,
-                                const real* y, Py_ssize_t y_row, real* c, real* sums, bint add) noexcept nogil:
-    cdef vec acc[4][3]
-    cdef vec y_vec[2]
+# A row meets the first of a few queries and itself in one pass: c[j] (+)= x . y[j] and squares (+)= x . x. cols is a literal at every call.
+# One row after the other: memory likes to be read from end to end (norms.pxi).
+cdef inline void dot_and_square(const int cols, Py_ssize_t n, const real* x, const real* y, Py_ssize_t y_row,
+                                real* c, Py_ssize_t c_col, real* squares, bint add) noexcept nogil:
+    cdef vec acc[3]
     cdef vec v
     cdef Py_ssize_t p = 0
-    cdef int i, j
-    for i in range(rows):
-        for j in range(cols + 1):
-            acc[i][j] = zero()
+    cdef int j
+    for j in range(cols + 1):
+        acc[j] = zero()
     while p + LANES <= n:
+        v = load(x + p)
         for j in range(cols):
-            y_vec[j] = load(y + j * y_row + p)
-        for i in range(rows):
-            prefetch(x + (rows + i) * x_row + p)
-            v = load(x + i * x_row + p)
-            for j in range(cols):
-                acc[i][j] = acc[i][j] + v * y_vec[j]
-            acc[i][cols] = acc[i][cols] + v * v
+            acc[j] = acc[j] + v * load(y + j * y_row + p)
+        acc[cols] = acc[cols] + v * v
         p += LANES
     if p < n:
+        v = load_zero(x + p, n - p)
         for j in range(cols):
-            y_vec[j] = load_zero(y + j * y_row + p, n - p)
-        for i in range(rows):
-            v = load_zero(x + i * x_row + p, n - p)
-            for j in range(cols):
-                acc[i][j] = acc[i][j] + v * y_vec[j]
-            acc[i][cols] = acc[i][cols] + v * v
-    for i in range(rows):
-        for j in range(cols):
-            c[i + j * WIDTH] = total(acc[i][j]) + (c[i + j * WIDTH] if add else 0)
-        sums[i] = total(acc[i][cols]) + (sums[i] if add else 0)
+            acc[j] = acc[j] + v * load_zero(y + j * y_row + p, n - p)
+        acc[cols] = acc[cols] + v * v
+    for j in range(cols):
+        c[j * c_col] = total(acc[j]) + (c[j * c_col] if add else 0)
+    squares[0] = total(acc[cols]) + (squares[0] if add else 0)
 
 
 # A few queries (m, d), adjacent, against four rows or one: c[row + query * WIDTH]. All but the first two find the rows in L1.
 cdef inline void few_dots(const int rows, Py_ssize_t m, Py_ssize_t d, const real* x, Py_ssize_t x_row, const real* queries,
                           real* c, real* squares) noexcept nogil:
     cdef Py_ssize_t p, k
+    cdef int i
     for p from 0 <= p < d by DOT_CHUNK:
         k = smaller(DOT_CHUNK, d - p)
-        if m == 1:
-            dot_and_square(rows, 1, k, x + p, x_row, queries + p, d, c, squares, p > 0)
-        else:
-            dot_and_square(rows, 2, k, x + p, x_row, queries + p, d, c, squares, p > 0)
+        for i in range(rows):
+            if m == 1:
+                dot_and_square(1, k, x + i * x_row + p, queries + p, d, c + i, WIDTH, squares + i, p > 0)
+            else:
+                dot_and_square(2, k, x + i * x_row + p, queries + p, d, c + i, WIDTH, squares + i, p > 0)
+        if m > 2:
             dot_rows(rows, m - 2, k, x + p, x_row, queries + 2 * d + p, d, c + 2 * WIDTH, 1, WIDTH, p > 0)
 
 
@@ -163,17 +155,14 @@ cdef void square_panel(Panel* panel, Py_ssize_t d, real* squares, const real* qu
     memset(squares, 0, WIDTH * sizeof(real))
     while lane < panel.count:
         x = panel.factors + lane * panel.factors_row
-        if lane + 4 <= panel.count:
-            if panel.dots != NULL:
-                few_dots(4, m, d, x, panel.factors_row, queries, panel.dots + lane, squares + lane)
-            else:
-                square_rows(4, d, x, panel.factors_row, squares + lane)
+        if panel.dots == NULL:
+            squares[lane] = square(d, x)
+            lane += 1
+        elif lane + 4 <= panel.count:
+            few_dots(4, m, d, x, panel.factors_row, queries, panel.dots + lane, squares + lane)
             lane += 4
         else:
-            if panel.dots != NULL:
-                few_dots(1, m, d, x, 0, queries, panel.dots + lane, squares + lane)
-            else:
-                square_rows(1, d, x, 0, squares + lane)
+            few_dots(1, m, d, x, 0, queries, panel.dots + lane, squares + lane)
             lane += 1
 
 

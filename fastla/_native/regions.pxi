@@ -120,9 +120,20 @@ cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
         stride += 1
 
 
+# Where the scores of a matrix will go is asked for before the products.
+cdef inline void await_scores(const Search* s, const Panel* panel, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
+    cdef const output* c = <const output*>s.c + panel.ids[0]
+    cdef Py_ssize_t query, i
+    for query in range(first, first + rows):
+        for i from 0 <= i < panel.count + LINE // sizeof(output) - 1 by LINE // sizeof(output):
+            prefetch(c + query * s.c_row + smaller(i, panel.count - 1))
+
+
 # A block of queries and a panel meet.
 cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, Bars* bars) noexcept nogil:
     cdef int vectors = <int>ceil_div(rows, LANES)
+    if job.search.sink == SINK_MATRIX:
+        await_scores(job.search, panel, first, rows)
     if job.few or panel.data != NULL:
         sink_tile(job, panel, first, rows, multiply_panel(job, panel, first, rows, memory.tile), bars)
         return

@@ -18,7 +18,7 @@ cdef enum:
     BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond PART (raw rows: KC) is summed in it too, part by part.
     REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
     REGION_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
-    AHEAD_BYTES = 15360     # that stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4
+    AHEAD_BYTES = 8192     # that stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4
 
 
 cdef struct List:
@@ -110,7 +110,7 @@ cdef void plan(Job* job, Py_ssize_t n, Py_ssize_t d, double ns) noexcept nogil:
     job.regions = ceil_div(n, job.region)
     job.stride = 1 if s.sink != SINK_BEST else jump(job.regions)
     job.group = s.m
-    if s.m >= 4 * threads * BLOCK and (s.panels.data != NULL or job.regions < 4 * threads):
+    if s.m >= 4 * threads * BLOCK and job.regions < 4 * threads:
         job.group = ceil_div(ceil_div(s.m, 4 * threads), job.block) * job.block
     elif job.regions < threads:
         job.group = ceil_div(ceil_div(s.m, threads), job.block) * job.block

@@ -160,6 +160,7 @@ cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, ou
 cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const real* tile, Bars* bars) noexcept nogil:
     cdef Search* s = job.search
     cdef output values[WIDTH]
+    cdef output* to
     cdef output scale = 1
     cdef uint64_t hits
     cdef Py_ssize_t i, query
@@ -168,8 +169,10 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
         if s.query_scale != NULL:
             scale = (<const output*>s.query_scale)[query]
         if s.sink == SINK_MATRIX:
-            row_scores(panel, tile + i * WIDTH, scale, s.metric == METRIC_COSINE, values)
-            memcpy(<output*>s.c + query * s.c_row + panel.ids[0], values, panel.count * sizeof(output))
+            to = <output*>s.c + query * s.c_row + panel.ids[0]
+            row_scores(panel, tile + i * WIDTH, scale, s.metric == METRIC_COSINE, to if panel.count == WIDTH else values)
+            if panel.count < WIDTH:
+                memcpy(to, values, panel.count * sizeof(output))
             continue
         hits = (row_hits(panel, tile + i * WIDTH, scale, bars.bar[i]) | panel.always) & panel.valid
         if hits:
