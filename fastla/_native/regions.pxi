@@ -8,17 +8,21 @@ cdef struct Memory:
     real* mended        # room for the rows of all the panels; NULL: the corpus is stored panels
     real* copies        # of rows that are not used where they lie; NULL: all are
     real* dots          # [room][FEW][WIDTH]; NULL: there are more queries
+    Screen* screens     # of the panels; NULL: the search is not screened
+    Aside* aside
+    int32_t* levels
+    real* space         # for a panel turned round, and what is put aside
 
 
 cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth)
-    memory.tile = memory.turned = memory.mended = memory.copies = memory.dots = NULL
+    memset(memory, 0, sizeof(Memory))
     memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
     if memory.panels != NULL:
         memory.tile = <real*>job.runtime.take(2 * BLOCK * WIDTH * sizeof(real))
     if memory.tile != NULL and s.panels.data != NULL:
-        return True
+        return not job.screens or take_screens(job, memory)
     if memory.tile != NULL:
         memory.turned = memory.tile + BLOCK * WIDTH
         memory.mended = <real*>job.runtime.take(numbers * sizeof(real))
@@ -30,11 +34,48 @@ cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
             return False
     if job.gather or not in_place(&s.rows):
         memory.copies = <real*>job.runtime.take(numbers * sizeof(real))
-        return memory.copies != NULL
+        if memory.copies == NULL:
+            return False
+    return not job.screens or take_screens(job, memory)
+
+
+cdef bint take_screens(const Job* job, Memory* memory) noexcept nogil:
+    cdef Py_ssize_t quads = ceil_div(job.depth, QUAD) * WIDTH, i
+    cdef int32_t* levels
+    cdef real* numbers
+    memory.screens = <Screen*>job.runtime.take(job.room * sizeof(Screen))
+    if memory.screens == NULL:
+        return False
+    memory.aside = <Aside*>job.runtime.take(sizeof(Aside))
+    if memory.aside == NULL:
+        return False
+    memory.space = <real*>job.runtime.take((WIDTH + 4 * LANES) * job.depth * sizeof(real))
+    if memory.space == NULL:
+        return False
+    memory.levels = <int32_t*>job.runtime.take(job.room * quads * sizeof(int32_t))
+    if memory.levels == NULL:
+        return False
+    for i in range(job.room):
+        memory.screens[i].levels.quads = memory.levels + i * quads
+    memset(memory.aside, 0, sizeof(Aside))
+    numbers = memory.space + WIDTH * job.depth
+    memset(numbers, 0, 4 * LANES * job.depth * sizeof(real))
+    memory.aside.x = numbers
+    memory.aside.y = numbers + LANES * job.depth
+    memory.aside.x_turned = numbers + 2 * LANES * job.depth
+    memory.aside.y_turned = numbers + 3 * LANES * job.depth
     return True
 
 
 cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
+    if memory.levels != NULL:
+        job.runtime.give(memory.levels)
+    if memory.space != NULL:
+        job.runtime.give(memory.space)
+    if memory.aside != NULL:
+        job.runtime.give(memory.aside)
+    if memory.screens != NULL:
+        job.runtime.give(memory.screens)
     if memory.copies != NULL:
         job.runtime.give(memory.copies)
     if memory.dots != NULL:
@@ -125,13 +166,18 @@ cdef inline void await_scores(const Search* s, const Panel* panel, Py_ssize_t fi
     cdef const output* c = <const output*>s.c + panel.ids[0]
     cdef Py_ssize_t query, i
     for query in range(first, first + rows):
-        for i from 0 <= i < panel.count + LINE // sizeof(output) - 1 by LINE // sizeof(output):
+        for i from 0 <= i < panel.count + LINE // <Py_ssize_t>sizeof(output) - 1 by LINE // <Py_ssize_t>sizeof(output):
             prefetch(c + query * s.c_row + smaller(i, panel.count - 1))
 
 
 # A block of queries and a panel meet.
-cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, Bars* bars) noexcept nogil:
+cdef void meet(Job* job, Py_ssize_t index, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, Bars* bars) noexcept nogil:
+    cdef const Panel* panel = memory.panels + index
     cdef int vectors = <int>ceil_div(rows, LANES)
+    if memory.screens != NULL and not bars.dense:
+        if screen_panel(job, panel, memory.screens + index, memory.aside, first, rows, PART if panel.data != NULL else KC, bars):
+            return
+        bars.dense = True
     if job.search.sink == SINK_MATRIX:
         await_scores(job.search, panel, first, rows)
     if job.few or panel.data != NULL:
@@ -148,14 +194,15 @@ cdef void meet(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, 
 cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
-    cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, stride, i
-    cdef const Panel* panel
+    cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, stride, i, panel
     cdef Bars bars
     while row < end:
         count = 0
         while row < end and count < job.room:
             row = prepare_panel(job, memory, count, row, end)
             if memory.panels[count].valid:
+                if memory.screens != NULL:
+                    make_screen(memory.screens + count, memory.panels + count, job.depth, memory.space)
                 count += 1
         stride = jump(count) if s.sink == SINK_BEST and job.turned_queries != NULL else 1     # stored panels are read as they come
         query = first if count else last
@@ -163,10 +210,12 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
             rows = smaller(job.block, last - query)
             set_bars(job, &bars, memory.panels[0].ids[0], query, rows, slot)
             for i in range(count):
-                panel = memory.panels + i * stride % count
-                if s.symmetric < 0 or panel.ids[0] <= s.symmetric + query + rows - 1:
+                panel = i * stride % count
+                if s.symmetric < 0 or memory.panels[panel].ids[0] <= s.symmetric + query + rows - 1:
                     meet(job, panel, query, rows, memory, &bars)
             query += rows
+        if memory.screens != NULL and memory.aside.count:
+            measure_aside(job, memory.aside, PART if s.panels.data != NULL else KC, &bars)
 
 
 cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:

@@ -18,12 +18,17 @@ cdef enum:
     BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond PART (raw rows: KC) is summed in it too, part by part.
     REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
     REGION_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
-    AHEAD_BYTES = 8192     # that stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4
+    # That stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: Zen 5, float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4;
+    # Zen 4, at 2, 6, 15: float32 4.9, 4.4, 4.7; float16 2.35, 2.15, 2.2; int8 1.16, 1.0, 1.1.
+    AHEAD_BYTES = 8192
 
 
 cdef struct List:
     Found* items
     Py_ssize_t count, room
+
+
+cdef struct Levels
 
 
 cdef struct Job:
@@ -38,6 +43,11 @@ cdef struct Job:
     Py_ssize_t block            # queries in a tile
     real* turned_queries        # for raw rows: panels of NR queries, [depth][NR]; the last may be narrower
     double* query_squares       # euclidean: |y|^2
+    bint screens
+    Levels* levels              # of the queries, [ceil(m / WIDTH)], if the search is screened; ...
+    int32_t* quads              # theirs; ...
+    output* far                 # |y - y'|, and what products of floats may be off by; ...
+    output* size                # |y'|: how far off screened scores may be (screen.pxi)
     Best* best                  # [slots or 1][m]
     List* lists                 # [slots]
     int error
@@ -45,6 +55,7 @@ cdef struct Job:
 
 include "meeting.pxi"
 include "sinks.pxi"
+include "screen.pxi"
 include "regions.pxi"
 
 
@@ -159,6 +170,7 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     job.depth = ceil_div(d, STEP)
     job.gather = gather
     job.few = raw and s.m <= FEW
+    job.screens = to_be_screened(s, <Py_ssize_t>(met / larger(1, d)), d)
     if n == 0 or s.m == 0:
         for i in range(s.m if s.sink == SINK_BEST else 0):
             s.counts[i] = 0
@@ -169,6 +181,8 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         if job.turned_queries == NULL:
             return KERNEL_NO_MEMORY
         status = runtime.parallel_for(turn_queries_task, &job, ceil_div(s.m, NR), runtime.threads, 0)
+    if status == KERNEL_OK and job.screens:
+        status = screen_queries(&job)
     parts = runtime.threads if job.per_slot else 1
     if status == KERNEL_OK and s.metric == METRIC_EUCLIDEAN:
         job.query_squares = <double*>runtime.take(s.m * sizeof(double))
@@ -214,6 +228,14 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         runtime.give(job.best)
     if job.query_squares != NULL:
         runtime.give(job.query_squares)
+    if job.size != NULL:
+        runtime.give(job.size)
+    if job.far != NULL:
+        runtime.give(job.far)
+    if job.quads != NULL:
+        runtime.give(job.quads)
+    if job.levels != NULL:
+        runtime.give(job.levels)
     if job.turned_queries != NULL:
         runtime.give(job.turned_queries)
     return status

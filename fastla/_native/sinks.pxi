@@ -121,15 +121,24 @@ cdef inline output bar_of(const Job* job, Py_ssize_t id, Py_ssize_t query, int s
 cdef struct Bars:
     output bar[BLOCK]           # NaN, which nothing reaches, where there is no query: some rows' scores are infinite
     Py_ssize_t id               # the region's lowest
+    Py_ssize_t first, rows      # the queries
     int slot
+    bint dense                  # too many rows may be near for screening
 
 
 cdef void set_bars(const Job* job, Bars* bars, Py_ssize_t id, Py_ssize_t first, Py_ssize_t rows, int slot) noexcept nogil:
     cdef Py_ssize_t i
     bars.id = id
+    bars.first = first
+    bars.rows = rows
     bars.slot = slot
+    bars.dense = False
     for i in range(BLOCK):
         bars.bar[i] = bar_of(job, id, first + i, slot) if i < rows else <output>NAN
+
+
+cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noexcept nogil:
+    return not (s.exclude != NULL and s.exclude[query] == id or s.mask != NULL and s.mask_row and s.mask[query * s.mask_row + id] == 0)
 
 
 # A computed score that has reached its bar.
@@ -137,9 +146,7 @@ cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, ou
     cdef Search* s = job.search
     cdef Py_ssize_t id = panel.ids[row]
     cdef Best* best
-    if s.exclude != NULL and s.exclude[query] == id:
-        return
-    if s.mask != NULL and s.mask_row and s.mask[query * s.mask_row + id] == 0:
+    if not may_find(s, query, id):
         return
     if s.metric == METRIC_COSINE:
         score = 1 if score > 1 else -1 if score < -1 else score

@@ -1,4 +1,4 @@
-from libc.stdint cimport PTRDIFF_MAX, uint64_t
+from libc.stdint cimport PTRDIFF_MAX, int32_t, uint64_t
 
 # The names every kernel is written over. REAL, VECTOR_BYTES and the block sizes are macros of the row's compilation.
 cdef extern from "vec.h":
@@ -7,8 +7,9 @@ cdef extern from "vec.h":
     ctypedef float output
     ctypedef double vec     # for Cython a wider number, so that real * vec is a vec; a GNU vector for the compiler
     ctypedef double scores  # likewise, of output
+    ctypedef double quads   # likewise, of int32_t
     enum:
-        LANES, SQUARE, LINE, STEP, STORED_IS_REAL
+        LANES, SQUARE, LINE, STEP, STORED_IS_REAL, SCREENS, ROW_STORED
     vec load(const real* p) noexcept nogil
     void store(real* p, vec v) noexcept nogil
     vec load_stored(const stored* p) noexcept nogil
@@ -23,6 +24,17 @@ cdef extern from "vec.h":
     scores inverse_root(scores v) noexcept nogil
     uint64_t at_least(scores v, scores bar) noexcept nogil
     int lowest_bit(uint64_t bits) noexcept nogil
+    int bit_count(uint64_t bits) noexcept nogil
+    quads load_quads(const int32_t* p) noexcept nogil
+    void store_quads(int32_t* p, quads q) noexcept nogil
+    quads splat_quads(int32_t x) noexcept nogil
+    quads dot_quads(quads sum, quads a, quads b) noexcept nogil
+    quads flipped(quads q) noexcept nogil
+    quads to_byte(scores v, int i) noexcept nogil
+    scores quads_to_scores(quads q) noexcept nogil
+    scores nearest(scores v) noexcept nogil
+    scores magnitudes(scores v) noexcept nogil
+    scores greater(scores v, scores w) noexcept nogil
     vec zero() noexcept nogil
     vec splat(real x) noexcept nogil
     vec load_part(const real* p, Py_ssize_t n) noexcept nogil

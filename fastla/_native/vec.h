@@ -7,6 +7,7 @@
  *   TILE_MR                rows of a tile
  *   LOAD_STORED            how a vector of STORED becomes a vec: load, load_float16, load_bfloat16, load_int8
  *   STEP                   numbers in an element: 2 where one int32 holds a pair of int16 (see multiply_add), else 1
+ *   SCREENS                are dot products of bytes faster than those of reals?
  * Arithmetic on `vec` is written with the usual operators; GCC and Clang contract a + x * b into FMA.
  */
 #ifndef FASTLA_VEC_H
@@ -71,6 +72,8 @@ INLINE vec multiply_add(vec sum, vec a, vec b)
 {
 #if STEP == 1
     return sum + a * b;
+#elif defined(__AVX512VNNI__) && VECTOR_BYTES == 64
+    return (vec)_mm512_dpwssd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
 #elif defined(__AVX512BW__) && VECTOR_BYTES == 64
     return sum + (vec)_mm512_madd_epi16((__m512i)a, (__m512i)b);
 #elif defined(__AVX2__) && VECTOR_BYTES == 32
@@ -131,6 +134,45 @@ INLINE uint64_t at_least(scores v, scores bar)
 #endif
 }
 INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
+INLINE int bit_count(uint64_t bits) { return __builtin_popcountll(bits); }
+
+/* Numbers rounded to bytes, four of them in a 32-bit lane, and sums of their products (screen.pxi). */
+typedef int32_t quads __attribute__((vector_size(LANES * 4)));
+typedef int32_t quads_in_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+INLINE quads load_quads(const int32_t *p) { return *(const quads_in_memory *)p; }
+INLINE void store_quads(int32_t *p, quads q) { *(quads_in_memory *)p = q; }
+INLINE quads flipped(quads q) { return q ^ (int32_t)0x80808080; }      /* bytes with a sign become 128 more, without one */
+INLINE quads splat_quads(int32_t x) { return x - (quads){0}; }
+INLINE scores quads_to_scores(quads q) { return __builtin_convertvector(q, scores); }
+/* sum + the products of a's four bytes, which have no sign, and b's, which have one */
+INLINE quads dot_quads(quads sum, quads a, quads b)
+{
+#if defined(__AVX512VNNI__) && VECTOR_BYTES == 64 && REAL_BYTES == 4
+    return (quads)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#else
+    for (int i = 0; i < 32; i += 8)
+        sum += (a >> i & 255) * (b << (24 - i) >> 24);
+    return sum;
+#endif
+}
+/* The whole number nearest to each of |v| < 2^22. */
+INLINE scores nearest(scores v)
+{
+    scores shift = splat_scores(sizeof(output) == 4 ? (output)0x1.8p23 : (output)0x1.8p52);
+    return (v + shift) - shift;
+}
+/* Whole numbers from -127 to 127, as byte i of each lane. */
+INLINE quads to_byte(scores v, int i) { return (__builtin_convertvector(v, quads) & 255) << 8 * i; }
+INLINE scores magnitudes(scores v)
+{
+    __typeof__(v < v + 1) below = v < splat_scores(0);
+    return (scores)((below & (__typeof__(below))-v) | (~below & (__typeof__(below))v));
+}
+INLINE scores greater(scores v, scores w)
+{
+    __typeof__(v > w) above = v > w;
+    return (scores)((above & (__typeof__(above))v) | (~above & (__typeof__(above))w));
+}
 
 /* f(lane, s) for every lane of a vector of `count` lanes, separated by commas. */
 #define EACH_2(f, s) f(0, s), f(1, s)

@@ -1,0 +1,284 @@
+# Screening: most rows are told from 8 bits a number that they reach no query's bar, at four times the speed of float32 products.
+#
+# Rows and queries are rounded to levels, whole numbers from -127 to 127 times a step of their own: x' = level * step. By Cauchy and Schwarz
+#     |x.y - x'.y'| <= |x| |y - y'| + |x - x'| |y'|,
+# where all four norms are known, as measured. Who cannot reach its query's bar by as much is dropped, the others
+# are few and put aside to be measured by exactly the products that they would have met unscreened: no result depends on the screen, only its time.
+# Where many would be put aside (the bars are still low, or rows as good as equal) the panel is measured as a whole.
+#
+# Measured (Zen 4, two threads, 100,000 rows, cosine, unscreened and screened): see SCREEN_QUERIES.
+
+cdef enum:
+    LEVELS = 127
+    QUAD = 4                    # levels in a lane of 32 bits
+    VECTORS = WIDTH // LANES
+    SCREEN_QUERIES = 24         # from which rounding the corpus pays
+    SCREEN_DEPTH = 48           # numbers of a row from which it does
+    SCREEN_DEPTH_MOST = 8192    # to which memory and 32 bits suffice
+    DENSE = 16                  # more than one in so many of a panel's rows and queries put aside costs more than measuring them all
+
+
+# Rows as levels, WIDTH side by side: [ceil(d / QUAD)][WIDTH] quads. Lanes without a row are zeros.
+cdef struct Levels:
+    int32_t* quads
+    output step[WIDTH]
+    output sum[WIDTH]           # of a row's levels
+    output squares[WIDTH]       # of a row's numbers, their sum; NaN or infinity: they are out of range
+    output rest[WIDTH]          # the same of what rounding leaves
+
+
+# What a panel's levels take to be scores.
+cdef struct Screen:
+    Levels levels
+    bint usable
+    output weight[WIDTH]        # a score is about: products of levels * the query's step * weight + bias
+    output norm, rest, bias     # the largest, of |x|, |x - x'| and the bias, as they count in scores
+
+
+# What is put aside: pairs of a row and a query whose score may reach the query's bar, LANES of them.
+cdef struct Aside:
+    Py_ssize_t count
+    const Panel* panel[LANES]
+    int row[LANES]
+    Py_ssize_t query[LANES]
+    output weight[LANES]
+    output bias[LANES]
+    real* x                     # [LANES][depth]: the rows,
+    real* y                     # and the queries
+    real* x_turned              # [part][LANES]
+    real* y_turned
+
+
+# Can this search be screened, and does it pay?
+cdef inline bint to_be_screened(const Search* s, Py_ssize_t n, Py_ssize_t d) noexcept nogil:
+    return SCREENS and s.sink != SINK_MATRIX and s.m >= SCREEN_QUERIES and SCREEN_DEPTH <= d <= SCREEN_DEPTH_MOST and \
+        (s.sink != SINK_BEST or s.k * DENSE <= n)
+
+
+cdef inline scores numbers_at(const void* x, const bint as_stored, Py_ssize_t i) noexcept nogil:
+    return to_scores(load_stored(<const stored*>x + i)) if as_stored else to_scores(load(<const real*>x + i))
+
+
+# The levels of WIDTH rows side by side, [d][WIDTH], as they are stored or reals (a literal at every call); flip turns signed bytes into
+# unsigned ones that are 128 more.
+cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const bint as_stored, bint flip) noexcept nogil:
+    cdef scores most[WIDTH]
+    cdef scores squares[WIDTH]
+    cdef scores rest[WIDTH]
+    cdef scores sums[WIDTH]
+    cdef quads quad[WIDTH]
+    cdef scores v, level
+    cdef output inverse[WIDTH]
+    cdef output largest[WIDTH]
+    cdef output low = <output>1e-10, high = <output>1e10        # within which no square overflows, or loses what counts
+    cdef Py_ssize_t p, q
+    cdef int i, j
+    for j in range(VECTORS):
+        most[j] = squares[j] = rest[j] = sums[j] = splat_scores(0)
+    for p in range(d):
+        for j in range(VECTORS):
+            v = numbers_at(x, as_stored, p * WIDTH + j * LANES)
+            most[j] = greater(magnitudes(v), most[j])
+            squares[j] = squares[j] + v * v
+    for j in range(VECTORS):
+        store_scores(largest + j * LANES, most[j])
+        store_scores(levels.squares + j * LANES, squares[j])
+    for i in range(WIDTH):
+        levels.step[i] = inverse[i] = 0
+        if low < largest[i] < high:
+            levels.step[i] = largest[i] / LEVELS
+            inverse[i] = LEVELS / largest[i]
+        elif largest[i] != 0:
+            levels.squares[i] = <output>infinity()
+    for q in range(ceil_div(d, QUAD)):
+        for j in range(VECTORS):
+            quad[j] = splat_quads(0)
+        for i in range(smaller(QUAD, d - q * QUAD)):
+            for j in range(VECTORS):
+                v = numbers_at(x, as_stored, (q * QUAD + i) * WIDTH + j * LANES)
+                level = nearest(v * load_scores(inverse + j * LANES))
+                v = v - level * load_scores(levels.step + j * LANES)
+                rest[j] = rest[j] + v * v
+                sums[j] = sums[j] + level
+                quad[j] = quad[j] + to_byte(level, i)
+        for j in range(VECTORS):
+            store_quads(levels.quads + q * WIDTH + j * LANES, flipped(quad[j]) if flip else quad[j])
+    for j in range(VECTORS):
+        store_scores(levels.rest + j * LANES, rest[j])
+        store_scores(levels.sum + j * LANES, sums[j])
+
+
+# --- queries ------------------------------------------------------------------------------------------------------------
+# The levels of a panel of queries, and how far off their screened scores may be.
+cdef void screen_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Job* job = <Job*>arg
+    cdef Levels* levels = job.levels + index
+    cdef Py_ssize_t first = index * WIDTH, rows = smaller(WIDTH, job.search.m - first), i
+    cdef double squares, rest, size, loose = 1 + slack(job.depth)
+    cdef real* panel = <real*>job.runtime.take(job.depth * WIDTH * sizeof(real))
+    if panel == NULL:
+        job.error = KERNEL_NO_MEMORY
+        return
+    pack_panel(panel, WIDTH, rows, job.depth, <const real*>job.search.queries + first * job.depth, job.depth, 1)
+    make_levels(levels, job.depth, panel, False, False)
+    for i in range(WIDTH):
+        squares = root(levels.squares[i]) * loose
+        rest = root(levels.rest[i]) * loose
+        size = squares + rest
+        job.size[first + i] = <output>(size * loose)
+        job.far[first + i] = <output>((rest + size * slack(job.depth)) * loose)
+    job.runtime.give(panel)
+
+
+cdef int screen_queries(Job* job) noexcept nogil:
+    cdef Py_ssize_t panels = ceil_div(job.search.m, WIDTH), quads = ceil_div(job.depth, QUAD) * WIDTH, i
+    job.levels = <Levels*>job.runtime.take(panels * sizeof(Levels))
+    if job.levels != NULL:
+        job.quads = <int32_t*>job.runtime.take(panels * quads * sizeof(int32_t))
+    if job.quads != NULL:
+        job.far = <output*>job.runtime.take(panels * WIDTH * sizeof(output))
+    if job.far != NULL:
+        job.size = <output*>job.runtime.take(panels * WIDTH * sizeof(output))
+    if job.size == NULL:
+        return KERNEL_NO_MEMORY
+    for i in range(panels):
+        job.levels[i].quads = job.quads + i * quads
+    i = job.runtime.parallel_for(screen_queries_task, job, panels, job.runtime.threads, 0)
+    return <int>i if i != KERNEL_OK else job.error
+
+
+# --- a panel of the corpus ----------------------------------------------------------------------------------------------
+# `space` has room for a panel. Where a row has no levels, or bars mean nothing to it, the panel is not screened.
+cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* space) noexcept nogil:
+    cdef double squares = 0, rest = 0, bias = 0, weight
+    cdef Py_ssize_t i
+    cdef bint usable = panel.always == 0
+    if panel.data != NULL:
+        make_levels(&screen.levels, d, panel.data, True, True)
+    else:
+        pack_panel(space, WIDTH, panel.count, d, panel.factors, panel.factors_row, 1)
+        make_levels(&screen.levels, d, space, False, True)
+    for i in range(WIDTH):
+        screen.weight[i] = screen.levels.step[i] * panel.weight[i]
+        if i < panel.count:
+            weight = <double>panel.weight[i] * panel.weight[i]
+            usable = usable and weight * screen.levels.squares[i] < infinity() and -infinity() < panel.bias[i] < infinity()
+            squares = max(squares, weight * screen.levels.squares[i])
+            rest = max(rest, weight * screen.levels.rest[i])
+            bias = max(bias, -<double>panel.bias[i])
+    screen.usable = usable
+    screen.norm = <output>(root(squares) * (1 + slack(d)))
+    screen.rest = <output>(root(rest) * (1 + slack(d)))
+    screen.bias = <output>bias
+
+
+# What a screened score must reach, of each query of a block; NaN where there is no query. False: of some query all would.
+cdef bint lower_bars(const Job* job, const Screen* screen, Py_ssize_t first, Py_ssize_t rows, const Bars* bars, output* low) noexcept nogil:
+    cdef const output* far = job.far + first
+    cdef const output* size = job.size + first
+    cdef output rounding = <output>(8 * EPSILON)
+    cdef bint all_finite = True
+    cdef Py_ssize_t i
+    for i in range(BLOCK):
+        low[i] = bars.bar[i]
+    for i in range(rows):
+        low[i] = bars.bar[i] - (screen.norm * far[i] + screen.rest * size[i]) - \
+            rounding * ((bars.bar[i] if bars.bar[i] > 0 else -bars.bar[i]) + screen.bias)
+        all_finite = all_finite and not low[i] == -<output>infinity()
+    return all_finite
+
+
+# hits[i]: a bit for each of a panel's rows whose screened score reaches low[i], of the MR queries from `query` on. As a tile of products: the
+# accumulators stay in registers.
+cdef void screen_strip(const Screen* screen, const output* bias, const Levels* queries, Py_ssize_t query, Py_ssize_t depth,
+                       const output* low, uint64_t* hits) noexcept nogil:
+    cdef quads acc[MR][VECTORS]
+    cdef quads x[VECTORS]
+    cdef const int32_t* a = queries.quads + query
+    cdef const int32_t* b = screen.levels.quads
+    cdef scores v
+    cdef Py_ssize_t q
+    cdef int i, j
+    for i in range(MR):
+        for j in range(VECTORS):
+            acc[i][j] = splat_quads(<int32_t>(-128 * queries.sum[query + i]))      # for the panel's bytes are 128 more than its levels
+    for q in range(depth):
+        for j in range(VECTORS):
+            x[j] = load_quads(b + j * LANES)
+        for i in range(MR):
+            for j in range(VECTORS):
+                acc[i][j] = dot_quads(acc[i][j], x[j], splat_quads(a[i]))
+        a += WIDTH
+        b += WIDTH
+    for i in range(MR):
+        hits[i] = 0
+        for j in range(VECTORS):
+            v = quads_to_scores(acc[i][j]) * splat_scores(queries.step[query + i])
+            v = v * load_scores(screen.weight + j * LANES) + load_scores(bias + j * LANES)
+            hits[i] |= at_least(v, splat_scores(low[i])) << (j * LANES)
+
+
+# --- what is put aside --------------------------------------------------------------------------------------------------
+# Their scores, number by number as in a tile whose depth is done in parts of at most `most`, into the sink.
+cdef void measure_aside(Job* job, Aside* aside, Py_ssize_t most, Bars* bars) noexcept nogil:
+    cdef Py_ssize_t depth = job.depth, part = ceil_div(depth, ceil_div(depth, most)), p, k, i, query
+    cdef vec acc, sum = zero()
+    cdef output values[LANES]
+    for p from 0 <= p < depth by part:
+        k = smaller(part, depth - p)
+        turned(aside.x_turned, LANES, aside.count, k, aside.x + p, depth, 1)
+        turned(aside.y_turned, LANES, aside.count, k, aside.y + p, depth, 1)
+        acc = zero()
+        for i in range(k):
+            acc = multiply_add(acc, load(aside.x_turned + i * LANES), load(aside.y_turned + i * LANES))
+        sum = acc + sum if p else acc
+    store_scores(values, to_scores(sum) * load_scores(aside.weight) + load_scores(aside.bias))
+    for i in range(aside.count):
+        query = aside.query[i]
+        if values[i] >= bar_of(job, bars.id, query, bars.slot):
+            sink_score(job, aside.panel[i], aside.row[i], query, values[i], bars.slot)
+            if bars.first <= query < bars.first + bars.rows:
+                bars.bar[query - bars.first] = bar_of(job, bars.id, query, bars.slot)
+    aside.count = 0
+
+
+cdef void put_aside(Job* job, Aside* aside, const Panel* panel, int row, Py_ssize_t query, Py_ssize_t most, Bars* bars) noexcept nogil:
+    cdef Py_ssize_t depth = job.depth, i = aside.count
+    if not may_find(job.search, query, panel.ids[row]):
+        return
+    aside.panel[i] = panel
+    aside.row[i] = row
+    aside.query[i] = query
+    aside.weight[i] = panel.weight[row]
+    aside.bias[i] = panel.bias[row]
+    if panel.data == NULL:
+        memcpy(aside.x + i * depth, panel.factors + row * panel.factors_row, depth * sizeof(real))
+    else:
+        read_row(<output*>aside.x + i * depth, <const char*>(panel.data + row), WIDTH * sizeof(stored), depth, ROW_STORED)
+    memcpy(aside.y + i * depth, <const real*>job.search.queries + query * depth, depth * sizeof(real))
+    aside.count += 1
+    if aside.count == LANES:
+        measure_aside(job, aside, most, bars)
+
+
+# A block of queries and a panel meet. False: too many may be near, and nothing is done.
+cdef bint screen_panel(Job* job, const Panel* panel, const Screen* screen, Aside* aside, Py_ssize_t first, Py_ssize_t rows,
+                       Py_ssize_t most, Bars* bars) noexcept nogil:
+    cdef uint64_t hits[BLOCK]
+    cdef output low[BLOCK]
+    cdef Py_ssize_t i, near = 0
+    if not (screen.usable and lower_bars(job, screen, first, rows, bars, low)):
+        return False
+    for i from 0 <= i < rows by MR:
+        screen_strip(screen, panel.bias, job.levels + (first + i) // WIDTH, (first + i) % WIDTH, ceil_div(job.depth, QUAD),
+                     low + i, hits + i)
+    for i in range(rows):
+        hits[i] &= panel.valid
+        near += bit_count(hits[i])
+    if near * DENSE > rows * panel.count:
+        return False
+    for i in range(rows):
+        while hits[i]:
+            put_aside(job, aside, panel, lowest_bit(hits[i]), first + i, most, bars)
+            hits[i] &= hits[i] - 1
+    return True
