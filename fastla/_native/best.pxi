@@ -120,7 +120,7 @@ cdef void start_best(Best* best, Candidate* items) noexcept nogil:
     best.worst.id = PTRDIFF_MAX
 
 
-# Room again: the best k stay, and the bar rises.
+# Room again: the best k stay.
 cdef void shrink(Best* best, Py_ssize_t k) noexcept nogil:
     cdef Py_ssize_t i, last = 0
     select(best.items, best.count, k)
@@ -129,11 +129,9 @@ cdef void shrink(Best* best, Py_ssize_t k) noexcept nogil:
         if better(&best.items[last], &best.items[i]):
             last = i
     best.worst = best.items[last]
-    best.bar = best.worst.score
-    best.bar_after = next_above(best.bar)
 
 
-# True where the bar has changed.
+# True where the worst of the best k has changed, and so the bars have to.
 cdef inline bint offer(Best* best, Py_ssize_t k, output score, Py_ssize_t id) noexcept nogil:
     cdef Candidate candidate
     candidate.score = score

@@ -11,6 +11,7 @@ cdef struct Memory:
     Screen* screens     # of the panels; NULL: the search is not screened
     Aside* aside
     int32_t* levels
+    real* rows          # room for those of all stored panels
     real* space         # for a panel turned round, and what is put aside
 
 
@@ -55,6 +56,10 @@ cdef bint take_screens(const Job* job, Memory* memory) noexcept nogil:
     memory.levels = <int32_t*>job.runtime.take(job.room * quads * sizeof(int32_t))
     if memory.levels == NULL:
         return False
+    if rows_to_be_turned(job.search):
+        memory.rows = <real*>job.runtime.take(job.room * WIDTH * job.depth * sizeof(real))
+        if memory.rows == NULL:
+            return False
     for i in range(job.room):
         memory.screens[i].levels.quads = memory.levels + i * quads
     memset(memory.aside, 0, sizeof(Aside))
@@ -68,6 +73,8 @@ cdef bint take_screens(const Job* job, Memory* memory) noexcept nogil:
 
 
 cdef void give_memory(const Job* job, Memory* memory) noexcept nogil:
+    if memory.rows != NULL:
+        job.runtime.give(memory.rows)
     if memory.levels != NULL:
         job.runtime.give(memory.levels)
     if memory.space != NULL:
@@ -202,7 +209,8 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
             row = prepare_panel(job, memory, count, row, end)
             if memory.panels[count].valid:
                 if memory.screens != NULL:
-                    make_screen(memory.screens + count, memory.panels + count, job.depth, memory.space)
+                    make_screen(memory.screens + count, memory.panels + count, job.depth, memory.space,
+                                memory.rows + count * WIDTH * job.depth if memory.rows != NULL else NULL)
                 count += 1
         stride = jump(count) if s.sink == SINK_BEST and job.turned_queries != NULL else 1     # stored panels are read as they come
         query = first if count else last

@@ -15,6 +15,7 @@ cdef enum:
     SCREEN_QUERIES = 24         # from which rounding the corpus pays
     SCREEN_DEPTH = 48           # numbers of a row from which it does
     SCREEN_DEPTH_MOST = 8192    # to which memory and 32 bits suffice
+    TURN_ROWS = 4096            # queries times k
     DENSE = 16                  # more than one in so many of a panel's rows and queries put aside costs more than measuring them all
 
 
@@ -22,7 +23,7 @@ cdef enum:
 cdef struct Levels:
     int32_t* quads
     output step[WIDTH]
-    output sum[WIDTH]           # of a row's levels
+    int32_t start[WIDTH]        # of a sum of products with unsigned bytes, that are 128 more than levels: -128 times the sum of a row's levels
     output squares[WIDTH]       # of a row's numbers, their sum; NaN or infinity: they are out of range
     output rest[WIDTH]          # the same of what rounding leaves
 
@@ -31,6 +32,8 @@ cdef struct Levels:
 cdef struct Screen:
     Levels levels
     bint usable
+    const real* rows            # NULL: they are the panel's, side by side
+    Py_ssize_t rows_row
     output weight[WIDTH]        # a score is about: products of levels * the query's step * weight + bias
     output norm, rest, bias     # the largest, of |x|, |x - x'| and the bias, as they count in scores
 
@@ -49,19 +52,19 @@ cdef struct Aside:
     real* y_turned
 
 
+# Gathering a row of a panel from 48 lines apart takes as long as six queries meet the panel. Where many will be put aside the panel is turned.
+cdef inline bint rows_to_be_turned(const Search* s) noexcept nogil:
+    return s.panels.data != NULL and s.m * larger(s.k, 16) >= TURN_ROWS
+
+
 # Can this search be screened, and does it pay?
 cdef inline bint to_be_screened(const Search* s, Py_ssize_t n, Py_ssize_t d) noexcept nogil:
     return SCREENS and s.sink != SINK_MATRIX and s.m >= SCREEN_QUERIES and SCREEN_DEPTH <= d <= SCREEN_DEPTH_MOST and \
         (s.sink != SINK_BEST or s.k * DENSE <= n)
 
 
-cdef inline scores numbers_at(const void* x, const bint as_stored, Py_ssize_t i) noexcept nogil:
-    return to_scores(load_stored(<const stored*>x + i)) if as_stored else to_scores(load(<const real*>x + i))
-
-
-# The levels of WIDTH rows side by side, [d][WIDTH], as they are stored or reals (a literal at every call); flip turns signed bytes into
-# unsigned ones that are 128 more.
-cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const bint as_stored, bint flip) noexcept nogil:
+# The levels of WIDTH rows side by side, [d][WIDTH]; flip turns signed bytes into unsigned ones that are 128 more.
+cdef void make_levels(Levels* levels, Py_ssize_t d, const real* x, bint flip) noexcept nogil:
     cdef scores most[WIDTH]
     cdef scores squares[WIDTH]
     cdef scores rest[WIDTH]
@@ -70,6 +73,7 @@ cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const 
     cdef scores v, level
     cdef output inverse[WIDTH]
     cdef output largest[WIDTH]
+    cdef output sum[WIDTH]
     cdef output low = <output>1e-10, high = <output>1e10        # within which no square overflows, or loses what counts
     cdef Py_ssize_t p, q
     cdef int i, j
@@ -77,7 +81,7 @@ cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const 
         most[j] = squares[j] = rest[j] = sums[j] = splat_scores(0)
     for p in range(d):
         for j in range(VECTORS):
-            v = numbers_at(x, as_stored, p * WIDTH + j * LANES)
+            v = to_scores(load(x + p * WIDTH + j * LANES))
             most[j] = greater(magnitudes(v), most[j])
             squares[j] = squares[j] + v * v
     for j in range(VECTORS):
@@ -95,7 +99,7 @@ cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const 
             quad[j] = splat_quads(0)
         for i in range(smaller(QUAD, d - q * QUAD)):
             for j in range(VECTORS):
-                v = numbers_at(x, as_stored, (q * QUAD + i) * WIDTH + j * LANES)
+                v = to_scores(load(x + (q * QUAD + i) * WIDTH + j * LANES))
                 level = nearest(v * load_scores(inverse + j * LANES))
                 v = v - level * load_scores(levels.step + j * LANES)
                 rest[j] = rest[j] + v * v
@@ -105,7 +109,9 @@ cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const 
             store_quads(levels.quads + q * WIDTH + j * LANES, flipped(quad[j]) if flip else quad[j])
     for j in range(VECTORS):
         store_scores(levels.rest + j * LANES, rest[j])
-        store_scores(levels.sum + j * LANES, sums[j])
+        store_scores(sum + j * LANES, sums[j])
+    for i in range(WIDTH):
+        levels.start[i] = <int32_t>(-128 * sum[i])
 
 
 # --- queries ------------------------------------------------------------------------------------------------------------
@@ -120,7 +126,7 @@ cdef void screen_queries_task(void* arg, Py_ssize_t index, int slot) noexcept no
         job.error = KERNEL_NO_MEMORY
         return
     pack_panel(panel, WIDTH, rows, job.depth, <const real*>job.search.queries + first * job.depth, job.depth, 1)
-    make_levels(levels, job.depth, panel, False, False)
+    make_levels(levels, job.depth, panel, False)
     for i in range(WIDTH):
         squares = root(levels.squares[i]) * loose
         rest = root(levels.rest[i]) * loose
@@ -136,9 +142,9 @@ cdef int screen_queries(Job* job) noexcept nogil:
     if job.levels != NULL:
         job.quads = <int32_t*>job.runtime.take(panels * quads * sizeof(int32_t))
     if job.quads != NULL:
-        job.far = <output*>job.runtime.take(panels * WIDTH * sizeof(output))
+        job.far = <output*>job.runtime.take((panels * WIDTH + BLOCK) * sizeof(output))      # the last block may begin late
     if job.far != NULL:
-        job.size = <output*>job.runtime.take(panels * WIDTH * sizeof(output))
+        job.size = <output*>job.runtime.take((panels * WIDTH + BLOCK) * sizeof(output))
     if job.size == NULL:
         return KERNEL_NO_MEMORY
     for i in range(panels):
@@ -148,16 +154,24 @@ cdef int screen_queries(Job* job) noexcept nogil:
 
 
 # --- a panel of the corpus ----------------------------------------------------------------------------------------------
-# `space` has room for a panel. Where a row has no levels, or bars mean nothing to it, the panel is not screened.
-cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* space) noexcept nogil:
+# Where a row has no levels, or bars mean nothing to it, the panel is not screened. `space` has room for a panel, and so has `rows`, if stored
+# rows are to lie one behind the other.
+cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* space, real* rows) noexcept nogil:
     cdef double squares = 0, rest = 0, bias = 0, weight
     cdef Py_ssize_t i
     cdef bint usable = panel.always == 0
-    if panel.data != NULL:
-        make_levels(&screen.levels, d, panel.data, True, True)
-    else:
+    screen.rows = rows
+    screen.rows_row = d
+    if panel.data == NULL:
+        screen.rows = panel.factors
+        screen.rows_row = panel.factors_row
         pack_panel(space, WIDTH, panel.count, d, panel.factors, panel.factors_row, 1)
-        make_levels(&screen.levels, d, space, False, True)
+    else:
+        for i from 0 <= i < d * WIDTH by LANES:
+            store(space + i, load_stored(panel.data + i))
+        if rows != NULL:
+            turned(rows, d, d, WIDTH, space, WIDTH, 1)
+    make_levels(&screen.levels, d, space, True)
     for i in range(WIDTH):
         screen.weight[i] = screen.levels.step[i] * panel.weight[i]
         if i < panel.count:
@@ -173,19 +187,19 @@ cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* sp
 
 
 # What a screened score must reach, of each query of a block; NaN where there is no query. False: of some query all would.
-cdef bint lower_bars(const Job* job, const Screen* screen, Py_ssize_t first, Py_ssize_t rows, const Bars* bars, output* low) noexcept nogil:
-    cdef const output* far = job.far + first
-    cdef const output* size = job.size + first
+cdef inline bint lower_bars(const Job* job, const Screen* screen, Py_ssize_t first, const Bars* bars, output* low) noexcept nogil:
+    cdef scores bar, off
+    cdef scores below = splat_scores(<output>-infinity())
     cdef output rounding = <output>(8 * EPSILON)
-    cdef bint all_finite = True
+    cdef uint64_t bottomless = 0
     cdef Py_ssize_t i
-    for i in range(BLOCK):
-        low[i] = bars.bar[i]
-    for i in range(rows):
-        low[i] = bars.bar[i] - (screen.norm * far[i] + screen.rest * size[i]) - \
-            rounding * ((bars.bar[i] if bars.bar[i] > 0 else -bars.bar[i]) + screen.bias)
-        all_finite = all_finite and not low[i] == -<output>infinity()
-    return all_finite
+    for i from 0 <= i < BLOCK by LANES:
+        bar = load_scores(bars.bar + i)
+        off = splat_scores(screen.norm) * load_scores(job.far + first + i) + splat_scores(screen.rest) * load_scores(job.size + first + i)
+        bar = bar - off - splat_scores(rounding) * (magnitudes(bar) + splat_scores(screen.bias))
+        bottomless |= at_least(below, bar)
+        store_scores(low + i, bar)
+    return bottomless == 0
 
 
 # hits[i]: a bit for each of a panel's rows whose screened score reaches low[i], of the MR queries from `query` on. As a tile of products: the
@@ -201,7 +215,7 @@ cdef void screen_strip(const Screen* screen, const output* bias, const Levels* q
     cdef int i, j
     for i in range(MR):
         for j in range(VECTORS):
-            acc[i][j] = splat_quads(<int32_t>(-128 * queries.sum[query + i]))      # for the panel's bytes are 128 more than its levels
+            acc[i][j] = splat_quads(queries.start[query + i])
     for q in range(depth):
         for j in range(VECTORS):
             x[j] = load_quads(b + j * LANES)
@@ -242,7 +256,8 @@ cdef void measure_aside(Job* job, Aside* aside, Py_ssize_t most, Bars* bars) noe
     aside.count = 0
 
 
-cdef void put_aside(Job* job, Aside* aside, const Panel* panel, int row, Py_ssize_t query, Py_ssize_t most, Bars* bars) noexcept nogil:
+cdef void put_aside(Job* job, Aside* aside, const Panel* panel, const Screen* screen, int row, Py_ssize_t query, Py_ssize_t most,
+                    Bars* bars) noexcept nogil:
     cdef Py_ssize_t depth = job.depth, i = aside.count
     if not may_find(job.search, query, panel.ids[row]):
         return
@@ -251,8 +266,8 @@ cdef void put_aside(Job* job, Aside* aside, const Panel* panel, int row, Py_ssiz
     aside.query[i] = query
     aside.weight[i] = panel.weight[row]
     aside.bias[i] = panel.bias[row]
-    if panel.data == NULL:
-        memcpy(aside.x + i * depth, panel.factors + row * panel.factors_row, depth * sizeof(real))
+    if screen.rows != NULL:
+        memcpy(aside.x + i * depth, screen.rows + row * screen.rows_row, depth * sizeof(real))
     else:
         read_row(<output*>aside.x + i * depth, <const char*>(panel.data + row), WIDTH * sizeof(stored), depth, ROW_STORED)
     memcpy(aside.y + i * depth, <const real*>job.search.queries + query * depth, depth * sizeof(real))
@@ -267,7 +282,7 @@ cdef bint screen_panel(Job* job, const Panel* panel, const Screen* screen, Aside
     cdef uint64_t hits[BLOCK]
     cdef output low[BLOCK]
     cdef Py_ssize_t i, near = 0
-    if not (screen.usable and lower_bars(job, screen, first, rows, bars, low)):
+    if not (screen.usable and lower_bars(job, screen, first, bars, low)):
         return False
     for i from 0 <= i < rows by MR:
         screen_strip(screen, panel.bias, job.levels + (first + i) // WIDTH, (first + i) % WIDTH, ceil_div(job.depth, QUAD),
@@ -279,6 +294,6 @@ cdef bint screen_panel(Job* job, const Panel* panel, const Screen* screen, Aside
         return False
     for i in range(rows):
         while hits[i]:
-            put_aside(job, aside, panel, lowest_bit(hits[i]), first + i, most, bars)
+            put_aside(job, aside, panel, screen, lowest_bit(hits[i]), first + i, most, bars)
             hits[i] &= hits[i] - 1
     return True

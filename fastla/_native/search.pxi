@@ -108,7 +108,7 @@ cdef void turn_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogi
 cdef void plan(Job* job, Py_ssize_t n, Py_ssize_t d, double ns) noexcept nogil:
     cdef Search* s = job.search
     cdef int threads = job.runtime.threads
-    cdef Py_ssize_t panel_bytes = WIDTH * larger(1, job.depth) * <Py_ssize_t>sizeof(stored)
+    cdef Py_ssize_t panel_bytes = WIDTH * larger(1, job.depth) * <Py_ssize_t>(sizeof(real) if job.screens else sizeof(stored))
     cdef Py_ssize_t most = REGION_BYTES // 2 if FEW < s.m <= BLOCK else REGION_BYTES      # the fewer tiles, the more a survivor costs
     cdef Py_ssize_t room = smaller(most // panel_bytes, REGION_ROWS // WIDTH)
     job.block = NR if s.panels.data == NULL and not job.few else BLOCK

@@ -101,14 +101,28 @@ cdef inline Best* best_of(const Job* job, Py_ssize_t query, int slot) noexcept n
     return job.best + (slot * job.search.m if job.per_slot else 0) + query
 
 
+# Each bar is written but once, for other threads read it.
+cdef inline void raise_bars(const Job* job, Best* best, Py_ssize_t query) noexcept nogil:
+    if job.search.metric == METRIC_EUCLIDEAN:
+        best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
+    else:
+        best.bar = best.worst.score
+        best.bar_after = next_above(best.worst.score)
+
+
 # What a computed score must reach to be of interest to the sink, of rows from the one with this id on.
 cdef inline output bar_of(const Job* job, Py_ssize_t id, Py_ssize_t query, int slot) noexcept nogil:
     cdef const Search* s = job.search
     cdef const Best* best
     cdef output bar
+    cdef int other
     if s.sink == SINK_BEST:
         best = best_of(job, query, slot)
         bar = best.bar if id < best.worst.id else best.bar_after
+        for other in range(job.runtime.threads if job.per_slot else 0):
+            # Another thread's k best count too. Its bar only rises, so it does not matter when it is read.
+            if best_of(job, query, other).bar > bar:
+                bar = best_of(job, query, other).bar
     elif s.metric == METRIC_EUCLIDEAN:
         bar = distance_bar(job, query, s.threshold)
     else:
@@ -154,8 +168,8 @@ cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, ou
         score = <output>-exact_distance(job, panel, row, query)
     if s.sink == SINK_BEST:
         best = best_of(job, query, slot)
-        if offer(best, s.k, score, id) and s.metric == METRIC_EUCLIDEAN:
-            best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
+        if offer(best, s.k, score, id):
+            raise_bars(job, best, query)
     elif s.metric == METRIC_EUCLIDEAN:
         if -score <= <output>s.threshold:
             note(job, job.lists + slot, query, id, -score)
