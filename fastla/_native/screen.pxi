@@ -63,8 +63,13 @@ cdef inline bint to_be_screened(const Search* s, Py_ssize_t n, Py_ssize_t d) noe
         (s.sink != SINK_BEST or s.k * DENSE <= n)
 
 
-# The levels of WIDTH rows side by side, [d][WIDTH]; flip turns signed bytes into unsigned ones that are 128 more.
-cdef void make_levels(Levels* levels, Py_ssize_t d, const real* x, bint flip) noexcept nogil:
+cdef inline scores numbers_at(const void* x, const bint as_stored, Py_ssize_t i) noexcept nogil:
+    return to_scores(load_stored(<const stored*>x + i)) if as_stored else to_scores(load(<const real*>x + i))
+
+
+# The levels of WIDTH rows side by side, [d][WIDTH] as they are stored or reals (a literal at every call); flip turns signed bytes into unsigned
+# ones that are 128 more.
+cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const bint as_stored, const bint flip) noexcept nogil:
     cdef scores most[WIDTH]
     cdef scores squares[WIDTH]
     cdef scores rest[WIDTH]
@@ -81,7 +86,7 @@ cdef void make_levels(Levels* levels, Py_ssize_t d, const real* x, bint flip) no
         most[j] = squares[j] = rest[j] = sums[j] = splat_scores(0)
     for p in range(d):
         for j in range(VECTORS):
-            v = to_scores(load(x + p * WIDTH + j * LANES))
+            v = numbers_at(x, as_stored, p * WIDTH + j * LANES)
             most[j] = greater(magnitudes(v), most[j])
             squares[j] = squares[j] + v * v
     for j in range(VECTORS):
@@ -99,7 +104,7 @@ cdef void make_levels(Levels* levels, Py_ssize_t d, const real* x, bint flip) no
             quad[j] = splat_quads(0)
         for i in range(smaller(QUAD, d - q * QUAD)):
             for j in range(VECTORS):
-                v = to_scores(load(x + (q * QUAD + i) * WIDTH + j * LANES))
+                v = numbers_at(x, as_stored, (q * QUAD + i) * WIDTH + j * LANES)
                 level = nearest(v * load_scores(inverse + j * LANES))
                 v = v - level * load_scores(levels.step + j * LANES)
                 rest[j] = rest[j] + v * v
@@ -126,7 +131,7 @@ cdef void screen_queries_task(void* arg, Py_ssize_t index, int slot) noexcept no
         job.error = KERNEL_NO_MEMORY
         return
     pack_panel(panel, WIDTH, rows, job.depth, <const real*>job.search.queries + first * job.depth, job.depth, 1)
-    make_levels(levels, job.depth, panel, False)
+    make_levels(levels, job.depth, panel, False, False)
     for i in range(WIDTH):
         squares = root(levels.squares[i]) * loose
         rest = root(levels.rest[i]) * loose
@@ -166,12 +171,13 @@ cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* sp
         screen.rows = panel.factors
         screen.rows_row = panel.factors_row
         pack_panel(space, WIDTH, panel.count, d, panel.factors, panel.factors_row, 1)
+        make_levels(&screen.levels, d, space, False, True)
     else:
-        for i from 0 <= i < d * WIDTH by LANES:
-            store(space + i, load_stored(panel.data + i))
+        make_levels(&screen.levels, d, panel.data, True, True)
         if rows != NULL:
+            for i from 0 <= i < d * WIDTH by LANES:
+                store(space + i, load_stored(panel.data + i))
             turned(rows, d, d, WIDTH, space, WIDTH, 1)
-    make_levels(&screen.levels, d, space, True)
     for i in range(WIDTH):
         screen.weight[i] = screen.levels.step[i] * panel.weight[i]
         if i < panel.count:

@@ -49,6 +49,7 @@ cdef struct Job:
     output* far                 # |y - y'|, and what products of floats may be off by; ...
     output* size                # |y'|: how far off screened scores may be (screen.pxi)
     Best* best                  # [slots or 1][m]
+    output* shared_bars         # [m]
     List* lists                 # [slots]
     int error
 
@@ -191,13 +192,16 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         for i in range(s.m if status == KERNEL_OK else 0):
             job.query_squares[i] = squares_of(d, <const output*>s.plain + i * d)
     if status == KERNEL_OK and s.sink == SINK_BEST:
-        job.best = <Best*>runtime.take(parts * s.m * sizeof(Best))
+        job.shared_bars = <output*>runtime.take(s.m * sizeof(output))
+        if job.shared_bars != NULL:
+            job.best = <Best*>runtime.take(parts * s.m * sizeof(Best))
         if job.best != NULL:
             items = <Candidate*>runtime.take(parts * s.m * room_for(s.k) * sizeof(Candidate))
         if items == NULL:
             status = KERNEL_NO_MEMORY
         for i in range(parts * s.m if status == KERNEL_OK else 0):
             start_best(job.best + i, items + i * room_for(s.k))
+            job.shared_bars[i % s.m] = <output>-infinity()
     elif status == KERNEL_OK and s.sink == SINK_REACHING:
         job.lists = <List*>runtime.take(runtime.threads * sizeof(List))
         if job.lists == NULL:
@@ -226,6 +230,8 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         runtime.give(items)
     if job.best != NULL:
         runtime.give(job.best)
+    if job.shared_bars != NULL:
+        runtime.give(job.shared_bars)
     if job.query_squares != NULL:
         runtime.give(job.query_squares)
     if job.size != NULL:

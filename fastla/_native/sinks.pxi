@@ -101,13 +101,16 @@ cdef inline Best* best_of(const Job* job, Py_ssize_t query, int slot) noexcept n
     return job.best + (slot * job.search.m if job.per_slot else 0) + query
 
 
-# Each bar is written but once, for other threads read it.
-cdef inline void raise_bars(const Job* job, Best* best, Py_ssize_t query) noexcept nogil:
+# Threads that have a Best each for a query share its bar: another's k best count too. What is read may be old, or a lower bar have been written
+# over a higher one: each is a bar of some thread, so none is too high, and results do not depend on them.
+cdef inline void raise_bars(Job* job, Best* best, Py_ssize_t query) noexcept nogil:
     if job.search.metric == METRIC_EUCLIDEAN:
         best.bar = best.bar_after = distance_bar(job, query, -<double>best.worst.score)
     else:
         best.bar = best.worst.score
         best.bar_after = next_above(best.worst.score)
+    if best.bar > job.shared_bars[query]:
+        job.shared_bars[query] = best.bar
 
 
 # What a computed score must reach to be of interest to the sink, of rows from the one with this id on.
@@ -115,14 +118,11 @@ cdef inline output bar_of(const Job* job, Py_ssize_t id, Py_ssize_t query, int s
     cdef const Search* s = job.search
     cdef const Best* best
     cdef output bar
-    cdef int other
     if s.sink == SINK_BEST:
         best = best_of(job, query, slot)
         bar = best.bar if id < best.worst.id else best.bar_after
-        for other in range(job.runtime.threads if job.per_slot else 0):
-            # Another thread's k best count too. Its bar only rises, so it does not matter when it is read.
-            if best_of(job, query, other).bar > bar:
-                bar = best_of(job, query, other).bar
+        if job.shared_bars[query] > bar:
+            bar = job.shared_bars[query]
     elif s.metric == METRIC_EUCLIDEAN:
         bar = distance_bar(job, query, s.threshold)
     else:
