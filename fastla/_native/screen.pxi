@@ -13,10 +13,10 @@ cdef enum:
     QUAD = 4                    # levels in a lane of 32 bits
     VECTORS = WIDTH // LANES
     SCREEN_QUERIES = 24         # from which rounding the corpus pays
-    SCREEN_DEPTH = 48           # numbers of a row from which it does
+    SCREEN_DEPTH = 16           # numbers of a row from which it does
     SCREEN_DEPTH_MOST = 8192    # to which memory and 32 bits suffice
     TURN_ROWS = 4096            # queries times k
-    DENSE = 16                  # more than one in so many of a panel's rows and queries put aside costs more than measuring them all
+    ASIDE_COST = 128            # what measuring a pair that is put aside costs, in steps of a float product, beside a step a number
 
 
 # Rows as levels, WIDTH side by side: [ceil(d / QUAD)][WIDTH] quads. Lanes without a row are zeros.
@@ -60,7 +60,7 @@ cdef inline bint rows_to_be_turned(const Search* s) noexcept nogil:
 # Can this search be screened, and does it pay?
 cdef inline bint to_be_screened(const Search* s, Py_ssize_t n, Py_ssize_t d) noexcept nogil:
     return SCREENS and s.sink != SINK_MATRIX and s.m >= SCREEN_QUERIES and SCREEN_DEPTH <= d <= SCREEN_DEPTH_MOST and \
-        (s.sink != SINK_BEST or s.k * DENSE <= n)
+        (s.sink != SINK_BEST or s.k * LANES <= n)
 
 
 cdef inline scores numbers_at(const void* x, const bint as_stored, Py_ssize_t i) noexcept nogil:
@@ -295,8 +295,10 @@ cdef bint screen_panel(Job* job, const Panel* panel, const Screen* screen, Aside
                      low + i, hits + i)
     for i in range(rows):
         hits[i] &= panel.valid
+        if hits[i] and job.search.mask != NULL and job.search.mask_row:
+            hits[i] &= mask_bits(job.search.mask + (first + i) * job.search.mask_row + panel.ids[0], panel.count)
         near += bit_count(hits[i])
-    if near * DENSE > rows * panel.count:
+    if near * (ASIDE_COST + job.depth) * LANES > rows * panel.count * job.depth:
         return False
     for i in range(rows):
         while hits[i]:
