@@ -4,6 +4,8 @@ A row's numbers are what is stored times its step. Panels are [depth][48] stored
 half of it (rounded up): an element there is a pair. The places of rows that are not there hold zeros.
 """
 
+import math
+
 import numpy as np
 
 from fastla import _dispatch
@@ -15,6 +17,7 @@ WIDTH = core.PANEL_WIDTH
 ELEMENTS = {"float32": np.dtype("<f4"), "float16": np.dtype("<f2"), "bfloat16": np.dtype("<u2"), "int8": np.dtype("<i2")}
 PAIR = {"float32": 1, "float16": 1, "bfloat16": 1, "int8": 2}
 
+ALIGN = 64      # bytes of a cache line
 INT8_MOST = 127
 # Rows encoded at a time.
 CHUNK = WIDTH * 64
@@ -78,6 +81,15 @@ def _as_float32(x: np.ndarray) -> np.ndarray:
         if np.result_type(x.dtype, np.float32) == np.float64 and (np.isinf(rows) & np.isfinite(x)).any():
             raise ValueError("FlatIndex.add: x has numbers beyond float32's range, in which an index keeps its steps")
     return rows
+
+
+def _aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array at the beginning of a cache line, which no vector of a panel then crosses."""
+    size = math.prod(shape) * dtype.itemsize
+    # Not zeros(), which does without the huge pages that NumPy asks for otherwise.
+    space = np.empty(size + ALIGN, np.uint8)
+    start = -space.ctypes.data % ALIGN
+    return space[start:start + size].view(dtype).reshape(shape)
 
 
 class Panels:
@@ -162,8 +174,7 @@ class Panels:
         if panels <= len(self.data) and self.data.flags.writeable:
             return
         room = max(panels, len(self.data) + len(self.data) // 2) if panels > len(self.data) else len(self.data)
-        # Not zeros(), which does without the huge pages that NumPy asks for otherwise.
-        data = np.empty((room, *self.data.shape[1:]), self.data.dtype)
+        data = _aligned_empty((room, *self.data.shape[1:]), self.data.dtype)
         data[:len(self.data)] = self.data
         data[len(self.data):] = 0
         columns = [np.zeros(room * WIDTH, dtype) for dtype in self.COLUMNS.values()]

@@ -74,6 +74,8 @@ cdef void weigh(const Panels* panels, int metric, Py_ssize_t first, Py_ssize_t e
 # Up to WIDTH rows of the corpus, in the order of their ids, ready to meet the queries.
 cdef struct Panel:
     Py_ssize_t count
+    Py_ssize_t first            # the first row's id
+    bint gathered               # others were left out between the rows: then these are their ids; else they follow the first's
     Py_ssize_t ids[WIDTH]
     uint64_t valid              # a bit for each row that is there and may be found
     uint64_t always             # of a stored panel: for each that reaches every bar, though what is computed of it may be NaN
@@ -88,6 +90,10 @@ cdef struct Panel:
     const float* step           # of stored numbers
     output own_weight[WIDTH]    # where they are not the corpus's
     output own_bias[WIDTH]
+
+
+cdef inline Py_ssize_t id_of(const Panel* panel, Py_ssize_t row) noexcept nogil:
+    return panel.ids[row] if panel.gathered else panel.first + row
 
 
 # A raw row that no score can be computed of as it is, its squares being too large or small. cosine: y is the row normalized, its

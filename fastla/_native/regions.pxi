@@ -116,20 +116,24 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
     cdef Panel* panel = memory.panels + index
     cdef Py_ssize_t i, lane, d = s.rows.d
     cdef real* copy = NULL
-    panel.count = 0
-    while panel.count < WIDTH:
-        if job.gather:
-            row = next_allowed(s.mask, row, end)
-        if row >= end:
-            break
-        panel.ids[panel.count] = row
-        panel.count += 1
-        row += 1
+    panel.gathered = job.gather
+    if job.gather:
+        panel.count = 0
+        row = next_allowed(s.mask, row, end)
+        while row < end and panel.count < WIDTH:
+            panel.ids[panel.count] = row
+            panel.count += 1
+            row = next_allowed(s.mask, row + 1, end)
+        panel.first = panel.ids[0]
+    else:
+        panel.count = smaller(WIDTH, end - row)
+        panel.first = row
+        row += panel.count
     panel.valid = (<uint64_t>1 << panel.count) - 1
     if panel.count == 0:
         return row
     if s.panels.data != NULL:
-        i = panel.ids[0]
+        i = panel.first
         panel.rows = NULL
         panel.data = <const stored*>s.panels.data + i * job.depth
         panel.weight = <const output*>s.panels.weight + i
@@ -142,12 +146,12 @@ cdef Py_ssize_t prepare_panel(const Job* job, const Memory* memory, Py_ssize_t i
         if s.mask != NULL and s.mask_row == 0:
             panel.valid = mask_bits(s.mask + i, panel.count)
         return row
-    panel.rows = <const real*>(s.rows.data + panel.ids[0] * s.rows.row)
+    panel.rows = <const real*>(s.rows.data + panel.first * s.rows.row)
     panel.rows_row = s.rows.row // <Py_ssize_t>sizeof(real)
     if memory.copies != NULL:
         copy = memory.copies + index * WIDTH * d
         for i in range(panel.count):
-            read_row(<output*>copy + i * d, s.rows.data + panel.ids[i] * s.rows.row, s.rows.column, d, s.rows.type)
+            read_row(<output*>copy + i * d, s.rows.data + id_of(panel, i) * s.rows.row, s.rows.column, d, s.rows.type)
         panel.rows = copy
         panel.rows_row = d
     panel.dots = memory.dots + index * FEW * WIDTH if job.few else NULL
@@ -170,7 +174,7 @@ cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
 
 # Where the scores of a matrix will go is asked for before the products.
 cdef inline void await_scores(const Search* s, const Panel* panel, Py_ssize_t first, Py_ssize_t rows) noexcept nogil:
-    cdef const output* c = <const output*>s.c + panel.ids[0]
+    cdef const output* c = <const output*>s.c + panel.first
     cdef Py_ssize_t query, i
     for query in range(first, first + rows):
         for i from 0 <= i < panel.count + LINE // <Py_ssize_t>sizeof(output) - 1 by LINE // <Py_ssize_t>sizeof(output):
@@ -216,10 +220,10 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
         query = first if count else last
         while query < last:
             rows = smaller(job.block, last - query)
-            set_bars(job, &bars, memory.panels[0].ids[0], query, rows, slot)
+            set_bars(job, &bars, memory.panels[0].first, query, rows, slot)
             for i in range(count):
                 panel = i * stride % count
-                if s.symmetric < 0 or memory.panels[panel].ids[0] <= s.symmetric + query + rows - 1:
+                if s.symmetric < 0 or memory.panels[panel].first <= s.symmetric + query + rows - 1:
                     meet(job, panel, query, rows, memory, &bars)
             query += rows
         if memory.screens != NULL and memory.aside.count:

@@ -265,7 +265,7 @@ cdef void measure_aside(Job* job, Aside* aside, Py_ssize_t most, Bars* bars) noe
 cdef void put_aside(Job* job, Aside* aside, const Panel* panel, const Screen* screen, int row, Py_ssize_t query, Py_ssize_t most,
                     Bars* bars) noexcept nogil:
     cdef Py_ssize_t depth = job.depth, i = aside.count
-    if not may_find(job.search, query, panel.ids[row]):
+    if not may_find(job.search, query, id_of(panel, row)):
         return
     aside.panel[i] = panel
     aside.row[i] = row
@@ -296,7 +296,7 @@ cdef bint screen_panel(Job* job, const Panel* panel, const Screen* screen, Aside
     for i in range(rows):
         hits[i] &= panel.valid
         if hits[i] and job.search.mask != NULL and job.search.mask_row:
-            hits[i] &= mask_bits(job.search.mask + (first + i) * job.search.mask_row + panel.ids[0], panel.count)
+            hits[i] &= mask_bits(job.search.mask + (first + i) * job.search.mask_row + panel.first, panel.count)
         near += bit_count(hits[i])
     if near * (ASIDE_COST + job.depth) * LANES > rows * panel.count * job.depth:
         return False

@@ -158,7 +158,7 @@ cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noex
 # A computed score that has reached its bar.
 cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
     cdef Search* s = job.search
-    cdef Py_ssize_t id = panel.ids[row]
+    cdef Py_ssize_t id = id_of(panel, row)
     cdef Best* best
     if not may_find(s, query, id):
         return
@@ -190,7 +190,7 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
         if s.query_scale != NULL:
             scale = (<const output*>s.query_scale)[query]
         if s.sink == SINK_MATRIX:
-            to = <output*>s.c + query * s.c_row + panel.ids[0]
+            to = <output*>s.c + query * s.c_row + panel.first
             row_scores(panel, tile + i * WIDTH, scale, s.metric == METRIC_COSINE, to if panel.count == WIDTH else values)
             if panel.count < WIDTH:
                 memcpy(to, values, panel.count * sizeof(output))

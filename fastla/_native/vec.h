@@ -47,7 +47,11 @@ typedef float floats __attribute__((vector_size(VECTOR_BYTES)));
 
 INLINE vec load_bfloat16(const uint16_t *p)
 {
+#if defined(__AVX512F__) && VECTOR_BYTES == 64
+    return (vec)_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)p)), 16);
+#else
     return (vec)(__builtin_convertvector(*(const halves *)p, words) << 16);
+#endif
 }
 INLINE vec load_float16(const uint16_t *p)
 {
@@ -62,8 +66,15 @@ INLINE vec load_float16(const uint16_t *p)
     return (vec)((h & 0x8000) << 16 | (is_other & other) | (~is_other & finite));
 #endif
 }
-/* Two int8 become two int16 in one int32. */
-INLINE vec load_int8(const int16_t *p) { return (vec)__builtin_convertvector(*(const bytes *)p, shorts); }
+/* Two int8 become two int16 in one int32. GCC makes five instructions of the conversion to 64 bytes. */
+INLINE vec load_int8(const int16_t *p)
+{
+#if defined(__AVX512BW__) && VECTOR_BYTES == 64
+    return (vec)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p));
+#else
+    return (vec)__builtin_convertvector(*(const bytes *)p, shorts);
+#endif
+}
 #endif
 INLINE vec load_stored(const stored *p) { return LOAD_STORED(p); }
 
