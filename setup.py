@@ -94,6 +94,15 @@ ELEMENTS = [
 FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow"]
 
 
+def written(name: str, text: str) -> Path:
+    """A file of the build, touched only where its text is new."""
+    file = STUBS / name
+    if not file.exists() or file.read_text() != text:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return file
+
+
 def kernel_extension(target: Target, element: Element) -> Extension:
     """The stub of one target and element row, and how it is compiled."""
     name = f"{target.name}_{element.name}"
@@ -109,13 +118,10 @@ def kernel_extension(target: Target, element: Element) -> Extension:
         "CYTHON_INLINE": "__inline__ __attribute__((always_inline))",
         "TARGET_NAME": f'"{target.name}"', "ELEMENT_NAME": f'"{element.name}"',
     }
-    stub = STUBS / f"{name}.pyx"
     # The row stands in the stub, so that editing the table rebuilds what it is about. The path is relative to the stub.
     text = f"# Written by setup.py: {FLAGS + target.flags} {macros}\n"
     text += "".join(f'include "../../{NATIVE / family}.pxi"\n' for family in ["module", *element.kernels])
-    if not stub.exists() or stub.read_text() != text:
-        stub.parent.mkdir(parents=True, exist_ok=True)
-        stub.write_text(text)
+    stub = written(f"{name}.pyx", text)
     return Extension(
         f"fastla._native.{name}", [str(stub)], include_dirs=[str(NATIVE)],
         define_macros=[(key, str(value)) for key, value in macros.items()],
@@ -126,11 +132,12 @@ def kernel_extension(target: Target, element: Element) -> Extension:
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
+    header = written("targets.h", f'#define FASTLA_TARGETS "{rows}"\n')
     sources = [str(NATIVE / name) for name in ("fastla_core.pyx", "pool.c", "cpu.c", "scratch.c")]
     return Extension(
-        "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"], depends=["setup.py", *(str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h")],
+        "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), str(STUBS), numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")], extra_compile_args=FLAGS, extra_link_args=["-pthread"],
+        depends=[str(header), *(str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h")],
     )
 
 

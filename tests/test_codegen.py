@@ -17,7 +17,7 @@ from fastla._native import fastla_core as core
 MODULES = [(target, row) for target in _dispatch.built_targets() for row in sorted({*_dispatch.ROWS.values(), *_dispatch.SEARCH_ROWS.values()})]
 # "wide" has 64-byte vectors on 32-byte registers: it is split, spills, and is for tests alone.
 IN_REGISTERS = [(target, row) for target, row in MODULES if target != "wide"]
-VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "wide": 64}
+VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "avx512vnni": 64, "wide": 64}
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("objdump") or not shutil.which("nm"), reason="needs objdump and nm (binutils)"),
@@ -75,7 +75,7 @@ class Loop(NamedTuple):
     @property
     def multiplied(self) -> int:
         """Vectors multiplied and added in one turn."""
-        fused = self.count(r"vfmadd\d+p")
+        fused = self.count(r"vfmadd\d+p|vpdpwssd")
         return fused or min(self.count(r"v?mulp|v?pmull|v?pmaddwd"), self.count(r"v?addp|v?paddd"))
 
     @property
@@ -157,13 +157,18 @@ def k_loops(file: str) -> list[Loop]:
     blocks = disassembly(file).split("\n\n")
     functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*any_strip", block)]
     assert functions, f"no function any_strip in {file}: stripped, or renamed?"
+    return [loop for loop in loops_of(functions) if loop.multiplied]
+
+
+def loops_of(functions: list[str]) -> list[Loop]:
+    """The innermost loops of disassembled functions."""
     loops = []
     for function in functions:
         lines = re.findall(r"^\s+([0-9a-f]+):\s+(\S+)[ \t]*([^\n]*)$", function, flags=re.MULTILINE)
         code = [Instruction(int(address, 16), name, operands.split(" <")[0].split("#")[0].strip())
                 for address, name, operands in lines]
         loops += innermost_loops(code)
-    return [loop for loop in loops if loop.multiplied]
+    return loops
 
 
 def tile(target: str, row: str) -> tuple[int, int]:
@@ -205,7 +210,9 @@ def test_the_full_tiles_loop_is_nothing_but_loads_and_multiply_adds(target, row)
     for loop in full_tiles(target, row):
         assert loop.count("j") == 1, str(loop)
         assert loop.count("call") == 0, str(loop)
-        if row in ("int32", "int8"):
+        if (target, row) == ("avx512vnni", "int8"):
+            assert (loop.count("vpdpwssd"), loop.count("v?paddd")) == (vectors, 0), str(loop)
+        elif row in ("int32", "int8"):
             assert (loop.count("v?pmull|v?pmaddwd"), loop.count("v?paddd")) == (vectors, vectors), str(loop)
         elif target == "baseline":
             converted = 2 if row == "float16" else 0        # its exponents are shifted by a product
@@ -232,11 +239,26 @@ def test_no_tile_spills(target, row):
     assert not spilled, "\n".join(spilled)
 
 
+@pytest.mark.parametrize("row", ["float32", "float16", "bfloat16"])
+def test_the_screen_stays_in_registers(row):
+    """Of MR queries and a panel's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
+    rows, vectors = tile("avx512vnni", row)
+    blocks = [block for block in disassembly(path("avx512vnni", row)).split("\n\n") if "vpdpbusd" in block]
+    loops = [loop for loop in loops_of(blocks) if loop.count("vpdpbusd")]
+    assert loops
+    for loop in loops:
+        assert loop.count("vpdpbusd") == vectors == rows * 3, str(loop)
+        assert not [i for i in loop.body if i.stack is not None], f"spilled:\n{loop}"
+        assert loop.count("j") == 1, str(loop)
+
+
 # --- instruction sets -------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(("target", "row"), MODULES)
 def test_only_the_targets_instructions(target, row):
     text = disassembly(path(target, row))
-    multiply = {"int32": "vpmulld", "int8": "vpmaddwd" if target != "wide" else "vpmulld"}.get(row, r"vfmadd\w+")
+    pairs = {"wide": "vpmulld", "avx512vnni": "vpdpwssd"}.get(target, "vpmaddwd")
+    multiply = {"int32": "vpmulld", "int8": pairs}.get(row, r"vfmadd\w+")
+    assert "vpdp" not in text or target == "avx512vnni"
     if target == "baseline":
         assert not re.search(r"%[yz]mm|%k[0-7]\b", text)
         assert not re.search(r"\tv[a-df-z]\w+ ", text), "instructions in AVX's encoding"

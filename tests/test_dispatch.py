@@ -17,7 +17,7 @@ from fastla._native import fastla_core as core
 
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 # What setup.py's table must give on each architecture, best first. A target whose build failed fails here.
-EXPECTED = {"x86_64": ["avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}
+EXPECTED = {"x86_64": ["avx512vnni", "avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}
 WITHOUT_FMA = {"baseline"}
 DTYPES = sorted(_dispatch.ROWS)
 
@@ -98,7 +98,7 @@ def test_cpu_features_are_those_the_kernel_reports():
 def test_each_module_says_what_it_is(name, dtype):
     module = pytest.importorskip(f"fastla._native.{name}_{dtype}")
     described = core.describe(module.kernels)
-    vector_bytes = {"baseline": 16, "neon": 16, "avx2": 32, "avx512": 64, "wide": 64}[name]
+    vector_bytes = {"baseline": 16, "neon": 16, "avx2": 32, "avx512": 64, "avx512vnni": 64, "wide": 64}[name]
     assert (described["target"], described["element"], described["vector_bytes"]) == (name, dtype, vector_bytes)
     assert described["mr"] >= 1
     assert described["nr"] % (vector_bytes // np.dtype(dtype).itemsize) == 0
@@ -149,6 +149,7 @@ def test_unknown_target_is_named_with_those_that_exist():
 @pytest.mark.parametrize(
     ("missing", "taken"),
     [
+        (["avx512_vnni"], "avx512"),
         (["avx512f"], "avx2"),
         (["avx512vl"], "avx2"),
         (["avx512f", "avx512bw", "avx512dq", "avx512vl", "fma"], "baseline"),
@@ -161,7 +162,7 @@ def test_a_poorer_cpu_gets_the_next_target(missing, taken):
 
 @pytest.mark.skipif(MACHINE != "x86_64", reason="x86-64's targets")
 @pytest.mark.parametrize(
-    ("name", "feature"), [("avx512", "avx512bw"), ("avx2", "fma"), ("wide", "f16c"), ("baseline", "sse4_2")]
+    ("name", "feature"), [("avx512vnni", "avx512_vnni"), ("avx512", "avx512bw"), ("avx2", "fma"), ("wide", "f16c"), ("baseline", "sse4_2")]
 )
 def test_forced_target_that_cannot_run_names_the_missing_feature(name, feature):
     code = POORER_CPU.format(missing=[feature])
@@ -173,7 +174,7 @@ def test_forced_target_that_cannot_run_names_the_missing_feature(name, feature):
     assert last.startswith("ImportError")
     assert repr(name) in last
     assert feature in last
-    other = {"avx512bw", "fma", "f16c", "sse4_2"} - {feature}
+    other = {"avx512_vnni", "avx512bw", "fma", "f16c", "sse4_2"} - {feature}
     assert not any(word in last.replace(repr(name), "") for word in other), "only what is missing is named"
 
 
