@@ -58,8 +58,8 @@ class Element:
     step: int = 1                       # numbers in an element
 
 
-# Best first: the first that the CPU can run is taken at import. "wide" is for tests alone: it has the tiles and edges of
-# 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
+# Best first: the first that the CPU can run is taken at import. VNNI, which the first CPUs with AVX-512 lack, multiplies bytes. "wide" is for
+# tests alone: it has the tiles and edges of 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"]
 AVX512_TILES = {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)}
 TARGETS = [
