@@ -132,12 +132,12 @@ def kernel_extension(target: Target, element: Element) -> Extension:
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
-    header = written("targets.h", f'#define FASTLA_TARGETS "{rows}"\n')
     sources = [str(NATIVE / name) for name in ("fastla_core.pyx", "pool.c", "cpu.c", "scratch.c")]
     return Extension(
-        "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), str(STUBS), numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")], extra_compile_args=FLAGS, extra_link_args=["-pthread"],
-        depends=[str(header), *(str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h")],
+        "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
+        extra_link_args=["-pthread"],
+        depends=[str(written("targets", rows)), *(str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h")],
     )
 
 

@@ -51,9 +51,6 @@ cdef extern from "stdlib.h":
     void* realloc(void*, size_t) noexcept nogil
     void free(void*) noexcept nogil
 
-cdef extern from "targets.h":           # written by setup.py
-    const char* FASTLA_TARGETS          # "name=feature feature|name=...", best first
-
 cdef extern from *:
     """
     #include <pthread.h>
@@ -66,6 +63,7 @@ cdef extern from *:
     static void set_local_threads(int threads) { local_threads = threads; }
     """
     void here_is_main(unsigned long)
+    const char* FASTLA_TARGETS          # by setup.py: "name=feature feature|name=..." , best first
     bint is_main() noexcept nogil
     int get_local_threads() noexcept nogil
     void set_local_threads(int) noexcept nogil

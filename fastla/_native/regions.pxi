@@ -42,7 +42,6 @@ cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
 
 cdef bint take_screens(const Job* job, Memory* memory) noexcept nogil:
     cdef Py_ssize_t quads = ceil_div(job.depth, QUAD) * WIDTH, i
-    cdef int32_t* levels
     cdef real* numbers
     memory.screens = <Screen*>job.runtime.take(job.room * sizeof(Screen))
     if memory.screens == NULL:
