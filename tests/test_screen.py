@@ -11,8 +11,8 @@ from fastla import _dispatch
 SCREENING = [name for name in _dispatch.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `screens`
 UNSCREENED = 20         # queries at a time: fewer than a screened search has, more than those that meet raw rows by dot products
 METRICS = ["cosine", "dot", "euclidean"]
-SHAPES = [      # m, n, d, k
-    (24, 400, 16, 1), (61, 1500, 48, 7), (97, 3001, 129, 30), (200, 900, 50, 3), (49, 700, 387, 20), (300, 2500, 66, 100), (40, 97, 1501, 5),
+SHAPES = [      # m, n, d, k: as many rows for each of the k best as a screened search has (SCREEN_ROWS)
+    (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4), (40, 850, 1501, 1),
 ]
 
 
@@ -146,7 +146,7 @@ def test_range_search(target, metric, data):
 
 def test_a_query_out_of_range_finds_rows_of_zeros(target):
     """Zero times what such a query may be off by is 0, not NaN."""
-    x = np.zeros((480, 32), np.float32)
+    x = np.zeros((2400, 32), np.float32)
     x[::2] = -1
     q = np.full((48, 32), 1e15, np.float32)
     scores, ids = fastla.knn(q, x, 3, metric="dot")
@@ -155,7 +155,7 @@ def test_a_query_out_of_range_finds_rows_of_zeros(target):
 
 
 def test_infinite_scores_come_by_index(target):
-    x = np.full((960, 64), 1e9, np.float32)
+    x = np.full((4800, 64), 1e9, np.float32)
     q = np.full((48, 64), 1e35, np.float32)
     scores, ids = fastla.knn(q, x, 5, metric="dot")
     assert (scores == np.inf).all()
