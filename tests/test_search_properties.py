@@ -51,7 +51,7 @@ def brute(p: dict) -> list[np.ndarray]:
     return found
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 @given(problems())
 def test_knn_is_brute_force(p):
     before = _dispatch.current_target()
