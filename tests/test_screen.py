@@ -108,9 +108,8 @@ def test_knn(target, metric, data):
             same(whole, search(q, mask, exclude))
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize(("dtype", "data"), [("bfloat16", normal), *((dtype, data) for dtype in ("float32", "float16") for data in DATA)])
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_an_index(target, dtype, metric, data):
     for m, n, d, k in SHAPES[4:6]:       # rows put aside are gathered, and turned (TURN_ROWS)
         rng = np.random.default_rng(m + n)
