@@ -13,10 +13,14 @@ cdef extern from *:
     /* Between these a sum of squares has lost nothing, and neither will products of its row with one of norm 1. */
     #define SQUARES_LOW (sizeof(output) == 8 ? 1e-280 : 1e-28)
     #define SQUARES_HIGH (sizeof(output) == 8 ? 1e280 : 1e34)
+    /* Squares from which queries are measured without products (prepare in _search.py zeroes those with larger numbers). */
+    #define QUERY_SQUARES_HIGH (sizeof(output) == 8 ? 0x1p800 : 0x1p100)
+    /* More than what is lost of a score that is denormal. */
+    #define LOST (sizeof(output) == 8 ? 1e-310 : 1e-40)
     #define root(x) __builtin_sqrt(x)
     #include <float.h>
     """
-    const double SQUARES_LOW, SQUARES_HIGH, DBL_MAX
+    const double SQUARES_LOW, SQUARES_HIGH, QUERY_SQUARES_HIGH, LOST, DBL_MAX
     double root(double x) noexcept nogil
 
 

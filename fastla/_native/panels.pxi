@@ -97,12 +97,12 @@ cdef inline Py_ssize_t id_of(const Panel* panel, Py_ssize_t row) noexcept nogil:
 
 
 # A raw row that no score can be computed of as it is, its squares being too large or small. cosine: y is the row normalized, its
-# weight 1. euclidean: y is zeros, and a row that overflows reaches every bar and is measured exactly.
+# weight 1. euclidean: y is zeros, and a row that is not reaches every bar and is measured exactly.
 cdef void mend_row(int metric, Py_ssize_t d, output squares, const output* x, output* y,
                    output* weight, output* bias) noexcept nogil:
     cdef double norm
     if metric == METRIC_EUCLIDEAN:
-        if not 0 <= squares <= SQUARES_LOW:
+        if squares != 0 or largest(d, x, 1) != 0:
             bias[0] = <output>infinity()
         memset(y, 0, d * sizeof(output))
         return

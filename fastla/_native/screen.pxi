@@ -120,15 +120,10 @@ cdef inline void make_levels(Levels* levels, Py_ssize_t d, const void* x, const 
         store_scores(levels.rest + j * LANES, rest[j])
         store_scores(sum + j * LANES, sums[j])
     for i in range(WIDTH):
-        levels.start[i] = <int32_t>(-128 * sum[i])
+        levels.start[i] = <int32_t>(-128 * sum[i]) if sum[i] == sum[i] else 0       # an infinity times 0 is NaN: such rows have no levels
 
 
 # --- queries ------------------------------------------------------------------------------------------------------------
-# At most 1e38, so that times the norm of zeros it is 0; NaN stays.
-cdef inline output finite(double x) noexcept nogil:
-    return <output>(1e38 if x > 1e38 else x)
-
-
 # The levels of a panel of queries, and how far off their screened scores may be: norm * far + rest * size, of a panel's norm and rest.
 cdef void screen_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Job* job = <Job*>arg
@@ -144,8 +139,8 @@ cdef void screen_queries_task(void* arg, Py_ssize_t index, int slot) noexcept no
     for i in range(WIDTH):
         rest = root(levels.rest[i]) * loose
         size = (root(levels.squares[i]) * loose + rest) * loose
-        job.size[first + i] = finite(size)
-        job.far[first + i] = finite((rest + size * slack(job.depth)) * loose)
+        job.size[first + i] = <output>size
+        job.far[first + i] = <output>((rest + size * slack(job.depth)) * loose)
     job.runtime.give(panel)
 
 
@@ -190,6 +185,7 @@ cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* sp
         screen.weight[i] = screen.levels.step[i] * panel.weight[i]
         if i < panel.count:
             weight = <double>panel.weight[i] * panel.weight[i]
+            usable = usable and (1e-20 < screen.weight[i] < 1e20 or screen.levels.step[i] == 0)      # else products are denormal, or infinite
             usable = usable and weight * screen.levels.squares[i] < infinity() and -infinity() < panel.bias[i] < infinity()
             squares = max(squares, weight * screen.levels.squares[i])
             rest = max(rest, weight * screen.levels.rest[i])
@@ -200,20 +196,24 @@ cdef void make_screen(Screen* screen, const Panel* panel, Py_ssize_t d, real* sp
     screen.bias = <output>bias
 
 
-# What a screened score must reach, of each query of a block; NaN where there is no query. False: of some query all would, or the bar is infinite.
+# What a screened score must reach, of each query of a block; NaN where there is no query. False: a query's bar is infinite, or the bound is not
+# sound for it, since numbers may leave the range of floats or are none.
 cdef inline bint lower_bars(const Job* job, const Screen* screen, Py_ssize_t first, const Bars* bars, output* low) noexcept nogil:
-    cdef scores bar, off
-    cdef scores below = splat_scores(<output>-infinity())
+    cdef scores bar, size, far, height
+    cdef scores norm = splat_scores(screen.norm), most = splat_scores(<output>1e37)
     cdef output rounding = <output>(8 * EPSILON)
-    cdef uint64_t endless = 0
+    cdef uint64_t there, sound, unsound = 0
     cdef Py_ssize_t i
     for i from 0 <= i < BLOCK by LANES:
         bar = load_scores(bars.bar + i)
-        off = splat_scores(screen.norm) * load_scores(job.far + first + i) + splat_scores(screen.rest) * load_scores(job.size + first + i)
-        bar = bar - off - splat_scores(rounding) * (magnitudes(bar) + splat_scores(screen.bias))
-        endless |= at_least(below, bar) | at_least(load_scores(bars.bar + i), splat_scores(<output>infinity()))
-        store_scores(low + i, bar)
-    return endless == 0
+        size = load_scores(job.size + first + i)
+        far = load_scores(job.far + first + i)
+        height = magnitudes(bar) + splat_scores(screen.bias)
+        there = at_least(bar, splat_scores(<output>-infinity()))
+        sound = at_least(most, norm * size) & at_least(most, far) & at_least(most, height)
+        unsound |= there & ~sound
+        store_scores(low + i, bar - (norm * far + splat_scores(screen.rest) * size) - splat_scores(rounding) * height)
+    return unsound == 0
 
 
 # hits[i]: a bit for each of a panel's rows whose screened score reaches low[i], of the MR queries from `query` on. As a tile of products: the

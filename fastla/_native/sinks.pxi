@@ -77,8 +77,8 @@ cdef double exact_distance(const Job* job, const Panel* panel, int lane, Py_ssiz
 # The computed score from which a row may be within a distance of a query.
 cdef inline output distance_bar(const Job* job, Py_ssize_t query, double distance) noexcept nogil:
     cdef Py_ssize_t d = job.search.panels.d if job.search.panels.data != NULL else job.search.rows.d
-    cdef double squares = job.query_squares[query], bar = (squares * (1 - slack(d)) - distance * distance) / 2
-    return <output>bar if squares < SQUARES_HIGH and bar == bar else <output>-infinity()
+    cdef double squares = job.query_squares[query], bar = (squares * (1 - slack(d)) - distance * distance) / 2 - LOST
+    return <output>bar if squares < QUERY_SQUARES_HIGH and bar == bar else <output>-infinity()
 
 
 cdef void note(Job* job, List* found, Py_ssize_t query, Py_ssize_t id, double score) noexcept nogil:
