@@ -439,3 +439,22 @@ def test_range_search_errors():
         fastla.range_search(X, X, np.nan)
     with pytest.raises(TypeError, match="threshold must be a number, not 'far'"):
         fastla.range_search(X, X, "far")
+
+
+@pytest.mark.parametrize("m", [3, 20, 60])
+@pytest.mark.parametrize("size", [1e-30, 1e-15, 2e15, 1e17])
+def test_euclidean_of_equals_of_any_size(target, size, m):
+    """Tiny rows have products with tiny queries, and huge queries have none: either way a row is measured."""
+    q, x = np.full((m, 32), size, np.float32), np.full((500, 32), size, np.float32)
+    lims, distances, _ = fastla.range_search(q, x, size / 100, metric="euclidean")
+    assert lims[-1] == m * 500
+    assert (distances == 0).all()
+
+
+def test_euclidean_of_tiny_numbers(target):
+    rng = np.random.default_rng(6)
+    q, x = (rng.integers(-9, 10, (rows, 24)).astype(np.float32) * np.float32(2.0**-55) for rows in (20, 300))
+    scores, indices = fastla.knn(q, x, 7, metric="euclidean")
+    s = reference.scores(q, x, "euclidean")
+    np.testing.assert_array_equal(indices, reference.nearest(s, 7, "euclidean"))
+    np.testing.assert_allclose(scores, np.take_along_axis(s, indices, 1), rtol=1e-6)

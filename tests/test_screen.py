@@ -143,6 +143,48 @@ def test_range_search(target, metric, data):
             first += UNSCREENED
 
 
+def check_in_parts(search, q: np.ndarray) -> None:
+    """As many queries at once as few at a time."""
+    same(search(q), in_parts(lambda some, *_: search(some), q, None))
+
+
+@pytest.mark.parametrize("size", [1e10, 1e20, 1e37, 5e37, 3e38])
+def test_queries_of_any_size(target, size):
+    rng = np.random.default_rng(3)
+    x = np.abs(rng.standard_normal((2400, 64), dtype=np.float32)) * np.float32(1e-5)
+    check_in_parts(lambda q: fastla.knn(q, x, 3, metric="dot"), np.full((48, 64), size, np.float32))
+
+
+def test_a_query_with_an_infinity_changes_nothing_and_loses_nothing(target):
+    x, q = np.ones((2400, 32), np.float32), np.ones((60, 32), np.float32)
+    q[7, 0] = np.inf
+    check_in_parts(lambda q: fastla.knn(q, x, 3, metric="dot"), q)
+    lims, scores, _ = fastla.range_search(q, x, 0.5, metric="dot")
+    assert lims[-1] == 60 * 2400
+    assert (scores[lims[7]:lims[8]] == np.inf).all()
+
+
+@pytest.mark.parametrize("size", [1e-44, 1e-43, 1e-41, 1e-30])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_rows_with_denormal_steps(target, dtype, size):
+    rng = np.random.default_rng(4)
+    index = fastla.FlatIndex(64, metric="dot", dtype=dtype)
+    index.add(rng.standard_normal((2400, 64)) * size)
+    for scale in (1e-5, 1, 1e9):
+        check_in_parts(lambda q: index.search(q, 3), (rng.standard_normal((60, 64)) * scale).astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_rows_whose_norm_overflows(target, dtype):
+    rng = np.random.default_rng(5)
+    x, q = normal(rng, 96, 2400, 64)
+    x[::48] = 3e38
+    q[:48] = 0
+    index = fastla.FlatIndex(64, metric="dot", dtype=dtype)
+    index.add(x)
+    check_in_parts(lambda q: index.search(q, 3), q)
+
+
 def test_a_query_out_of_range_finds_rows_of_zeros(target):
     """Zero times what such a query may be off by is 0, not NaN."""
     x = np.zeros((2400, 32), np.float32)
