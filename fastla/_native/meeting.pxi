@@ -45,6 +45,11 @@ cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t mo
         p += part
 
 
+# How many numbers of a row a tile sums at once; the parts are then added up.
+cdef inline Py_ssize_t most_at_once(const Job* job) noexcept nogil:
+    return KC if job.search.panels.data == NULL else PART
+
+
 # [rows][WIDTH]: queries from `first` on against a stored panel, or few that have met a panel's rows already.
 cdef const real* multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile) noexcept nogil:
     cdef const real* queries = <const real*>job.search.queries + first * job.depth
@@ -52,12 +57,12 @@ cdef const real* multiply_panel(const Job* job, const Panel* panel, Py_ssize_t f
     if job.few:
         return panel.dots
     for column from 0 <= column < WIDTH by NR:
-        multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, PART, queries, job.depth,
+        multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, most_at_once(job), queries, job.depth,
                       panel.data + column, WIDTH, tile + column, WIDTH, AHEAD_BYTES // <Py_ssize_t>sizeof(stored))
     return tile
 
 
 # [panel.count][vectors]: raw rows against a panel of turned queries, from `first` on.
 cdef void multiply_rows(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t vectors, real* tile) noexcept nogil:
-    multiply_tile(panel.count, <int>vectors, job.depth, KC, panel.factors, panel.factors_row,
+    multiply_tile(panel.count, <int>vectors, job.depth, most_at_once(job), panel.factors, panel.factors_row,
                   <const stored*>job.turned_queries + first * job.depth, vectors * LANES, tile, vectors * LANES, 0)

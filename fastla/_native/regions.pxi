@@ -185,7 +185,7 @@ cdef void meet(Job* job, Py_ssize_t index, Py_ssize_t first, Py_ssize_t rows, co
     cdef const Panel* panel = memory.panels + index
     cdef int vectors = <int>ceil_div(rows, LANES)
     if memory.screens != NULL and not bars.dense:
-        if screen_panel(job, panel, memory.screens + index, memory.aside, first, rows, PART if panel.data != NULL else KC, bars):
+        if screen_panel(job, panel, memory.screens + index, memory.aside, first, rows, bars):
             return
         bars.dense = True
     if job.search.sink == SINK_MATRIX:
@@ -226,7 +226,7 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
                     meet(job, panel, query, rows, memory, &bars)
             query += rows
         if memory.screens != NULL and memory.aside.count:
-            measure_aside(job, memory.aside, PART if s.panels.data != NULL else KC, &bars)
+            measure_aside(job, memory.aside, &bars)
 
 
 cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
