@@ -239,6 +239,22 @@ def test_no_tile_spills(target, row):
     assert not spilled, "\n".join(spilled)
 
 
+# Without F16C a conversion has constants in half of the registers.
+SCANNED = [(t, r) for t, r in IN_REGISTERS if r in ("float32", "float16", "bfloat16", "int8") and (t, r) != ("baseline", "float16")]
+
+
+@pytest.mark.parametrize(("target", "row"), SCANNED)
+def test_scanning_stays_in_registers(target, row):
+    """For every number of queries that meet a panel's 48 rows together."""
+    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*scan_(panels|region)", block)]
+    width = 48 * 4 // VECTOR_BYTES[target]
+    vectors = {width * (i + 1) for i in range(max(1, 3 * tile(target, row)[0] // width))}
+    loops = [loop for loop in loops_of(functions) if loop.multiplied in vectors and not loop.count("v?cmpl?e?p")]
+    assert {loop.multiplied for loop in loops} == vectors
+    for loop in loops:
+        assert not loop.stack_vectors(), f"spilled:\n{loop}"
+
+
 @pytest.mark.parametrize("row", ["float32", "float16", "bfloat16"])
 def test_the_screen_stays_in_registers(row):
     """Of MR queries and a panel's 48 rows, a dot product of bytes for each vector and nothing on the stack."""

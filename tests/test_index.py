@@ -75,6 +75,22 @@ def test_a_query_has_the_same_bits_alone_as_in_a_batch(target, metric, storage):
 
 
 @pytest.mark.parametrize("storage", STORAGE)
+def test_few_queries_have_the_bits_of_many(target, storage):
+    """They scan a region's panels, many meet them one by one. In parts of k, with and without panels that a mask leaves out."""
+    rng = np.random.default_rng(2)
+    q = rng.standard_normal((60, 300), dtype=np.float32)
+    index = filled(rng.standard_normal((700, 300), dtype=np.float32), dtype=storage)
+    mask = rng.random(700) < 0.3
+    mask[48:96] = mask[480:] = False
+    for allowed in (None, mask):
+        scores, ids = index.search(q, 20, mask=allowed)
+        for m in range(1, 10):
+            some_scores, some_ids = index.search(q[m:2 * m], 20, mask=allowed)
+            np.testing.assert_array_equal(some_scores, scores[m:2 * m])
+            np.testing.assert_array_equal(some_ids, ids[m:2 * m])
+
+
+@pytest.mark.parametrize("storage", STORAGE)
 @pytest.mark.parametrize("size", [1e-45, 3e-42, 2e-38, 1e-20, 1e20, 3e36, 3e38])
 def test_dot_with_queries_of_any_size(target, storage, size):
     rng = np.random.default_rng(4)

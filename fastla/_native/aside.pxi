@@ -26,7 +26,7 @@ cdef inline bint rows_to_be_turned(const Search* s) noexcept nogil:
 
 # Their scores, number by number and part by part as in a tile (multiply_tile), into the sink.
 cdef void measure_aside(Job* job, Aside* aside, Bars* bars) noexcept nogil:
-    cdef Py_ssize_t depth = job.depth, part = ceil_div(depth, ceil_div(depth, most_at_once(job))), p, k, i, query
+    cdef Py_ssize_t depth = job.depth, part = part_of(depth, most_at_once(job)), p, k, i, query
     cdef vec acc, sum = zero()
     cdef output values[LANES]
     for p from 0 <= p < depth by part:

@@ -5,14 +5,19 @@ cdef enum:
     SPREAD = 3      # tiles one below the other from which they share the prefetching of b
 
 
-# c[rows, nv vectors] = a[rows, depth] @ b[depth, nv vectors], in equal parts of at most `most`.
+# Numbers that a tile sums at once: equal parts of at most `most`, which are then added up.
+cdef inline Py_ssize_t part_of(Py_ssize_t depth, Py_ssize_t most) noexcept nogil:
+    return larger(1, ceil_div(depth, larger(1, ceil_div(depth, most))))
+
+
+# c[rows, nv vectors] = a[rows, depth] @ b[depth, nv vectors], in parts.
 #
 # One or two tiles ask for b `ahead` of what they read. More have time: each asks for its share of the part that comes next, which in
 # stored panels lies behind this one (all at once, the first tile would wait for memory and the others leave it idle). ms for 100000 x 384
 # float32, 24 and 32 queries: 5.6 and 7.0 without, 4.9 and 6.4 so; 768 and 48 queries: 20.3, 17.9. A whole panel ahead instead of a part: 6.9.
 cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t most, const real* a, Py_ssize_t a_row,
                         const stored* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, Py_ssize_t ahead) noexcept nogil:
-    cdef Py_ssize_t p = 0, part = larger(1, ceil_div(depth, larger(1, ceil_div(depth, most)))), rest = rows % MR
+    cdef Py_ssize_t p = 0, part = part_of(depth, most), rest = rows % MR
     cdef Strip s
     s.a_row = a_row
     s.a_col = 1
@@ -45,7 +50,6 @@ cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t mo
         p += part
 
 
-# How many numbers of a row a tile sums at once; the parts are then added up.
 cdef inline Py_ssize_t most_at_once(const Job* job) noexcept nogil:
     return KC if job.search.panels.data == NULL else PART
 

@@ -3,7 +3,7 @@
 # A task's memory, for `room` panels.
 cdef struct Memory:
     Panel* panels
-    real* tile
+    real* tile          # of a panel; those of all, where they are scanned
     real* turned        # the tile with rows and columns exchanged
     real* mended        # room for the rows of all the panels; NULL: the corpus is stored panels
     real* copies        # of rows that are not used where they lie; NULL: all are
@@ -21,7 +21,7 @@ cdef bint take_memory(const Job* job, Memory* memory) noexcept nogil:
     memset(memory, 0, sizeof(Memory))
     memory.panels = <Panel*>job.runtime.take(job.room * sizeof(Panel))
     if memory.panels != NULL:
-        memory.tile = <real*>job.runtime.take(2 * BLOCK * WIDTH * sizeof(real))
+        memory.tile = <real*>job.runtime.take((job.room * SCAN if job.scans else 2 * BLOCK) * WIDTH * sizeof(real))
     if memory.tile != NULL and s.panels.data != NULL:
         return not job.screens or take_screens(job, memory)
     if memory.tile != NULL:
@@ -220,6 +220,11 @@ cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssiz
         while query < last:
             rows = smaller(job.block, last - query)
             set_bars(job, &bars, memory.panels[0].first, query, rows, slot)
+            if job.scans:
+                scan_panels(memory.panels, count, rows, job.depth, <const real*>s.queries + query * job.depth, memory.tile)
+                for i in range(count):
+                    sink_tile(job, memory.panels + i, query, rows, memory.tile + i * rows * WIDTH, &bars)
+                break
             for i in range(count):
                 panel = i * stride % count
                 if s.symmetric < 0 or memory.panels[panel].first <= s.symmetric + query + rows - 1:
