@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -241,16 +242,30 @@ def run_pip(python: str | Path, *arguments: str, cwd: Path) -> None:
     assert done.returncode == 0, said
 
 
+def keep_compiled(tree: Path) -> None:
+    """What the checkout has compiled goes into a copy of it, newer than all it depends on: compiling everything takes minutes, and
+    was done, in an isolated environment, when the checkout was installed."""
+    for name in ("stubs", "cython"):
+        if (ROOT / "build" / name).exists():
+            shutil.copytree(ROOT / "build" / name, tree / "build" / name, copy_function=shutil.copy)
+    to = tree / "build" / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}" / "fastla" / "_native"
+    to.mkdir(parents=True)
+    for module in (ROOT / "fastla" / "_native").glob("*.so"):
+        shutil.copy(module, to)
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`pip wheel .` in a fresh copy, build isolation and all."""
-    if not importlib.util.find_spec("pip"):
-        pytest.skip("needs pip")
+    """`pip wheel .` in a copy, of what the checkout has compiled."""
+    for needed in ("pip", "Cython", "setuptools"):
+        if not importlib.util.find_spec(needed):
+            pytest.skip(f"needs {needed} in this environment")
     if not any(shutil.which(name) for name in [os.environ.get("CC", "cc").split()[0], "cc", "gcc", "clang"]):
         pytest.skip("no C compiler")
     folder = tmp_path_factory.mktemp("wheel")
     tree = copy_tree(folder / "tree")
-    run_pip(sys.executable, "wheel", ".", "--no-deps", "-w", str(folder / "wheels"), cwd=tree)
+    keep_compiled(tree)
+    run_pip(sys.executable, "wheel", ".", "--no-deps", "--no-build-isolation", "-w", str(folder / "wheels"), cwd=tree)
     (wheel,) = (folder / "wheels").glob("*.whl")
     return wheel
 
