@@ -18,6 +18,7 @@ offsets   the sections, each at a multiple of 4096: data (panels, depth, 48), st
 checked for its length alone, since reading it whole is what mapping is there to avoid.
 """
 
+import errno
 import json
 import math
 import os
@@ -55,6 +56,9 @@ def save(path: str | os.PathLike[str], panels: Panels, next_id: int) -> None:
     }).encode()
     target = Path(os.path.realpath(os.fsdecode(path)))      # a link stays one
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    for wrong, number in ((target.is_dir(), errno.EISDIR), (not target.parent.is_dir(), errno.ENOENT)):
+        if wrong:       # else it is the temporary file that would be named
+            raise OSError(number, os.strerror(number), os.fspath(path))
     try:
         with open(temporary, "xb") as file:
             file.write(HEADER.pack(MAGIC, VERSION, len(description), zlib.crc32(description)) + description)

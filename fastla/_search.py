@@ -58,9 +58,11 @@ def prepare(x: np.ndarray, metric: str, storage: str, panels: bool = False) -> Q
                 elements = np.where(huge[:, np.newaxis], dtype.type(0), plain)
         elif metric == "dot" and panels:
             most = _largest(plain)
-            far = (most > FAR) | (most < 1 / FAR)
+            far = (most > FAR) | (most < 1 / FAR) & (most > 0)
             if far.any():
-                unit = np.where(far, power_of_two(most), np.float32(1))
+                # So little that no product of small ones overflows, and so much that none of large ones with denormal rows loses bits.
+                size = np.where(most > FAR, np.float32(2.0**24), np.float32(1 / FAR))
+                unit = np.where(far & np.isfinite(most), power_of_two(most) / size, np.float32(1))
                 elements = plain = plain / unit[:, np.newaxis]
         if storage != "int8":
             return Queries(elements, plain, None, unit)
@@ -133,6 +135,11 @@ def best(
         scores, ids, counts = request.best(found)
         if unit is not None:
             _multiply(scores, ids, counts, unit)
+            for i in np.flatnonzero((unit != 1) & (counts == found) & ~_normal(scores[:, -1])):
+                query = slice(rows.start + i, rows.start + i + 1)
+                masked = None if mask is None else mask if mask.ndim == 1 else mask[query]
+                left_out = None if exclude is None else exclude[query]
+                scores[i], ids[i] = _with_ties(x[query], corpus, storage, masked, left_out, scores[i])
         if found < k:
             scores, ids = _wider(scores, k), _wider(ids, k)
         for i in np.flatnonzero(counts < k):
@@ -151,6 +158,28 @@ def _multiply(scores: np.ndarray, ids: np.ndarray, counts: np.ndarray, unit: np.
             row *= unit[i]
         order = np.lexsort((row_ids, -row))
         row[:], row_ids[:] = row[order], row_ids[order]
+
+
+def _normal(scores: np.ndarray) -> np.ndarray:
+    """Whether a multiplication by a power of two that has led to a float32 score has lost nothing: no others have become equal."""
+    return (np.abs(scores) >= np.finfo(np.float32).tiny) & np.isfinite(scores)
+
+
+def _with_ties(
+    x: np.ndarray, corpus: Any, storage: str, mask: np.ndarray | None, exclude: np.ndarray | None, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best rows for one query with a unit: of all whose score is the last one's, those that come first."""
+    (_, unit, request), = _requests(x, corpus, storage, "dot", mask, exclude, 1)
+    # Half a step below it, and a little: before it is multiplied, the least score that may become the last one.
+    last = float(scores[-1])
+    least = {np.inf: 2.0**128 - 2.0**103, -np.inf: -np.inf}.get(last, last - 2.0**-150) / float(unit[0])
+    with np.errstate(all="ignore"):
+        _, found, ids = request.reaching(float(np.nextafter(np.float32(least), np.float32(-np.inf))))
+        found = found * unit[0]
+    kept = found >= scores[-1]
+    found, ids = found[kept], ids[kept]
+    first = np.lexsort((ids, -found))[:len(scores)]
+    return found[first], ids[first]
 
 
 def _candidates(m: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None) -> np.ndarray:

@@ -169,7 +169,7 @@ def one_of(name: str, label: str, value: Any, choices: tuple[str, ...]) -> str:
 
 def storage(name: str, dtype: Any) -> str:
     """The name of a storage dtype, given as such or as a dtype."""
-    if not isinstance(dtype, str):
+    if not isinstance(dtype, str) and dtype is not None:        # None would be float64
         try:
             dtype = np.dtype(dtype).name
         except TypeError:
@@ -184,9 +184,15 @@ def ids(name: str, x: Any) -> np.ndarray:
         return array.astype(np.int64)
     if array.dtype.kind not in "iu" or array.ndim > 1:
         raise TypeError(f"{name}: ids has dtype {array.dtype} and shape {array.shape}, expected integers (n,)")
-    if array.min() < 0 or array.max() > MOST_ID:
-        raise ValueError(f"{name}: ids go from {array.min()} to {array.max()}, expected none negative or above {MOST_ID}")
     return array.astype(np.int64)
+
+
+def new_ids(name: str, x: Any) -> np.ndarray:
+    """Ids that vectors may have, as int64."""
+    array = ids(name, x)
+    if array.size and (array.min() < 0 or array.max() > MOST_ID):
+        raise ValueError(f"{name}: ids go from {np.min(x)} to {np.max(x)}, expected none negative or above {MOST_ID}")
+    return array
 
 
 def whole(name: str, label: str, value: Any, least: int) -> int:

@@ -21,7 +21,7 @@ class FlatIndex:
         As for `knn`.
     dtype : {"float32", "float16", "bfloat16", "int8"}
         How vectors are stored, and searched, without being widened first. int8 has one scale a vector and integer dot products;
-        queries are as fine as 16 bits there, and a vector with an infinity or NaN is NaN as a whole.
+        queries are as fine as 16 bits there (less, the more numbers beyond 515: products are summed in 32 bits), and a vector with an infinity or NaN is NaN as a whole.
 
     Notes
     -----
@@ -122,7 +122,7 @@ class FlatIndex:
             if self._next_id + count > _validate.MOST_ID + 1:
                 raise ValueError(f"FlatIndex.add: no ids are left above {self._next_id - 1}; pass ids")
             return np.arange(self._next_id, self._next_id + count)
-        new = _validate.ids("FlatIndex.add", ids)
+        new = _validate.new_ids("FlatIndex.add", ids)
         if new.shape != (count,):
             raise ValueError(f"FlatIndex.add: ids has shape {new.shape}, expected ({count},): one for each row of x")
         if len(np.unique(new)) < count:

@@ -16,7 +16,7 @@ import reference
 from process import start_python
 
 import fastla
-from fastla import _index_file
+from fastla import _dispatch, _index_file
 
 METRICS = ["cosine", "dot", "euclidean"]
 STORAGE = ["float32", "float16", "bfloat16", "int8"]
@@ -96,7 +96,7 @@ def test_dot_with_queries_of_any_size(target, storage, size):
     rng = np.random.default_rng(4)
     x = rng.uniform(-1, 1, (300, 20)).astype(np.float32)
     q = (size * rng.choice([-1, 0, 1], (9, 20))).astype(np.float32)
-    for power in (0, -20, -38):
+    for power in (0, -20, -38, 37 if size < 1 else -44):
         index = filled(x * np.float32(10.0**power), metric="dot", dtype=storage)
         with np.errstate(over="ignore"):
             expected = reference.scores(q, vectors(index), "dot").astype(np.float32)
@@ -105,6 +105,39 @@ def test_dot_with_queries_of_any_size(target, storage, size):
         np.testing.assert_array_equal(np.sort(ids), np.tile(np.arange(300), (9, 1)))
         tied = scores[:, 1:] == scores[:, :-1]
         assert (np.diff(ids)[tied] > 0).all()
+        for k in (1, 20, 150):      # of equals beyond the range of float32 the first
+            some_scores, some_ids = index.search(q, k)
+            np.testing.assert_array_equal(some_scores, scores[:, :k])
+            np.testing.assert_array_equal(some_ids, ids[:, :k])
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+def test_ties_beyond_range_among_masked_rows(target, storage):
+    index = filled(np.array([[3], [2], [5], [4], [-1], [-3]], np.float32) * 1e5, metric="dot", dtype=storage)
+    q = np.array([[3e38], [-3e38], [1]], np.float32)
+    masks = np.array([[0, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 0], [1, 1, 0, 1, 1, 1]], bool)
+    np.testing.assert_array_equal(index.search(q, 2, mask=masks)[1], [[1, 2], [4, 0], [3, 0]])
+    np.testing.assert_array_equal(index.search(q, 2, mask=masks[1])[1], [[0, 1], [4, 0], [2, 3]])
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+def test_weights_are_the_same_in_every_target(storage):
+    """So that rows added to an index from a file tie with equal ones that another target has weighed."""
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((96, 301), dtype=np.float32) * 10.0 ** rng.integers(-25, 25, (96, 1))
+    before = _dispatch.current_target()
+    weights = []
+    try:
+        for target in _dispatch.runnable_targets():
+            _dispatch.use_target(target)
+            for metric in METRICS:
+                weights.append((metric, filled(x, metric=metric, dtype=storage)._panels))
+    finally:
+        _dispatch.use_target(before)
+    for metric, panels in weights[len(METRICS):]:
+        first = dict(weights[:len(METRICS)])[metric]
+        np.testing.assert_array_equal(panels.weight, first.weight)
+        np.testing.assert_array_equal(panels.bias, first.bias)
 
 
 @pytest.mark.parametrize("storage", STORAGE)
@@ -241,8 +274,9 @@ def test_ids(target):
             index.add(np.eye(2), ids=ids)
     with pytest.raises(TypeError, match="FlatIndex.add: ids has dtype float64"):
         index.add(np.eye(2), ids=[0.5, 1.0])
-    with pytest.raises(KeyError, match="no vector has id 4"):
-        index.remove([70, 4])
+    for absent in (4, -1):
+        with pytest.raises(KeyError, match=f"no vector has id {absent}"):
+            index.remove([70, absent])
     with pytest.raises(KeyError, match="no vector has id 4"):
         index.reconstruct(4)
     assert len(index) == 5
@@ -286,6 +320,7 @@ def test_empty_and_small(target):
         (lambda: fastla.FlatIndex(2.5), TypeError, "FlatIndex: dim must be an integer"),
         (lambda: fastla.FlatIndex(2, metric="l2"), ValueError, "metric must be one of"),
         (lambda: fastla.FlatIndex(2, dtype="float64"), ValueError, "dtype must be one of 'float32', 'float16', 'bfloat16', 'int8', not 'float64'"),
+        (lambda: fastla.FlatIndex(2, dtype=None), ValueError, "'int8', not None"),
         (lambda: fastla.FlatIndex(70_000, dtype="int8"), ValueError, "dim is 70000, but int8 vectors have at most 65536"),
         (lambda: fastla.FlatIndex(2).add(np.zeros((3, 3))), ValueError, r"FlatIndex.add: x has shape \(3, 3\), expected \(n, 2\) or \(2,\)"),
         (lambda: fastla.FlatIndex(2).add("ab"), TypeError, "FlatIndex.add: x has dtype"),
@@ -450,6 +485,14 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
         index.save(path)
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_errors_of_save_name_the_path_given(saved):
+    path, index, _ = saved
+    for wrong, error in ((path.parent / "none" / "x", FileNotFoundError), (path / "x", FileNotFoundError), (path.parent, IsADirectoryError)):
+        with pytest.raises(error) as caught:
+            index.save(wrong)
+        assert caught.value.filename == str(wrong)
 
 
 def test_save_follows_a_link(saved, tmp_path):
