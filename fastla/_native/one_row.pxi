@@ -11,6 +11,7 @@ cdef enum:
     PART_MOST_ROWS = 8192       # ... and at most so many: float32 sums
     PIECE_BYTES = 4096          # of a row in a task, at least: each piece of a row must be found by the prefetcher anew
     PIECE = 8192                # columns of a task at most: c's part of them stays in L1
+    CACHED_BYTES = 32 << 20     # of b: from here on it comes from memory, which a CPU's own prefetching reads faster
 
 # a[depth] @ b[depth, one vector or its first `part` lanes]. The rows are added up before they are added to c: a float32 sum of thousands one
 # by one would lose two more bits. depth, ahead and cut are literals at every call, here and below.
@@ -97,11 +98,15 @@ cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize
 
 # Short rows four at a time, long ones eight. GB/s, one thread, rows of 640, 1296, 3 224 and 16 000 bytes: 4 107, 106, 111, 80; 8 94, 96, 106, 93; without
 # prefetching 4 99, 97, 101, 73; 8 94, 94, 111, 82; prefetching the next 8 rows instead 104, 102, 106, 77. Eight rows are prefetched
-# 1 KiB ahead: 64 MB take 1.44 ms so, 1.56 with 256 bytes and 1.45 with 2 KiB.
-cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
-                       real* c) noexcept nogil:
+# 1 KiB ahead: 64 MB take 1.44 ms so, 1.56 with 256 bytes and 1.45 with 2 KiB. (All that on a Zen 5. From memory a Zen 4 reads
+# 64 MB with one thread and two at 22 and 39 GB/s so, at 27 and 44 without prefetching.)
+cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col, const real* b,
+                       Py_ssize_t b_row, real* c) noexcept nogil:
     cdef Py_ssize_t p = 0, whole = n - n % LANES
     cdef vec rest = zero()
+    while k - p >= 8 and not cached:
+        rest = combine(8, 0, n, a + p * a_col, a_col, b + p * b_row, b_row, c, p > 0, rest)
+        p += 8
     while k - p >= 8 and row * <Py_ssize_t>sizeof(real) >= LONG_ROW:
         rest = combine(8, 1024 // <int>sizeof(real), n, a + p * a_col, a_col, b + p * b_row, b_row, c, p > 0, rest)
         p += 8
@@ -117,10 +122,10 @@ cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, const real* a
 
 # c[n] = a[k] @ b[k, n]; `row` is the length of b's whole rows, not of the task's piece: the bits must not tell. Up to NARROW there is
 # but one piece.
-cdef void row_piece(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b,
+cdef void row_piece(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col, const real* b,
                     Py_ssize_t b_row, real* c) noexcept nogil:
     if row > NARROW:
-        combine_rows(row, n, k, a, a_col, b, b_row, c)
+        combine_rows(row, n, k, cached, a, a_col, b, b_row, c)
     elif row > 3 * LANES:
         combine_narrow(4, 2, n, k, a, a_col, b, b_row, c)
     elif row > 2 * LANES:
@@ -142,13 +147,14 @@ cdef struct RowTimes:
     real* sums                  # of the parts of k: the first is c itself, the others lie `stride` apart
     Py_ssize_t parts, depth, stride
     Py_ssize_t pieces, columns
+    bint cached                 # b may be in L3
 
 
 cdef void row_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef RowTimes* job = <RowTimes*>arg
     cdef const Product* g = job.product
     cdef Py_ssize_t part = index // job.pieces, p = part * job.depth, column = index % job.pieces * job.columns
-    row_piece(g.n, smaller(job.columns, g.n - column), smaller(job.depth, g.k - p), <const real*>g.a + p * g.a_col, g.a_col,
+    row_piece(g.n, smaller(job.columns, g.n - column), smaller(job.depth, g.k - p), job.cached, <const real*>g.a + p * g.a_col, g.a_col,
               <const real*>g.b + p * g.b_row + column, g.b_row,
               column + (<real*>g.c if part == 0 else job.sums + (part - 1) * job.stride))
 
@@ -174,6 +180,7 @@ cdef int row_times(const Product* g, const Runtime* runtime) noexcept nogil:
     job.parts = ceil_div(g.k, job.depth)
     job.stride = ceil_div(row, LINE) * (LINE // <Py_ssize_t>sizeof(real))    # no line has two writers
     job.sums = NULL
+    job.cached = row * g.k <= CACHED_BYTES
     if job.parts > 1:
         job.sums = <real*>runtime.take((job.parts - 1) * job.stride * sizeof(real))
         if job.sums == NULL:
