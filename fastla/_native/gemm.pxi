@@ -158,7 +158,7 @@ cdef void gemm_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         for i from 0 <= i < (k if job.own_panels else 0) by PACK_ROWS:
             pack_rows(g, packed_b, column, n, p, k, i)
         if job.side_by_side:
-            side_by_side(g, row, m, column, n, p, k, 4 * NR if job.stream else 0)
+            side_by_side(g, row, m, column, n, p, k, 2 * NR if job.stream else 0)
         else:
             for i from 0 <= i < m by MC:
                 block(job, row + i, smaller(MC, m - i), column, n, p, k, packed_a + i * k if job.pack_a else NULL, packed_b)
