@@ -3,10 +3,11 @@
 The docstrings are embedded with benchmarks/minilm.py and put into a `fastla.FlatIndex` of each dtype. Recall is the part of the
 exact ten nearest (float64, NumPy) of held-out docstrings that an index finds.
 
-    python -m benchmarks.search [--quick] [--threads N] [--offline] [--memory] [--readme] [question ...]
+    python -m benchmarks.search [--quick] [--threads N] [--offline] [--memory] [--ratios] [--readme] [question ...]
 
 Questions are answered from the int8 index; without any, on a terminal, they are asked for. --memory measures the memory that a search
-of a raw corpus of 1,000,000 x 384 float32 takes (it needs 2.5 GB for a minute).
+of a raw corpus of 1,000,000 x 384 float32 takes (it needs 2.5 GB for a minute). --ratios measures what a sorted corpus costs over a
+shuffled one, and a mask over gathering the rows that it allows (two minutes).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 import fastla
-from benchmarks import minilm, minilm_files, report, search_memory
+from benchmarks import minilm, minilm_files, report, search_memory, search_ratios
 from benchmarks.docstrings import docstrings
 
 DOCUMENTS, QUERIES = 2800, 200
@@ -116,10 +117,11 @@ def ask(index: fastla.FlatIndex, texts: list[str], questions: list[str]) -> None
 
 
 def main() -> int:
-    """Run the report; return 1 where the model is not to be had, or memory is over its bound."""
+    """Run the report; return 1 where the model is not to be had, or memory or a ratio is over its bound."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.splitlines()[0])
     report.add_arguments(parser)
     parser.add_argument("--memory", action="store_true", help="measure the memory of a large search, too")
+    parser.add_argument("--ratios", action="store_true", help="measure what a sorted corpus and a mask cost, too")
     parser.add_argument("--readme", action="store_true", help="put the tables into README.md, between its markers")
     parser.add_argument("questions", nargs="*", metavar="question")
     args = parser.parse_args()
@@ -145,15 +147,21 @@ def main() -> int:
     print(machine, what, index_table(rows, queries), sep="\n\n", end="\n\n")
     index, _ = build(x, "int8")
     ask(index, [texts[i] for i in kept], args.questions)
-    memory, right = "", True
+    sentences, right = [], True
     if args.memory:
         found = search_memory.measure()
-        memory, right = search_memory.sentence(found), search_memory.within(found)
-        print(memory)
+        sentences.append(search_memory.sentence(found))
+        right = search_memory.within(found)
+    if args.ratios:
+        rising, masked = search_ratios.sorted_ratios(), search_ratios.mask_ratios()
+        print(search_ratios.table(rising), end="\n\n")
+        sentences.append(search_ratios.sentence(rising, masked))
+        right = right and search_ratios.within(rising, masked)
+    print(*sentences, sep="\n")
     if args.readme:
         options = [o for o in sys.argv[1:] if o != "--offline"]
         command = f"Written by `python -m benchmarks.search {shlex.join(options)}` on {machine}: {what}."
-        report.write_readme(report.SEARCH, "\n\n".join(filter(None, [command, index_table(rows, queries, "pipe"), memory])))
+        report.write_readme(report.SEARCH, "\n\n".join([command, index_table(rows, queries, "pipe"), *sentences]))
     return 0 if right else 1
 
 

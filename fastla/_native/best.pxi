@@ -3,6 +3,10 @@
 # Candidates that reach the bar are collected; when there is no more room all but the best k are dropped, and the worst of
 # these is the new bar: a few operations a candidate, whatever k, where a heap takes log k. Numbers alone are candidates: NaN reaches no bar.
 
+cdef enum:
+    FEW_ITEMS = 8       # sorted by insertion
+
+
 cdef struct Candidate:
     output score
     Py_ssize_t id
@@ -20,7 +24,7 @@ cdef inline Py_ssize_t room_for(Py_ssize_t k) noexcept nogil:
 
 
 cdef inline bint better(const Candidate* x, const Candidate* y) noexcept nogil:
-    return x.score > y.score or (x.score == y.score and x.id < y.id)
+    return (x.score > y.score) | ((x.score == y.score) & (x.id < y.id))
 
 
 cdef inline void exchange(Candidate* x, Candidate* y) noexcept nogil:
@@ -41,56 +45,58 @@ cdef void insertion_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
         items[j] = item
 
 
-# Hoare's partition around the median of three: the better part comes first; its length is returned, 0 < length < n. n > 2.
+# Those better than the median of three, it itself, and the others; returns its place. n > 2. No branch depends on what is compared (Lomuto's
+# partition, not Hoare's): a wrong guess for every other item took longer than moving them all. Items are moved field by field: a
+# vector's load would wait for the fields' stores.
 cdef Py_ssize_t partition(Candidate* items, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i = -1, j = n, middle = n // 2
-    cdef Candidate pivot
+    cdef Py_ssize_t place = 1, i, middle = n // 2
+    cdef Candidate pivot, item
     if better(&items[middle], &items[0]):
         exchange(&items[middle], &items[0])
     if better(&items[n - 1], &items[0]):
         exchange(&items[n - 1], &items[0])
-    if better(&items[n - 1], &items[middle]):
-        exchange(&items[n - 1], &items[middle])
-    pivot = items[middle]
-    while True:
-        i += 1
-        while better(&items[i], &pivot):
-            i += 1
-        j -= 1
-        while better(&pivot, &items[j]):
-            j -= 1
-        if i >= j:
-            return j + 1
-        exchange(&items[i], &items[j])
+    if better(&items[middle], &items[n - 1]):
+        exchange(&items[middle], &items[n - 1])
+    pivot = items[n - 1]
+    for i in range(1, n - 1):
+        item.score = items[i].score
+        item.id = items[i].id
+        items[i].score = items[place].score
+        items[i].id = items[place].id
+        items[place].score = item.score
+        items[place].id = item.id
+        place += better(&item, &pivot)
+    exchange(&items[place], &items[n - 1])
+    return place
 
 
-# The best k come first, 0 < k <= n, in no order.
+# The best k come first, 0 < k <= n, in no order but that the worst of them is the last.
 cdef void select(Candidate* items, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t length
-    while n > 16:
-        length = partition(items, n)
-        if k < length:
-            n = length
-        elif k == length:
+    cdef Py_ssize_t place
+    while n > FEW_ITEMS:
+        place = partition(items, n)
+        if place == k - 1:
             return
+        if place >= k:
+            n = place
         else:
-            items += length
-            n -= length
-            k -= length
+            items += place + 1
+            n -= place + 1
+            k -= place + 1
     insertion_sort(items, n)
 
 
 cdef void sort(Candidate* items, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t length
-    while n > 16:
-        length = partition(items, n)
-        if length < n - length:
-            sort(items, length)
-            items += length
-            n -= length
+    cdef Py_ssize_t place
+    while n > FEW_ITEMS:
+        place = partition(items, n)
+        if place < n - place:
+            sort(items, place)
+            items += place + 1
+            n -= place + 1
         else:
-            sort(items + length, n - length)
-            n = length
+            sort(items + place + 1, n - place - 1)
+            n = place
     insertion_sort(items, n)
 
 
@@ -122,13 +128,9 @@ cdef void start_best(Best* best, Candidate* items) noexcept nogil:
 
 # Room again: the best k stay.
 cdef void shrink(Best* best, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t i, last = 0
     select(best.items, best.count, k)
     best.count = k
-    for i in range(1, k):
-        if better(&best.items[last], &best.items[i]):
-            last = i
-    best.worst = best.items[last]
+    best.worst = best.items[k - 1]
 
 
 # True where the worst of the best k has changed, and so the bars have to.

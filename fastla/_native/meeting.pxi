@@ -10,13 +10,13 @@ cdef inline Py_ssize_t part_of(Py_ssize_t depth, Py_ssize_t most) noexcept nogil
     return larger(1, ceil_div(depth, larger(1, ceil_div(depth, most))))
 
 
-# c[rows, nv vectors] = a[rows, depth] @ b[depth, nv vectors], in parts.
+# c[rows, nv vectors] = a[rows, depth] @ b[depth, nv vectors], in parts. next: the b that comes after this one; NULL: b lies in cache.
 #
-# One or two tiles ask for b `ahead` of what they read. More have time: each asks for its share of the part that comes next, which in
-# stored panels lies behind this one (all at once, the first tile would wait for memory and the others leave it idle). ms for 100000 x 384
+# One or two tiles ask for b AHEAD_BYTES ahead of what they read. More have time: each asks for its share of the part that comes next, of this b
+# or of the next (all at once, the first tile would wait for memory and the others leave it idle). ms for 100000 x 384
 # float32, 24 and 32 queries: 5.6 and 7.0 without, 4.9 and 6.4 so; 768 and 48 queries: 20.3, 17.9. A whole panel ahead instead of a part: 6.9.
 cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t most, const real* a, Py_ssize_t a_row,
-                        const stored* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, Py_ssize_t ahead) noexcept nogil:
+                        const stored* b, Py_ssize_t b_row, real* c, Py_ssize_t c_row, const stored* next) noexcept nogil:
     cdef Py_ssize_t p = 0, part = part_of(depth, most), rest = rows % MR
     cdef Strip s
     s.a_row = a_row
@@ -34,10 +34,10 @@ cdef void multiply_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t mo
         s.b = b + p * b_row
         s.c = c
         s.tiles = rows // MR
-        s.ahead = ahead
+        s.ahead = AHEAD_BYTES // <Py_ssize_t>sizeof(stored) if next != NULL else 0
         if s.tiles:
-            if ahead and nv == NV and s.tiles >= SPREAD:
-                s.ahead = s.k * b_row
+            if next != NULL and nv == NV and s.tiles >= SPREAD:
+                s.ahead = s.k * b_row if p + s.k < depth else next - s.b
                 s.share = ceil_div(b_row, s.tiles)
                 strip(MR, NV, False, True, &s)
             else:
@@ -55,18 +55,19 @@ cdef inline Py_ssize_t most_at_once(const Job* job) noexcept nogil:
 
 
 # [rows][WIDTH]: queries from `first` on against a stored panel, or few that have met a panel's rows already.
-cdef const real* multiply_panel(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t rows, real* tile) noexcept nogil:
+cdef const real* multiply_panel(const Job* job, const Panel* panel, const Panel* next, Py_ssize_t first, Py_ssize_t rows,
+                                real* tile) noexcept nogil:
     cdef const real* queries = <const real*>job.search.queries + first * job.depth
     cdef Py_ssize_t column
     if job.few:
         return panel.dots
     for column from 0 <= column < WIDTH by NR:
         multiply_tile(rows, <int>smaller(NV, (WIDTH - column) // LANES), job.depth, most_at_once(job), queries, job.depth,
-                      panel.data + column, WIDTH, tile + column, WIDTH, AHEAD_BYTES // <Py_ssize_t>sizeof(stored))
+                      panel.data + column, WIDTH, tile + column, WIDTH, next.data + column)
     return tile
 
 
 # [panel.count][vectors]: raw rows against a panel of turned queries, from `first` on.
 cdef void multiply_rows(const Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t vectors, real* tile) noexcept nogil:
     multiply_tile(panel.count, <int>vectors, job.depth, most_at_once(job), panel.factors, panel.factors_row,
-                  <const stored*>job.turned_queries + first * job.depth, vectors * LANES, tile, vectors * LANES, 0)
+                  <const stored*>job.turned_queries + first * job.depth, vectors * LANES, tile, vectors * LANES, NULL)

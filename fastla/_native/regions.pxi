@@ -73,8 +73,8 @@ cdef inline void await_scores(const Search* s, const Panel* panel, Py_ssize_t fi
             prefetch(c + query * s.c_row + smaller(i, panel.count - 1))
 
 
-# A block of queries and a panel meet.
-cdef void meet(Job* job, Py_ssize_t index, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, Bars* bars) noexcept nogil:
+# A block of queries and a panel meet; then they will the one with the index `next`.
+cdef void meet(Job* job, Py_ssize_t index, Py_ssize_t next, Py_ssize_t first, Py_ssize_t rows, const Memory* memory, Bars* bars) noexcept nogil:
     cdef const Panel* panel = memory.panels + index
     cdef int vectors = <int>ceil_div(rows, LANES)
     if memory.screens != NULL and not bars.dense:
@@ -84,7 +84,7 @@ cdef void meet(Job* job, Py_ssize_t index, Py_ssize_t first, Py_ssize_t rows, co
     if job.search.sink == SINK_MATRIX:
         await_scores(job.search, panel, first, rows)
     if job.few or panel.data != NULL:
-        sink_tile(job, panel, first, rows, multiply_panel(job, panel, first, rows, memory.tile), bars)
+        sink_tile(job, panel, first, rows, multiply_panel(job, panel, memory.panels + next, first, rows, memory.tile), bars)
         return
     multiply_rows(job, panel, first, vectors, memory.tile)
     if job.search.sink == SINK_MATRIX:
@@ -94,35 +94,48 @@ cdef void meet(Job* job, Py_ssize_t index, Py_ssize_t first, Py_ssize_t rows, co
         sink_turned(job, panel, first, vectors, memory.tile, bars)
 
 
+# The panels of a region, from row[0] on, of which rows may be found: returns how many, job.room at most, and moves row[0] on.
+cdef Py_ssize_t prepare_panels(const Job* job, const Memory* memory, Py_ssize_t* row, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t count = 0
+    while row[0] < end and count < job.room:
+        row[0] = prepare_panel(job, memory, count, row[0], end)
+        if memory.panels[count].valid:
+            if memory.screens != NULL:
+                make_screen(memory.screens + count, memory.panels + count, job.depth, memory.space,
+                            memory.rows + count * WIDTH * job.depth if memory.rows != NULL else NULL)
+            count += 1
+    return count
+
+
+# A block of queries and `count` panels meet, in an order in which the best are soon found (search.pxi).
+cdef void meet_panels(Job* job, const Memory* memory, Py_ssize_t count, Py_ssize_t first, Py_ssize_t rows,
+                      Bars* bars) noexcept nogil:
+    cdef const Search* s = job.search
+    cdef Py_ssize_t start = 0, step = 1, panel, i
+    if s.sink == SINK_BEST:
+        start = count - 1
+        step = count - jump(count)
+    if job.scans:
+        scan_panels(memory.panels, count, rows, job.depth, <const real*>s.queries + first * job.depth, memory.tile)
+    for i in range(count):
+        panel = (start + i * step) % count
+        if job.scans:
+            sink_tile(job, memory.panels + panel, first, rows, memory.tile + panel * rows * WIDTH, bars)
+        elif s.symmetric < 0 or memory.panels[panel].first <= s.symmetric + first + rows - 1:
+            meet(job, panel, (start + (i + 1) * step) % count, first, rows, memory, bars)
+
+
 cdef void scan_region(Job* job, const Memory* memory, Py_ssize_t region, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t n = s.rows.n if s.panels.data == NULL else s.panels.n
-    cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows, stride, i, panel
+    cdef Py_ssize_t row = region * job.region, end = smaller(row + job.region, n), count, query, rows
     cdef Bars bars
     while row < end:
-        count = 0
-        while row < end and count < job.room:
-            row = prepare_panel(job, memory, count, row, end)
-            if memory.panels[count].valid:
-                if memory.screens != NULL:
-                    make_screen(memory.screens + count, memory.panels + count, job.depth, memory.space,
-                                memory.rows + count * WIDTH * job.depth if memory.rows != NULL else NULL)
-                count += 1
-        stride = jump(count) if s.sink == SINK_BEST and job.turned_queries != NULL else 1     # stored panels are read as they come
-        query = first if count else last
-        while query < last:
+        count = prepare_panels(job, memory, &row, end)
+        for query from first <= query < (last if count else first) by job.block:
             rows = smaller(job.block, last - query)
             set_bars(job, &bars, memory.panels[0].first, query, rows, slot)
-            if job.scans:
-                scan_panels(memory.panels, count, rows, job.depth, <const real*>s.queries + query * job.depth, memory.tile)
-                for i in range(count):
-                    sink_tile(job, memory.panels + i, query, rows, memory.tile + i * rows * WIDTH, &bars)
-                break
-            for i in range(count):
-                panel = i * stride % count
-                if s.symmetric < 0 or memory.panels[panel].first <= s.symmetric + query + rows - 1:
-                    meet(job, panel, query, rows, memory, &bars)
-            query += rows
+            meet_panels(job, memory, count, query, rows, &bars)
         if memory.screens != NULL and memory.aside.count:
             measure_aside(job, memory.aside, &bars)
 

@@ -6,9 +6,10 @@
 # memory for every group cost 9 to 13 %.) Scores do not depend on which, and what is best is a total order (score, then id): so neither do the
 # results.
 #
-# Regions, and the panels of raw rows in one, come in an order that jumps about. A corpus sorted by rising score would else replace its best
-# all the time (it takes 0.6 to 1.5 times as long as a shuffled one; but int8 of 128 numbers with 1000 like queries, k 100: 2.0). Every other search the
-# other way round, to find in L3 what the last one read at its end: -5 to 13 %, by what other tenants leave of it; not kept.
+# Of a corpus sorted by its scores each row would else replace one of the best. So regions come in an order that jumps about, from the first on, and
+# so do a region's panels, from the last on: of rising scores, the best of each region are met first; of falling ones, the best region. (Both
+# from the first on, rising scores took up to 1.9 times as long as shuffled ones.) benchmarks/search.py measures it. Every other search the other
+# way round, to find in L3 what the last one read at its end: -5 to 13 %, by what other tenants leave of it; not kept.
 include "norms.pxi"
 include "weights.pxi"
 include "panels.pxi"

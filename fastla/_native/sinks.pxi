@@ -94,13 +94,13 @@ cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noex
     return not (s.exclude != NULL and s.exclude[query] == id or s.mask != NULL and s.mask_row and s.mask[query * s.mask_row + id] == 0)
 
 
-# A computed score that has reached its bar.
-cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
+# A computed score that has reached its bar. True where that has become another.
+cdef bint sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
     cdef Search* s = job.search
     cdef Py_ssize_t id = id_of(panel, row)
     cdef Best* best
     if not may_find(s, query, id):
-        return
+        return False
     if s.metric == METRIC_COSINE:
         score = 1 if score > 1 else -1 if score < -1 else score
     elif s.metric == METRIC_EUCLIDEAN:
@@ -109,11 +109,13 @@ cdef void sink_score(Job* job, const Panel* panel, int row, Py_ssize_t query, ou
         best = best_of(job, query, slot)
         if offer(best, s.k, score, id):
             raise_bars(job, best, query)
+            return True
     elif s.metric == METRIC_EUCLIDEAN:
         if -score <= <output>s.threshold:
             note(job, job.lists + slot, query, id, -score)
     elif score >= <output>s.threshold:
         note(job, job.lists + slot, query, id, score)
+    return False
 
 
 # A tile with the corpus in its lanes, [rows][WIDTH], of queries [first, first + rows), into the sink.
@@ -124,6 +126,7 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
     cdef output scale = 1
     cdef uint64_t hits
     cdef Py_ssize_t i, query
+    cdef int row
     for i in range(rows):
         query = first + i
         if s.query_scale != NULL:
@@ -138,9 +141,11 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
         if hits:
             row_scores(panel, tile + i * WIDTH, scale, False, values)
             while hits:
-                sink_score(job, panel, lowest_bit(hits), query, values[lowest_bit(hits)], bars.slot)
+                row = lowest_bit(hits)
                 hits &= hits - 1
-            bars.bar[i] = bar_of(job, bars.id, query, bars.slot)
+                # A higher bar since: not <, for a row that reaches every bar may be NaN.
+                if not values[row] < bars.bar[i] and sink_score(job, panel, row, query, values[row], bars.slot):
+                    bars.bar[i] = bar_of(job, bars.id, query, bars.slot)
 
 
 # hits[i]: a bit for each query whose bar is reached by row i of a tile with the queries in its lanes. Returns all of them. Nearly always
@@ -175,8 +180,8 @@ cdef void sink_row(Job* job, const Panel* panel, int row, Py_ssize_t first, cons
         if j != computed:
             store_scores(values, to_scores(load(tile + j * LANES)) * splat_scores(panel.weight[row]) + splat_scores(panel.bias[row]))
             computed = j
-        sink_score(job, panel, row, first + query, values[query % LANES], bars.slot)
-        bars.bar[query] = bar_of(job, bars.id, first + query, bars.slot)
+        if not values[query % LANES] < bars.bar[query] and sink_score(job, panel, row, first + query, values[query % LANES], bars.slot):
+            bars.bar[query] = bar_of(job, bars.id, first + query, bars.slot)
 
 
 # A tile with the queries in its lanes, [panel.count][vectors], into the sink.

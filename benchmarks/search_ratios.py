@@ -1,0 +1,120 @@
+"""What the order of a corpus and a mask cost a search: a sorted corpus over a shuffled one, a mask over gathering the rows.
+
+Both are the median of rounds that take turns, in one process: it is fastla on both sides.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+import fastla
+from benchmarks import report
+
+ROWS = 100_000
+DIMS = (16, 128, 384)
+STORED = ("raw", "float32", "float16", "int8")     # raw: knn, else a FlatIndex
+QUERIES = (1, 32, 1000)
+KS = (1, 10, 100, 1000)
+ALLOWED = 0.01
+SECONDS, FEWEST, MOST = 0.1, 5, 25                 # of a side, and rounds
+SORTED_BOUND, MASK_BOUND = 1.5, 1.0
+
+
+class Ratios(NamedTuple):
+    """Ratios of one kind of corpus for each of KS, or of masks for each of QUERIES."""
+
+    dim: int
+    stored: str
+    queries: int
+    ratios: list[float]
+
+
+def ratio(over: Callable[[], object], under: Callable[[], object]) -> float:
+    """Return how many times as long a call takes as another."""
+    times: tuple[list[float], list[float]] = ([], [])
+    rounds = MOST
+    for count in range(MOST + 1):
+        for call, taken in zip((over, under), times, strict=True):
+            start = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - start)
+        if count == 1:          # the first warmed up
+            rounds = min(MOST, max(FEWEST, int(SECONDS / max(times[0][1], times[1][1]))))
+        if count >= rounds:
+            break
+    return float(np.median(times[0][1:]) / np.median(times[1][1:]))
+
+
+def searcher(x: np.ndarray, stored: str) -> Callable[[np.ndarray, int], object]:
+    """Return a search of rows in one of the ways to hold them."""
+    if stored == "raw":
+        return lambda queries, k: fastla.knn(queries, x, k)
+    index = fastla.FlatIndex(x.shape[1], dtype=stored)
+    index.add(x)
+    return index.search
+
+
+def sorted_ratios() -> list[Ratios]:
+    """Return times of a corpus sorted by ascending score over the shuffled one's. The queries are nearly the same, so that it is sorted for all."""
+    rng = np.random.default_rng(0)
+    found = []
+    for dim in DIMS:
+        shuffled = rng.standard_normal((ROWS, dim), dtype=np.float32)
+        query = rng.standard_normal((1, dim), dtype=np.float32)
+        rising = shuffled[np.argsort(fastla.cosine_similarity(query, shuffled)[0])]
+        for stored in STORED:
+            over, under = searcher(rising, stored), searcher(shuffled, stored)
+            for count in QUERIES:
+                queries = query + np.float32(0.01) * rng.standard_normal((count, dim), dtype=np.float32)
+                ratios = [ratio(lambda k=k, q=queries: over(q, k), lambda k=k, q=queries: under(q, k)) for k in KS]
+                found.append(Ratios(dim, stored, count, ratios))
+    return found
+
+
+def mask_ratios() -> list[Ratios]:
+    """Return times of `knn` with a mask that allows one row in a hundred over those of gathering these rows and searching them."""
+    rng = np.random.default_rng(1)
+    found = []
+    for dim in DIMS:
+        x = rng.standard_normal((ROWS, dim), dtype=np.float32)
+        mask = rng.random(ROWS) < ALLOWED
+
+        def gathered(queries: np.ndarray, x: np.ndarray = x, mask: np.ndarray = mask) -> tuple[np.ndarray, np.ndarray]:
+            rows = np.flatnonzero(mask)
+            scores, indices = fastla.knn(queries, x[rows])
+            return scores, rows[indices]
+
+        for count in QUERIES:
+            queries = rng.standard_normal((count, dim), dtype=np.float32)
+            found.append(Ratios(dim, "raw", count, [ratio(lambda q=queries: fastla.knn(q, x, mask=mask), lambda q=queries: gathered(q))]))
+    return found
+
+
+def within(rising: list[Ratios], masked: list[Ratios]) -> bool:
+    """Whether all stay within their bounds."""
+    return max(_all(rising)) < SORTED_BOUND and max(_all(masked)) <= MASK_BOUND
+
+
+def table(rising: list[Ratios]) -> str:
+    """Return the sorted corpora's table."""
+    body = [[row.stored, row.dim, row.queries, *(f"{r:.2f}x" for r in row.ratios)] for row in rising]
+    return report.table(body, ("corpus", "numbers a row", "queries", *(f"k = {k}" for k in KS)), "simple", left=1)
+
+
+def sentence(rising: list[Ratios], masked: list[Ratios]) -> str:
+    """Return what was measured."""
+    return (f"A corpus sorted by ascending score takes {min(_all(rising)):.2f} to {max(_all(rising)):.2f} times as long as a shuffled one "
+            f"({ROWS:,} rows of {_list(DIMS)} numbers, {_list(STORED)}; {_list(QUERIES)} queries, k = {_list(KS)}), "
+            f"and a mask that allows {ALLOWED:.0%} {min(_all(masked)):.2f} to {max(_all(masked)):.2f} times as long as gathering those rows.")
+
+
+def _all(rows: list[Ratios]) -> list[float]:
+    return [r for row in rows for r in row.ratios]
+
+
+def _list(values: tuple[object, ...]) -> str:
+    return f"{', '.join(map(str, values[:-1]))} and {values[-1]}"
