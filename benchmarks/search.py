@@ -154,7 +154,7 @@ def main() -> int:
         right = search_memory.within(found)
     if args.ratios:
         rising, masked = search_ratios.sorted_ratios(), search_ratios.mask_ratios()
-        print(search_ratios.table(rising), end="\n\n")
+        print(search_ratios.tables(rising, masked), end="\n\n")
         sentences.append(search_ratios.sentence(rising, masked))
         right = right and search_ratios.within(rising, masked)
     print(*sentences, sep="\n")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -20,12 +21,13 @@ STORED = ("raw", "float32", "float16", "int8")     # raw: knn, else a FlatIndex
 QUERIES = (1, 32, 1000)
 KS = (1, 10, 100, 1000)
 ALLOWED = 0.01
+MASKS = ("scattered", "in a run")                  # where the rows that a mask allows are
 SECONDS, FEWEST, MOST = 0.1, 5, 25                 # of a side, and rounds
 SORTED_BOUND, MASK_BOUND = 1.5, 1.0
 
 
 class Ratios(NamedTuple):
-    """Ratios of one kind of corpus for each of KS, or of masks for each of QUERIES."""
+    """Ratios of one kind of corpus for each of KS, or for each of MASKS."""
 
     dim: int
     stored: str
@@ -59,7 +61,10 @@ def searcher(x: np.ndarray, stored: str) -> Callable[[np.ndarray, int], object]:
 
 
 def sorted_ratios() -> list[Ratios]:
-    """Return times of a corpus sorted by ascending score over the shuffled one's. The queries are nearly the same, so that it is sorted for all."""
+    """Return times of a corpus sorted by ascending score over the shuffled one's.
+
+    The queries are nearly the same, so that it is sorted for all.
+    """
     rng = np.random.default_rng(0)
     found = []
     for dim in DIMS:
@@ -70,7 +75,7 @@ def sorted_ratios() -> list[Ratios]:
             over, under = searcher(rising, stored), searcher(shuffled, stored)
             for count in QUERIES:
                 queries = query + np.float32(0.01) * rng.standard_normal((count, dim), dtype=np.float32)
-                ratios = [ratio(lambda k=k, q=queries: over(q, k), lambda k=k, q=queries: under(q, k)) for k in KS]
+                ratios = [ratio(partial(over, queries, k), partial(under, queries, k)) for k in KS]
                 found.append(Ratios(dim, stored, count, ratios))
     return found
 
@@ -81,17 +86,20 @@ def mask_ratios() -> list[Ratios]:
     found = []
     for dim in DIMS:
         x = rng.standard_normal((ROWS, dim), dtype=np.float32)
-        mask = rng.random(ROWS) < ALLOWED
-
-        def gathered(queries: np.ndarray, x: np.ndarray = x, mask: np.ndarray = mask) -> tuple[np.ndarray, np.ndarray]:
-            rows = np.flatnonzero(mask)
-            scores, indices = fastla.knn(queries, x[rows])
-            return scores, rows[indices]
-
+        rows = np.arange(ROWS)
+        masks = (rng.random(ROWS) < ALLOWED, rows < ROWS * ALLOWED)
         for count in QUERIES:
             queries = rng.standard_normal((count, dim), dtype=np.float32)
-            found.append(Ratios(dim, "raw", count, [ratio(lambda q=queries: fastla.knn(q, x, mask=mask), lambda q=queries: gathered(q))]))
+            ratios = [ratio(partial(fastla.knn, queries, x, mask=mask), partial(_gathered, queries, x, mask)) for mask in masks]
+            found.append(Ratios(dim, "raw", count, ratios))
     return found
+
+
+def _gathered(queries: np.ndarray, x: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a user without masks would write."""
+    rows = np.flatnonzero(mask)
+    scores, indices = fastla.knn(queries, x[rows])
+    return scores, rows[indices]
 
 
 def within(rising: list[Ratios], masked: list[Ratios]) -> bool:
@@ -99,17 +107,20 @@ def within(rising: list[Ratios], masked: list[Ratios]) -> bool:
     return max(_all(rising)) < SORTED_BOUND and max(_all(masked)) <= MASK_BOUND
 
 
-def table(rising: list[Ratios]) -> str:
-    """Return the sorted corpora's table."""
-    body = [[row.stored, row.dim, row.queries, *(f"{r:.2f}x" for r in row.ratios)] for row in rising]
-    return report.table(body, ("corpus", "numbers a row", "queries", *(f"k = {k}" for k in KS)), "simple", left=1)
+def tables(rising: list[Ratios], masked: list[Ratios]) -> str:
+    """Return the table of sorted corpora, and that of masks."""
+    parts = []
+    for rows, columns in ((rising, [f"k = {k}" for k in KS]), (masked, MASKS)):
+        body = [[row.stored, row.dim, row.queries, *(f"{r:.2f}x" for r in row.ratios)] for row in rows]
+        parts.append(report.table(body, ("corpus", "numbers a row", "queries", *columns), "simple", left=1))
+    return "\n\n".join(parts)
 
 
 def sentence(rising: list[Ratios], masked: list[Ratios]) -> str:
     """Return what was measured."""
     return (f"A corpus sorted by ascending score takes {min(_all(rising)):.2f} to {max(_all(rising)):.2f} times as long as a shuffled one "
             f"({ROWS:,} rows of {_list(DIMS)} numbers, {_list(STORED)}; {_list(QUERIES)} queries, k = {_list(KS)}), "
-            f"and a mask that allows {ALLOWED:.0%} {min(_all(masked)):.2f} to {max(_all(masked)):.2f} times as long as gathering those rows.")
+            f"and `knn` with a mask that allows {ALLOWED:.0%}, {_list(MASKS)}, {min(_all(masked)):.2f} to {max(_all(masked)):.2f} times as long as gathering those rows.")
 
 
 def _all(rows: list[Ratios]) -> list[float]:

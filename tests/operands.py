@@ -139,3 +139,12 @@ def normal_operands(shape: Shape, dtype: type, seed: int = 5) -> tuple[np.ndarra
     m, k, n, a, b = shape
     rng = np.random.default_rng(seed)
     return place(rng.standard_normal((m, k)), dtype, a), place(rng.standard_normal((k, n)), dtype, b)
+
+
+def row_masks(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Masks over n rows: few and many scattered, runs at either end and in the middle, a single row, and all."""
+    rows = np.arange(n)
+    return {
+        "1 in 50": rng.random(n) < 0.02, "half": rng.random(n) < 0.5, "nearly all": rng.random(n) < 0.97, "first tenth": rows < n // 10,
+        "last tenth": rows >= n - n // 10, "two runs": rows % (n // 2) < n // 20, "one": rows == n // 3, "all": rows >= 0,
+    }

@@ -246,7 +246,7 @@ SCANNED = [(t, r) for t, r in IN_REGISTERS if r in ("float32", "float16", "bfloa
 @pytest.mark.parametrize(("target", "row"), SCANNED)
 def test_scanning_stays_in_registers(target, row):
     """For every number of queries that meet a panel's 48 rows together."""
-    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*scan_(panels|region)", block)]
+    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*(scan_panels|meet_queries)", block)]
     width = 48 * 4 // VECTOR_BYTES[target]
     vectors = {width * (i + 1) for i in range(max(1, 3 * tile(target, row)[0] // width))}
     loops = [loop for loop in loops_of(functions) if loop.multiplied in vectors and not loop.count("v?cmpl?e?p")]

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from operands import row_masks
 from process import start_python
 
 import fastla
@@ -220,6 +221,28 @@ def test_masks(target):
             assert (scores[i, count:] == -np.inf).all()
     with pytest.raises(ValueError, match=r"FlatIndex.search: mask has shape \(5,\), expected \(3000,\) or \(20, 3000\)"):
         index.search(q, 1, mask=np.ones(5, bool))
+
+
+@pytest.mark.parametrize("storage", STORAGE)
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_mask_is_an_index_of_the_rows_that_it_allows(target, metric, storage):
+    """To the bit: they are searched where they lie, or gathered; alone or by groups of queries."""
+    rng = np.random.default_rng(6)
+    n, d, k = 1500, 37, 12
+    x, q = rng.standard_normal((n, d), dtype=np.float32), rng.standard_normal((400, d), dtype=np.float32)
+    x[1::7] = x[::7][:len(x[1::7])]     # ties
+    x[5::50], x[6::50, 3], x[7::50, 3] = 0, np.nan, np.inf
+    index = filled(x, metric=metric, dtype=storage)
+    for name, mask in row_masks(n, rng).items():
+        rows = np.flatnonzero(mask)
+        alone = fastla.FlatIndex(d, metric=metric, dtype=storage)
+        alone.add(x[rows], ids=rows)
+        for m in (1, 9, 60, 400):
+            expected = alone.search(q[:m], k, pad=True)
+            for threads in (1, 2):
+                with fastla.num_threads(threads):
+                    for found, right in zip(index.search(q[:m], k, mask=mask, pad=True), expected, strict=True):
+                        np.testing.assert_array_equal(found, right, err_msg=f"{name}, {m} queries, {threads} threads")
 
 
 # --- adding and removing ----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import reference
+from operands import row_masks
 
 import fastla
 
@@ -244,6 +245,27 @@ def test_masks(target, metric, density):
                 np.testing.assert_array_equal(indices[i, :count], expected[i, :count])
                 assert (indices[i, count:] == -1).all()
                 assert (scores[i, count:] == worst).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int16"])
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_mask_is_a_corpus_of_the_rows_that_it_allows(target, metric, dtype):
+    """To the bit, for few queries and for groups of many."""
+    rng = np.random.default_rng(8)
+    n, d, k = 1500, 37, 12
+    x = (rng.standard_normal((n, d)) * (100 if dtype == "int16" else 1)).astype(dtype)
+    x[1::7] = x[::7][:len(x[1::7])]     # ties
+    x[5::50] = 0
+    q = rng.standard_normal((400, d), dtype=np.float32)
+    for name, mask in row_masks(n, rng).items():
+        rows = np.flatnonzero(mask)
+        for m in (1, 9, 60, 400):
+            scores, places = fastla.knn(q[:m], x[rows], k, metric=metric, pad=True)
+            expected = scores, np.where(places >= 0, rows[places], -1)
+            for threads in (1, 2):
+                with fastla.num_threads(threads):
+                    for found, right in zip(fastla.knn(q[:m], x, k, metric=metric, mask=mask, pad=True), expected, strict=True):
+                        np.testing.assert_array_equal(found, right, err_msg=f"{name}, {m} queries, {threads} threads")
 
 
 def test_exclude(target):

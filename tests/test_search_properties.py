@@ -115,4 +115,5 @@ def test_an_index_reads_its_panels_alone(target, storage):
                 setattr(panels, name, copy)
                 for m in (1, 3, 60):
                     q = rng.standard_normal((m, d), dtype=np.float32)
-                    index.search(q, n)
+                    for mask in (None, rng.random(n) < 0.3):
+                        index.search(q, n, mask=mask, pad=True)

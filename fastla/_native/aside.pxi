@@ -19,6 +19,18 @@ cdef struct Aside:
     real* y_turned
 
 
+# Its four fields of `numbers` each, from `at` on, zeros at first; returns how many bytes they take. aside NULL: no more than that.
+cdef Py_ssize_t lay_aside(Aside* aside, real* at, Py_ssize_t numbers) noexcept nogil:
+    if aside != NULL:
+        memset(aside, 0, sizeof(Aside))
+        memset(at, 0, 4 * numbers * sizeof(real))
+        aside.x = at
+        aside.y = at + numbers
+        aside.x_turned = at + 2 * numbers
+        aside.y_turned = at + 3 * numbers
+    return 4 * numbers * sizeof(real)
+
+
 # Gathering a row of a panel from 48 lines apart takes as long as six queries meet the panel. Where many will be put aside the panel is turned.
 cdef inline bint rows_to_be_turned(const Search* s) noexcept nogil:
     return s.panels.data != NULL and s.m * larger(s.k, 16) >= TURN_ROWS

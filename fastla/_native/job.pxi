@@ -7,6 +7,9 @@ cdef enum:
     BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond PART (raw rows: KC) is summed in it too, part by part.
     REGION_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
     REGION_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
+    # Queries in whose time a stored panel's rows are put into another. 100,000 x 384 float32, of which a tenth is allowed, ms so and met in
+    # place: 4 queries 7.4, 3.8; 10 queries 5.7, 7.9; 100 queries 8.8, 22.9; int8 2.0, 1.2; 2.0, 2.8; 4.2, 18.9. With 24 some of half the rows are slower.
+    GATHER_COST = 64
     # That stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: Zen 5, float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4;
     # Zen 4, at 2, 6, 15: float32 4.9, 4.4, 4.7; float16 2.35, 2.15, 2.2; int8 1.16, 1.0, 1.1.
     AHEAD_BYTES = 8192
@@ -20,15 +23,20 @@ cdef struct List:
 cdef struct Levels
 
 
+cdef struct Prepared
+
+
 cdef struct Job:
     Search* search
     const Runtime* runtime
     Py_ssize_t depth            # elements of a row
     Py_ssize_t region, regions, stride      # rows, how many, and which comes next
+    Py_ssize_t* bounds                      # gather: where regions begin, and the last one ends, so that each has as many allowed rows
     Py_ssize_t room                         # panels prepared at a time
+    Prepared* prepared                      # [regions], shared by groups; NULL: there are none, each task prepares what it meets
     Py_ssize_t group, groups, span          # queries in a group; regions in a task
     Py_ssize_t begin, end                   # the job's regions
-    bint few, scans, gather, per_slot       # few: raw rows meet few queries; scans: stored panels do
+    bint few, scans, gather, per_slot       # few: raw rows meet few queries; scans: stored panels do; gather: rows that a mask allows make up panels
     Py_ssize_t block            # queries in a tile
     real* turned_queries        # for raw rows: panels of NR queries, [depth][NR]; the last may be narrower
     double* query_squares       # euclidean: |y|^2

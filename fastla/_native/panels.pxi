@@ -5,6 +5,7 @@
 from libc.string cimport memcpy, memset
 
 cdef enum:
+    GATHER_AHEAD = 16   # numbers ahead of which those of gathered rows are asked for; 8 and 64: the same
     FEW = 8     # queries up to which raw rows are met by dot products along d, which leave no lane empty
 
 
@@ -25,12 +26,49 @@ cdef struct Panel:
     const output* weight        # of WIDTH rows
     const output* bias
     const float* step           # of stored numbers
-    output own_weight[WIDTH]    # where they are not the corpus's
+    output own_weight[WIDTH]    # where they are not the corpus's, or not side by side there
     output own_bias[WIDTH]
+    float own_step[WIDTH]
 
 
 cdef inline Py_ssize_t id_of(const Panel* panel, Py_ssize_t row) noexcept nogil:
     return panel.ids[row] if panel.gathered else panel.first + row
+
+
+# Rows of stored panels, whose ids panel.ids holds, side by side in a panel of their own: [depth][WIDTH]. Those of one panel together, number by
+# number, as memory likes to be read.
+cdef void gather_lanes(Panel* panel, const Panels* panels, Py_ssize_t depth, stored* lanes) noexcept nogil:
+    cdef Py_ssize_t place[WIDTH]
+    cdef Py_ssize_t p, source
+    cdef const stored* row
+    cdef int lane = 0, first, end
+    while lane < panel.count:
+        first = lane
+        source = panel.ids[lane] // WIDTH
+        while lane < panel.count and panel.ids[lane] // WIDTH == source:
+            place[lane] = panel.ids[lane] % WIDTH
+            lane += 1
+        end = lane
+        row = <const stored*>panels.data + source * WIDTH * depth
+        for p in range(depth):
+            for lane in range(first, end):
+                prefetch(row + place[lane] + GATHER_AHEAD * WIDTH)
+                lanes[p * WIDTH + lane] = row[place[lane]]
+            row += WIDTH
+        lane = end
+    if panel.count < WIDTH:
+        for p in range(depth):
+            memset(lanes + p * WIDTH + panel.count, 0, (WIDTH - panel.count) * sizeof(stored))
+    for lane in range(panel.count):
+        panel.own_weight[lane] = panels.weight[panel.ids[lane]]
+        panel.own_bias[lane] = panels.bias[panel.ids[lane]]
+        panel.own_step[lane] = panels.step[panel.ids[lane]]
+    for lane in range(<int>panel.count, WIDTH):
+        panel.own_weight[lane] = panel.own_bias[lane] = panel.own_step[lane] = 0
+    panel.data = lanes
+    panel.weight = panel.own_weight
+    panel.bias = panel.own_bias
+    panel.step = panel.own_step
 
 
 # A raw row that no score can be computed of as it is, its squares being too large or small. cosine: y is the row normalized, its

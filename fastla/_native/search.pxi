@@ -2,9 +2,12 @@
 # query, those that reach a threshold, or a matrix. The score matrix of a search never reaches memory.
 #
 # The corpus is cut into regions of a few panels, and threads take regions, each with a `Best` of its own per query, merged at the end. Where
-# there are too few regions they take groups of queries, each of which meets the whole corpus. (So did many queries of an index once: reading it from
-# memory for every group cost 9 to 13 %.) Scores do not depend on which, and what is best is a total order (score, then id): so neither do the
-# results.
+# the corpus is small or has fewer regions than there are threads, they take groups of queries, each of which meets all regions, prepared once. (Reading
+# a large index from memory for every group cost 9 to 13 %.) Scores do not depend on which, and what is best is a total order (score, then id): so
+# neither do the results.
+#
+# Rows that a mask allows are gathered, region by region, into panels of their own: raw rows always, stored ones where that takes less than meeting all
+# panels that hold one (gathering_pays). Regions then end where they have as many of them, wherever in the corpus they are.
 #
 # Of a corpus sorted by its scores each row would else replace one of the best. So regions come in an order that jumps about, from the first on, and
 # so do a region's panels, from the last on: of rising scores, the best of each region are met first; of falling ones, the best region. (Both
@@ -79,17 +82,32 @@ cdef void give_queries(Job* job) noexcept nogil:
         job.runtime.give(job.turned_queries)
 
 
+# What regions are to have: where they begin, if that is not their rows' number; and their panels, if groups share them.
+cdef int start_regions(Job* job, Py_ssize_t n) noexcept nogil:
+    if job.gather:
+        job.bounds = <Py_ssize_t*>job.runtime.take((job.regions + 1) * sizeof(Py_ssize_t))
+        if job.bounds == NULL:
+            return KERNEL_NO_MEMORY
+        bound_regions(job, n)
+    return KERNEL_OK if job.groups == 1 else prepare_regions(job)
+
+
+cdef void end_regions(Job* job) noexcept nogil:
+    if job.prepared != NULL:
+        give_regions(job)
+    if job.bounds != NULL:
+        job.runtime.give(job.bounds)
+
+
 cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     cdef Job job
     cdef bint raw = s.panels.data == NULL
     cdef Py_ssize_t n = s.rows.n if raw else s.panels.n, d = s.rows.d if raw else s.panels.d, i
-    cdef bint gather = raw and s.mask != NULL and s.mask_row == 0
-    cdef double met = 1.0 * d * (s.allowed if gather else n), arithmetic = 2.0 * s.m * met / 400, memory = met / 40, ns
+    cdef double met, arithmetic, memory, ns
     cdef int status
-    ns = (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
     s.found = NULL
     s.found_count = 0
-    if n == 0 or s.m == 0:
+    if n == 0 or s.m == 0 or s.allowed == 0:
         for i in range(s.m if s.sink == SINK_BEST else 0):
             s.counts[i] = 0
         return KERNEL_OK
@@ -97,16 +115,23 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     job.search = s
     job.runtime = runtime
     job.depth = ceil_div(d, STEP)
-    job.gather = gather
+    job.gather = s.mask != NULL and s.mask_row == 0 and (raw or gathering_pays(s))
     job.few = raw and s.m <= FEW
     job.scans = not raw and s.m <= SCAN
+    met = 1.0 * d * (s.allowed if job.gather else n)
+    arithmetic = 2.0 * s.m * met / 400
+    memory = met / 40
+    ns = (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
     job.screens = to_be_screened(s, <Py_ssize_t>(met / larger(1, d)), d)
     plan(&job, n, ns)
     status = prepare_queries(&job, d)
     if status == KERNEL_OK:
         status = start_results(&job)
     if status == KERNEL_OK:
+        status = start_regions(&job, n)
+    if status == KERNEL_OK:
         status = run_jobs(&job, ns)
+    end_regions(&job)
     status = finish_results(&job, status)
     give_results(&job)
     give_queries(&job)
