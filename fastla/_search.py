@@ -209,7 +209,8 @@ def _fill(
     """After the numbers that were found come rows whose score is NaN, lowest first, then the padding."""
     k = len(ids)
     row_mask = None if mask is None else mask[query] if mask.ndim == 2 else mask
-    rows = np.arange(min(n, k + 1)) if row_mask is None else np.flatnonzero(row_mask)[:k + 1]
+    # A copy: of a mask that is written meanwhile, flatnonzero returns what was never set.
+    rows = np.arange(min(n, k + 1)) if row_mask is None else np.flatnonzero(row_mask.copy())[:k + 1]
     rest = np.setdiff1d(rows, ids[:count])
     if exclude is not None:
         rest = rest[rest != exclude[query]]

@@ -115,6 +115,35 @@ def test_the_gil_is_released_in_a_long_product():
     assert turns > 10, f"{turns} turns in {took:.2f} s"
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_mask_that_is_written_meanwhile(threads):
+    """What is found is anybody's guess, but rows of the corpus or the padding."""
+    rng = np.random.default_rng(0)
+    n = 9000
+    x = rng.standard_normal((n, 8), dtype=np.float32)
+    mask = np.ones(n, bool)
+    index = fastla.FlatIndex(8)
+    index.add(x)
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            mask[:] = False
+            mask[:] = True
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with fastla.num_threads(threads):
+            for m in [1, 9, 60, 400] * 10:
+                for _, ids in (fastla.knn(x[:m], x, 10, mask=mask, pad=True), index.search(x[:m], 10, mask=mask, pad=True)):
+                    assert ids.min() >= -1
+                    assert ids.max() < n
+    finally:
+        done.set()
+        writer.join()
+
+
 def test_soak():
     """For FASTLA_SOAK_SECONDS (3): callers, shapes and numbers of threads mixed, and threads that come and go."""
     end = time.monotonic() + SOAK_SECONDS
