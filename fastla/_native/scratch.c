@@ -18,6 +18,7 @@ typedef struct Chunk {
 } Chunk;
 
 static _Thread_local Chunk *top;
+static _Thread_local size_t held, most;     /* bytes in blocks: now, and at most so far */
 static size_t limit = SIZE_MAX;
 static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -75,13 +76,20 @@ void *scratch_take(size_t bytes)
             free(top);
             top = below;
         }
-        Chunk *chunk = new_chunk(bytes);
+        Chunk *chunk = NULL;
+        if (!top && bytes < most)
+            chunk = new_chunk(most);
+        if (!chunk)
+            chunk = new_chunk(bytes);
         if (!chunk)
             return NULL;
         top = chunk;
     }
     void *block = top->memory + top->used;
     top->used += bytes;
+    held += bytes;
+    if (held > most)
+        most = held;
     return block;
 }
 
@@ -92,6 +100,7 @@ void scratch_give(void *block)
         kept = top;
         top = top->below;
     }
+    held -= top->used - (size_t)((char *)block - top->memory);
     top->used = (size_t)((char *)block - top->memory);
     if (kept && top->used == 0 && kept->size < top->size) {
         free(kept);                     /* two empty ones: the larger stays */
@@ -103,9 +112,13 @@ void scratch_give(void *block)
         }
         top = kept;
     }
-    if (top->used == 0 && !top->below && top->size > SCRATCH_KEEP) {
-        free(top);
-        top = NULL;
+    if (top->used == 0 && !top->below) {
+        if (most > SCRATCH_KEEP)        /* that will be in pieces again */
+            most = 0;
+        if (top->size > SCRATCH_KEEP || top->size < most) {     /* the next chunk is one for all that was held */
+            free(top);
+            top = NULL;
+        }
     }
 }
 
