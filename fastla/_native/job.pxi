@@ -36,7 +36,10 @@ cdef struct Job:
     Prepared* prepared                      # [regions], shared by groups; NULL: there are none, each task prepares what it meets
     Py_ssize_t group, groups, span          # queries in a group; regions in a task
     Py_ssize_t begin, end                   # the job's regions
-    bint few, scans, gather, per_slot       # few: raw rows meet few queries; scans: stored panels do; gather: rows that a mask allows make up panels
+    bint few                    # raw rows meet few queries
+    bint scans                  # stored panels meet few enough for all products of a region to come before its scores
+    bint gather                 # rows that a mask allows are put into panels of their own
+    bint per_slot               # each thread has a Best for each query
     Py_ssize_t block            # queries in a tile
     real* turned_queries        # for raw rows: panels of NR queries, [depth][NR]; the last may be narrower
     double* query_squares       # euclidean: |y|^2

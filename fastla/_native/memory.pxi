@@ -55,9 +55,10 @@ cdef Py_ssize_t lay_prepared(const Job* job, Prepared* prepared, char* block) no
 
 
 cdef Py_ssize_t lay_scratch(const Job* job, Scratch* scratch, char* block) noexcept nogil:
+    cdef const Search* s = job.search
     cdef Py_ssize_t numbers = LANES * job.depth
     cdef char* at = block
-    scratch.tile = <real*>carve(&at, (job.room * SCAN if job.scans else 2 * BLOCK) * WIDTH * sizeof(real))
+    scratch.tile = <real*>carve(&at, (job.room * s.m if job.scans else 2 * BLOCK) * WIDTH * sizeof(real))
     scratch.turned = scratch.tile + BLOCK * WIDTH
     if job.screens:
         scratch.aside = <Aside*>carve(&at, sizeof(Aside))

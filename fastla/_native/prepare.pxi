@@ -71,19 +71,21 @@ cdef Py_ssize_t prepare_panel(const Job* job, Prepared* prepared, Py_ssize_t ind
     return row
 
 
-# The order in which a region's panels are met. If the k best are sought: in jumps, from the last on, by as many panels as hold k rows (search.pxi).
-cdef void order_panels(const Search* s, Prepared* prepared) noexcept nogil:
-    cdef Py_ssize_t count = prepared.count, together = larger(1, smaller(ceil_div(s.k, WIDTH), count)), groups = ceil_div(count, together)
-    cdef Py_ssize_t step = jump(larger(1, groups)), group, first, panel, i = 0
-    if s.sink != SINK_BEST:
+# The order in which a region's panels are met. If the k best are sought, from the last on: in jumps, by as many panels as hold k rows (search.pxi);
+# but one by one where products come first, for their tiles lie in L2 (jumps took up to 15 % longer).
+cdef void order_panels(const Job* job, Prepared* prepared) noexcept nogil:
+    cdef Py_ssize_t count = prepared.count, together = count if job.scans else smaller(ceil_div(job.search.k, WIDTH), count)
+    cdef Py_ssize_t groups = ceil_div(count, larger(1, together)), step = jump(larger(1, groups)), group = groups - 1, first, panel, i = 0
+    if job.search.sink != SINK_BEST:
         for i in range(count):
             prepared.order[i] = i
         return
-    for group in range(groups):
-        first = (groups - 1 - group * step % groups) * together
+    while i < count:
+        first = group * together
         for panel in range(smaller(first + together, count) - 1, first - 1, -1):
             prepared.order[i] = panel
             i += 1
+        group += groups - step if group < step else -step
 
 
 # The panels from row[0] on of which rows may be found, job.room at most; row[0] moves on.
@@ -97,4 +99,4 @@ cdef void prepare_panels(const Job* job, Prepared* prepared, Py_ssize_t* row, Py
                             prepared.rows + count * WIDTH * job.depth if prepared.rows != NULL else NULL)
             count += 1
     prepared.count = count
-    order_panels(job.search, prepared)
+    order_panels(job, prepared)

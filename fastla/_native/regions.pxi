@@ -31,15 +31,27 @@ cdef void meet(Job* job, const Prepared* prepared, const Scratch* scratch, Py_ss
         sink_turned(job, panel, first, vectors, scratch.tile, bars)
 
 
+# All products of a region, then all scores. What lies between two panels else (a tile's beginning and end, its scores, their bars) is some 300
+# instructions without a load from memory, as many as a CPU looks ahead; and panels are read as they lie, though they are met in another
+# order (400,000 x 48 float32, 9 to 23 queries, ms: 3.5 to 6.0 so, 5.0 to 6.7 in that order).
+cdef void multiply_region(const Job* job, const Prepared* prepared, Py_ssize_t first, Py_ssize_t rows, real* tiles) noexcept nogil:
+    cdef Py_ssize_t i
+    if rows <= SCAN:
+        scan_panels(prepared.panels, prepared.count, rows, job.depth, <const real*>job.search.queries + first * job.depth, tiles)
+        return
+    for i in range(prepared.count):
+        multiply_panel(job, prepared.panels + i, prepared.panels + smaller(i + 1, prepared.count - 1), first, rows, tiles + i * rows * WIDTH)
+
+
 # A block of queries and a region's panels meet.
 cdef void meet_panels(Job* job, const Prepared* prepared, const Scratch* scratch, Py_ssize_t first, Py_ssize_t rows, Bars* bars) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t panel, next = prepared.order[0], i
     if job.scans:
-        scan_panels(prepared.panels, prepared.count, rows, job.depth, <const real*>s.queries + first * job.depth, scratch.tile)
+        multiply_region(job, prepared, first, rows, scratch.tile)
     for i in range(prepared.count):
         panel = next
-        next = prepared.order[(i + 1) % prepared.count]
+        next = prepared.order[i + 1 if i + 1 < prepared.count else 0]
         if job.scans:
             sink_tile(job, prepared.panels + panel, first, rows, scratch.tile + panel * rows * WIDTH, bars)
         elif s.symmetric < 0 or prepared.panels[panel].first <= s.symmetric + first + rows - 1:

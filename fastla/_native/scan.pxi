@@ -1,8 +1,6 @@
-# A few queries against the stored panels of a region: bound by memory, which they read as one stream.
-#
-# All products come first, then all scores. What lies between two panels (a tile's beginning and end, its scores, their bars) is some 300
-# instructions without a load from memory, as many as a CPU looks ahead: when it came after each panel, no loads were on the way meanwhile. One
-# query, Zen 4, GB/s with one and two threads (a loop of loads: 27 and 32): float32 19 and 27 then, 24 and 31 so; float16 21 and 28, 25 and 33.
+# A few queries against the stored panels of a region: bound by memory, which they read as one stream, all products first, then all scores
+# (multiply_region). One query, Zen 4, GB/s with one and two threads (a loop of loads: 27 and 32): float32 19 and 27 with scores after each panel,
+# 24 and 31 so; float16 21 and 28, 25 and 33.
 
 cdef extern from *:
     """

@@ -10,10 +10,10 @@
 # panels that hold one (gathering_pays). Regions then end where they have as many of them, wherever in the corpus they are.
 #
 # Of a corpus sorted by its scores each row would else replace one of the best. So regions come in an order that jumps about, from the first on, and
-# so do a region's panels, from the last on: of rising scores, the best of each region are met first; of falling ones, the best region. (Both
-# from the first on, rising scores took up to 1.9 times as long as shuffled ones; panel by panel even where k needs several, 1.6 times.)
-# benchmarks/search_ratios.py measures it. Every other search the other way round, to find in L3 what the last one read at its end: -5 to 13 %, by
-# what other tenants leave of it; not kept.
+# so do a region's panels, from the last on (order_panels): of rising scores, the best of each region are met first; of falling ones, the best
+# region. (Both from the first on, rising scores took up to 1.9 times as long as shuffled ones; panel by panel even where k needs several, 1.6
+# times.) benchmarks/search_ratios.py measures it. Every other search the other way round, to find in L3 what the last one read at its end: -5 to
+# 13 %, by what other tenants leave of it; not kept.
 include "norms.pxi"
 include "weights.pxi"
 include "panels.pxi"
@@ -120,12 +120,12 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     job.depth = ceil_div(d, STEP)
     job.gather = s.mask != NULL and s.mask_row == 0 and (raw or gathering_pays(s))
     job.few = raw and s.m <= FEW
-    job.scans = not raw and s.m <= SCAN
     met = 1.0 * d * (s.allowed if job.gather else n)
     arithmetic = 2.0 * s.m * met / 400
     memory = met / 40
     ns = (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
     job.screens = to_be_screened(s, <Py_ssize_t>(met / larger(1, d)), d)
+    job.scans = not raw and not job.screens and s.m < larger(SCAN + 1, SPREAD * MR)
     plan(&job, n, ns)
     status = prepare_queries(&job, d)
     if status == KERNEL_OK:
