@@ -33,7 +33,7 @@ cdef void meet(Job* job, const Prepared* prepared, const Scratch* scratch, Py_ss
 
 # All products of a region, then all scores. What lies between two panels else (a tile's beginning and end, its scores, their bars) is some 300
 # instructions without a load from memory, as many as a CPU looks ahead; and panels are read as they lie, though they are met in another
-# order (400,000 x 48 float32, 9 to 23 queries, ms: 3.5 to 6.0 so, 5.0 to 6.7 in that order).
+# order (400,000 x 48 float32, 9 to 23 queries, ms: 3.8 to 6.1 so, 5.0 to 6.7 in that order).
 cdef void multiply_region(const Job* job, const Prepared* prepared, Py_ssize_t first, Py_ssize_t rows, real* tiles) noexcept nogil:
     cdef Py_ssize_t i
     if rows <= SCAN:

@@ -143,7 +143,7 @@ cdef void sink_tile(Job* job, const Panel* panel, Py_ssize_t first, Py_ssize_t r
             while hits:
                 row = lowest_bit(hits)
                 hits &= hits - 1
-                # A higher bar since: not <, for a row that reaches every bar may be NaN.
+                # The bar may have risen since. Not >=: what is computed of a row that reaches every bar may be NaN.
                 if not values[row] < bars.bar[i] and sink_score(job, panel, row, query, values[row], bars.slot):
                     bars.bar[i] = bar_of(job, bars.id, query, bars.slot)
 
