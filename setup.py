@@ -15,6 +15,7 @@ from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("fastla/_native")
 STUBS = Path("build/stubs")
+HEADER_FOLDERS = [str(NATIVE / folder) for folder in ("contract", "simd", "runtime")]
 NEVER = 1e300       # flops of no product
 BLAS = {"float32", "float64"}       # what NumPy has a BLAS for; its loops for other types are never faster
 
@@ -40,7 +41,7 @@ class Target:
     vector_bytes: int
     tiles: dict[int | str, Tile]        # by the element row's name, or else the computed element's size in bytes
     requires: str                       # CPU features, as cpu.c names them
-    screens: bool                       # has an instruction for dot products of bytes (or is a test's stand-in for one that has)
+    prefilters: bool                    # dot products of bytes are faster than those of reals (or it is a test's stand-in)
     numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
 
 
@@ -53,9 +54,9 @@ class Element:
     computed: str
     output: str
     size: int                           # of the computed type
-    kernels: list[str]                  # the .pxi of their families
+    families: list[str]                 # of kernels: the folder and file that includes them
     load: str = "load"                  # vec.h's function that makes a vector of the computed type of stored ones
-    step: int = 1                       # numbers in an element
+    width: int = 1                      # numbers in an element
 
 
 # Best first: the first that the CPU can run is taken at import. VNNI, which the first CPUs with AVX-512 lack, multiplies bytes. "wide" is for
@@ -79,13 +80,14 @@ TARGETS = [
     Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
+FAMILIES = ["products/family", "search/family"]
 ELEMENTS = [
-    Element("float32", "float", "float", "float", 4, ["products", "search"]),
-    Element("float64", "double", "double", "double", 8, ["products", "search"]),
-    Element("float16", "uint16_t", "float", "float", 4, ["search"], "load_float16"),
-    Element("bfloat16", "uint16_t", "float", "float", 4, ["search"], "load_bfloat16"),
-    Element("int8", "int16_t", "int32_t", "float", 4, ["search"], "load_int8", 2),
-    Element("int32", "int32_t", "int32_t", "int32_t", 4, ["products"]),
+    Element("float32", "float", "float", "float", 4, FAMILIES),
+    Element("float64", "double", "double", "double", 8, FAMILIES),
+    Element("float16", "uint16_t", "float", "float", 4, ["search/family"], "load_float16"),
+    Element("bfloat16", "uint16_t", "float", "float", 4, ["search/family"], "load_bfloat16"),
+    Element("int8", "int16_t", "int32_t", "float", 4, ["search/family"], "load_int8", 2),
+    Element("int32", "int32_t", "int32_t", "int32_t", 4, ["products/family"]),
 ]
 
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
@@ -103,14 +105,20 @@ def written(name: str, text: str) -> Path:
     return file
 
 
+def headers(*folders: str) -> list[str]:
+    """The headers whose edits rebuild a module."""
+    return [str(path) for folder in folders for path in sorted((NATIVE / folder).glob("*.h"))]
+
+
 def kernel_extension(target: Target, element: Element) -> Extension:
     """The stub of one target and element row, and how it is compiled."""
     name = f"{target.name}_{element.name}"
     tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "LOAD_STORED": element.load, "STEP": element.step, "ROW_STORED": f"ROW_{element.name.upper()}",
-        "SCREENS": int(target.screens and element.computed == "float"), "STORED_IS_REAL": int(element.stored == element.computed),
+        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name.upper()}",
+        "PREFILTERS": int(target.prefilters and element.computed == "float"),
+        "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
         "NUMPY_FLOPS": float(target.numpy_flops if element.name in BLAS else NEVER),
         "BLOCK_MC": tile.mc, "BLOCK_KC": tile.kc, "BLOCK_NC": tile.nc,
@@ -120,31 +128,32 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     }
     # The row stands in the stub, so that editing the table rebuilds what it is about. The path is relative to the stub.
     text = f"# Written by setup.py: {FLAGS + target.flags} {macros}\n"
-    text += "".join(f'include "../../{NATIVE / family}.pxi"\n' for family in ["module", *element.kernels])
+    text += "".join(f'include "../../{NATIVE / part}.pxi"\n' for part in ["contract/module", *element.families])
     stub = written(f"{name}.pyx", text)
     return Extension(
-        f"fastla._native.{name}", [str(stub)], include_dirs=[str(NATIVE)],
+        f"fastla._native.{name}", [str(stub)], include_dirs=HEADER_FOLDERS,
         define_macros=[(key, str(value)) for key, value in macros.items()],
-        extra_compile_args=FLAGS + target.flags, depends=[str(NATIVE / "vec.h"), str(NATIVE / "kernels.h")],
+        extra_compile_args=FLAGS + target.flags, depends=headers("contract", "simd"),
     )
 
 
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
-    sources = [str(NATIVE / name) for name in ("fastla_core.pyx", "pool.c", "cpu.c", "scratch.c")]
+    sources = [str(NATIVE / name) for name in ("core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c")]
     return Extension(
-        "fastla._native.fastla_core", sources, include_dirs=[str(NATIVE), numpy.get_include()],
+        "fastla._native.fastla_core", sources, include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
         extra_link_args=["-pthread"],
-        depends=[str(written("targets", rows)), *(str(path) for path in NATIVE.glob("*.h") if path.name != "vec.h")],
+        depends=[str(written("targets", rows)), *headers("contract", "runtime")],
     )
 
 
 def extensions() -> list[Extension]:
     """Everything that this platform can run."""
     machine = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
-    targets = [target for target in TARGETS if target.machine == machine]
+    chosen = os.environ.get("FASTLA_BUILD_TARGETS", "").split()         # a developer's shorter loop; all, by default
+    targets = [target for target in TARGETS if target.machine == machine and (not chosen or target.name in chosen)]
     kernels = [kernel_extension(target, element) for target in targets for element in ELEMENTS]
     built = cythonize(
         [core_extension(targets), *kernels], build_dir="build/cython", nthreads=os.cpu_count() or 1,

@@ -1,6 +1,6 @@
 """What knn, range_search and FlatIndex share: queries made ready, batches of them, results of which there are too few.
 
-A corpus here is an array of rows or a `Panels`; `kernels` the row of the target that searches it.
+A corpus here is an array of rows or a `Blocks`; `kernels` the row of the target that searches it.
 """
 
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastla import _dispatch, _validate
-from fastla._native import fastla_core as core
-from fastla._panels import INT8_MOST, Panels, level_step, power_of_two
+from fastla import _core, _validate
+from fastla._core import core
+from fastla._storage.blocks import INT8_MOST, Blocks, level_scale, power_of_two
 from fastla.config import get_num_threads
 
 # Queries prepared and searched at a time: what is copied of them, and the candidates of each thread, stay small.
@@ -46,7 +46,7 @@ def prepare(x: np.ndarray, metric: str, storage: str, panels: bool = False) -> Q
         if metric == "cosine":
             computed = np.result_type(dtype, _validate.score_dtype(x))
             plain = np.empty(x.shape, computed)
-            core.row_norms(_dispatch.search(computed.name), x, None, plain)
+            core.row_norms(_core.search(computed.name), x, None, plain)
             plain = plain.astype(dtype, copy=False)
         else:
             plain = np.ascontiguousarray(x, dtype)
@@ -73,7 +73,7 @@ def _pairs(plain: np.ndarray, multiplied: np.ndarray) -> tuple[np.ndarray, np.nd
     # int16, as fine as 32 bits can sum: more of the query is kept than of the corpus, at the same cost. Two go into one int32.
     m, d = multiplied.shape
     most = min(np.iinfo(np.int16).max, np.iinfo(np.int32).max // (INT8_MOST * max(1, d)))
-    scale = level_step(_largest(multiplied), most)
+    scale = level_scale(_largest(multiplied), most)
     divisor = np.where((scale > 0) & np.isfinite(scale), scale, 1)[:, np.newaxis]
     levels = np.zeros((m, d + d % 2), np.int16)
     # Beside an infinity finite numbers are nothing.
@@ -102,12 +102,12 @@ def batches(m: int, most: int = BATCH) -> Iterator[slice]:
 def _requests(
     x: np.ndarray, corpus: Any, storage: str, metric: str, mask: np.ndarray | None, exclude: np.ndarray | None, batch: int
 ) -> Any:
-    kernels = _dispatch.search(storage)
+    kernels = _core.search(storage)
     shared = _bytes(mask, slice(None)) if mask is not None and mask.ndim == 1 else None
     for rows in batches(len(x), batch):
         chosen = shared if shared is not None else _bytes(mask, rows)
         left_out = None if exclude is None else exclude[rows]
-        elements, plain, scale, unit = prepare(x[rows], metric, storage, isinstance(corpus, Panels))
+        elements, plain, scale, unit = prepare(x[rows], metric, storage, isinstance(corpus, Blocks))
         yield rows, unit, core.Request(kernels, metric, corpus, elements, plain, scale, chosen, left_out)
 
 

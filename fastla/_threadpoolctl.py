@@ -4,7 +4,7 @@ import threadpoolctl
 
 import fastla
 from fastla import _validate
-from fastla._native import fastla_core as core
+from fastla._core import core
 
 
 class FastlaController(threadpoolctl.LibController):

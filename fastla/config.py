@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fastla import _dispatch, _validate
-from fastla._native import fastla_core as core
+from fastla import _core, _validate
+from fastla._core import core
 
 
 def _default_threads() -> int:
@@ -165,13 +165,13 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
 
     config = {
         "fastla": fastla.__version__,
-        "target": _dispatch.current_target(),
-        "targets built": _dispatch.built_targets(),
-        "targets runnable": _dispatch.runnable_targets(),
+        "target": _core.current_target(),
+        "targets built": _core.built_targets(),
+        "targets runnable": _core.runnable_targets(),
         "CPU features": sorted(core.cpu_features()),
         "threads": get_num_threads(),
         "backend": "native",
-        "dtypes": sorted(_dispatch.ROWS),
+        "dtypes": sorted(_core.ROWS),
         "python": platform.python_version(),
         "numpy": np.__version__,
     }

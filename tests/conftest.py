@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import pytest
 
 import fastla
-from fastla import _dispatch
+from fastla import _core
 
 
-@pytest.fixture(params=_dispatch.runnable_targets())
+@pytest.fixture(params=_core.runnable_targets())
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the target whose kernels do the work during the test."""
-    before = _dispatch.current_target()
-    _dispatch.use_target(request.param, everywhere=True)
+    before = _core.current_target()
+    _core.use_target(request.param, everywhere=True)
     yield request.param
-    _dispatch.use_target(before)
+    _core.use_target(before)
 
 
 @pytest.fixture(autouse=True)

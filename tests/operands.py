@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import reference
 
-from fastla._native import fastla_core as core
+from fastla._core import core
 
 DTYPES = [np.float32, np.float64]
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from fastla import _dispatch
+from fastla import _core
 
 ROOT = Path(__file__).resolve().parent.parent
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
@@ -159,9 +159,9 @@ def test_nothing_is_rebuilt_without_a_change(built):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("_native/tile.pxi", KERNELS_OF_ROW), ("_native/vec.h", KERNELS_OF_ROW),
-        ("_native/kernels.h", KERNELS_OF_ROW | {"core"}),
-        ("_native/pool.c", {"core"}), ("_native/fastla_core.pyx", {"core"}), ("matmul.py", set()),
+        ("_native/tile/micro_kernel.pxi", KERNELS_OF_ROW), ("_native/simd/vec.h", KERNELS_OF_ROW),
+        ("_native/contract/kernels.h", KERNELS_OF_ROW | {"core"}),
+        ("_native/runtime/pool.c", {"core"}), ("_native/core/fastla_core.pyx", {"core"}), ("_products.py", set()),
     ],
 )
 def test_an_edit_rebuilds_only_what_depends_on_it(built, name, expected):
@@ -309,7 +309,7 @@ def test_the_wheel_needs_numpy_alone(installed):
 
 @pytest.mark.parametrize("target", ["", *TARGETS])
 def test_the_wheel_works_outside_the_checkout(installed, target):
-    if target and target not in _dispatch.runnable_targets():
+    if target and target not in _core.runnable_targets():
         pytest.skip(f"{target} does not run here")
     code = f"""
 import sys

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import pytest
 
-from fastla import _dispatch
-from fastla._native import fastla_core as core
+from fastla import _core
+from fastla._core import core
 
-MODULES = [(target, row) for target in _dispatch.built_targets() for row in sorted({*_dispatch.ROWS.values(), *_dispatch.SEARCH_ROWS.values()})]
+MODULES = [(target, row) for target in _core.built_targets() for row in sorted({*_core.ROWS.values(), *_core.SEARCH_ROWS.values()})]
 # "wide" has 64-byte vectors on 32-byte registers: it is split, spills, and is for tests alone.
 IN_REGISTERS = [(target, row) for target, row in MODULES if target != "wide"]
 VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "avx512vnni": 64, "wide": 64}
@@ -153,10 +153,10 @@ def innermost_loops(code: list[Instruction]) -> list[Loop]:
 
 @functools.cache
 def k_loops(file: str) -> list[Loop]:
-    """The loops over k of every tile: the innermost loops of any_strip that multiply and add."""
+    """The loops over k of every tile: the innermost loops of micro_kernel_any that multiply and add."""
     blocks = disassembly(file).split("\n\n")
-    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*any_strip", block)]
-    assert functions, f"no function any_strip in {file}: stripped, or renamed?"
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*micro_kernel_any", block)]
+    assert functions, f"no function micro_kernel_any in {file}: stripped, or renamed?"
     return [loop for loop in loops_of(functions) if loop.multiplied]
 
 
@@ -173,7 +173,7 @@ def loops_of(functions: list[str]) -> list[Loop]:
 
 def tile(target: str, row: str) -> tuple[int, int]:
     """mr, and how many vectors a full tile has."""
-    if missing := _dispatch.missing_features(target):
+    if missing := _core.missing_features(target):
         pytest.skip(f"cannot ask the module for its tile without {', '.join(missing)}")
     described = core.describe(importlib.import_module(f"fastla._native.{target}_{row}").kernels)
     lanes = described["vector_bytes"] // (8 if row == "float64" else 4)
@@ -246,7 +246,7 @@ SCANNED = [(t, r) for t, r in IN_REGISTERS if r in ("float32", "float16", "bfloa
 @pytest.mark.parametrize(("target", "row"), SCANNED)
 def test_scanning_stays_in_registers(target, row):
     """For every number of queries that meet a panel's 48 rows together."""
-    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*(scan_panels|meet_queries)", block)]
+    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*(scan_blocks|score_queries)", block)]
     width = 48 * 4 // VECTOR_BYTES[target]
     vectors = {width * (i + 1) for i in range(max(1, 3 * tile(target, row)[0] // width))}
     loops = [loop for loop in loops_of(functions) if loop.multiplied in vectors and not loop.count("v?cmpl?e?p")]

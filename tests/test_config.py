@@ -9,8 +9,8 @@ import pytest
 from process import output_of, run_python
 
 import fastla
-from fastla import _dispatch, config
-from fastla._native import fastla_core as core
+from fastla import _core, config
+from fastla._core import core
 
 BAD_COUNTS = [
     *((n, ValueError) for n in (0, -1, 257, 10**30)),
@@ -24,7 +24,7 @@ def test_show_config_dicts():
     assert shown == fastla.show_config(mode="dicts")
     assert shown["fastla"] == fastla.__version__
     assert shown["numpy"] == np.__version__
-    assert shown["target"] == _dispatch.current_target()
+    assert shown["target"] == _core.current_target()
     assert shown["target"] in shown["targets runnable"]
     assert set(shown["targets runnable"]) <= set(shown["targets built"])
     assert set(shown["CPU features"]) == core.cpu_features()

@@ -12,14 +12,14 @@ import pytest
 from process import output_of, run_python
 
 import fastla
-from fastla import _dispatch
-from fastla._native import fastla_core as core
+from fastla import _core
+from fastla._core import core
 
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 # What setup.py's table must give on each architecture, best first. A target whose build failed fails here.
 EXPECTED = {"x86_64": ["avx512vnni", "avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}
 WITHOUT_FMA = {"baseline"}
-DTYPES = sorted(_dispatch.ROWS)
+DTYPES = sorted(_core.ROWS)
 
 def run_command(*words, check=True):
     """Run `python -m fastla`."""
@@ -29,12 +29,12 @@ def run_command(*words, check=True):
 # FASTLA_TARGET is read, and the features of a poorer CPU are seen, as if at import.
 POORER_CPU = """
     import importlib, os, fastla
-    from fastla import _dispatch
-    from fastla._native import fastla_core as core
+    from fastla import _core
+    from fastla._core import core
     features = core.cpu_features() - set({missing!r})
     core.cpu_features = lambda: features
-    importlib.reload(_dispatch)
-    print(_dispatch.current_target())
+    importlib.reload(_core)
+    print(_core.current_target())
 """
 
 TARGET_AND_MODULES = """
@@ -71,14 +71,14 @@ def bits_in_a_process(**variables: str) -> str:
 # --- what is there ----------------------------------------------------------------------------------------------------
 @pytest.mark.skipif(MACHINE not in EXPECTED, reason=f"no list of targets for {MACHINE}")
 def test_every_expected_target_was_built_best_first():
-    assert _dispatch.built_targets() == EXPECTED[MACHINE]
+    assert _core.built_targets() == EXPECTED[MACHINE]
     assert list(core.targets()) == EXPECTED[MACHINE]
 
 
 def test_runnable_targets_are_those_with_all_features():
     features = core.cpu_features()
-    expected = [target for target in _dispatch.built_targets() if core.targets()[target] <= features]
-    assert _dispatch.runnable_targets() == expected
+    expected = [target for target in _core.built_targets() if core.targets()[target] <= features]
+    assert _core.runnable_targets() == expected
     assert expected, "this machine runs none"
 
 
@@ -94,7 +94,7 @@ def test_cpu_features_are_those_the_kernel_reports():
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", _dispatch.runnable_targets())
+@pytest.mark.parametrize("name", _core.runnable_targets())
 def test_each_module_says_what_it_is(name, dtype):
     module = pytest.importorskip(f"fastla._native.{name}_{dtype}")
     described = core.describe(module.kernels)
@@ -104,29 +104,29 @@ def test_each_module_says_what_it_is(name, dtype):
     assert described["nr"] % (vector_bytes // np.dtype(dtype).itemsize) == 0
 
 
-@pytest.mark.parametrize("storage", sorted(_dispatch.SEARCH_ROWS))
+@pytest.mark.parametrize("storage", sorted(_core.SEARCH_ROWS))
 def test_searches_use_the_targets_kernels(target, storage):
-    described = core.describe(_dispatch.search(storage))
+    described = core.describe(_core.search(storage))
     assert (described["target"], described["element"]) == (target, storage)
 
 
 # --- the choice at import ---------------------------------------------------------------------------------------------
 def loaded(target: str) -> str:
     """What TARGET_AND_MODULES prints where that target is in use and no other was loaded."""
-    return " ".join([target, *sorted(["fastla_core", *(f"{target}_{row}" for row in _dispatch.ROWS.values())])])
+    return " ".join([target, *sorted(["fastla_core", *(f"{target}_{row}" for row in _core.ROWS.values())])])
 
 
 def test_the_best_that_runs_is_taken_and_nothing_else_is_loaded():
-    best = next(target for target in _dispatch.runnable_targets() if target != "wide")
+    best = next(target for target in _core.runnable_targets() if target != "wide")
     assert output_of(TARGET_AND_MODULES) == loaded(best)
 
 
-@pytest.mark.parametrize("name", _dispatch.runnable_targets())
+@pytest.mark.parametrize("name", _core.runnable_targets())
 def test_a_forced_target_is_the_only_one_loaded(name):
     assert output_of(TARGET_AND_MODULES, FASTLA_TARGET=name) == loaded(name)
 
 
-@pytest.mark.parametrize("name", _dispatch.runnable_targets())
+@pytest.mark.parametrize("name", _core.runnable_targets())
 def test_forced_target_rounds_as_it_must(name):
     error = 0.0 if name in WITHOUT_FMA else 2.0**-104
     assert bits_in_a_process(FASTLA_TARGET=name) == f"{name} {error.hex()}"
@@ -186,21 +186,21 @@ def test_a_cpu_that_runs_nothing_says_what_it_has():
     assert "CPU features" in last
 
 
-@pytest.mark.skipif("wide" not in _dispatch.runnable_targets(), reason="'wide' does not run here")
+@pytest.mark.skipif("wide" not in _core.runnable_targets(), reason="'wide' does not run here")
 def test_the_target_for_tests_is_never_chosen_by_itself():
     code = """
         import importlib, fastla
-        from fastla import _dispatch
-        from fastla._native import fastla_core as core
+        from fastla import _core
+        from fastla._core import core
         only = {"wide": core.targets()["wide"]}
         core.targets = lambda: only
-        assert _dispatch.runnable_targets() == ["wide"]
+        assert _core.runnable_targets() == ["wide"]
         try:
-            importlib.reload(_dispatch)
+            importlib.reload(_core)
         except ImportError as error:
             print("refused:", error)
         else:
-            print(_dispatch.current_target())
+            print(_core.current_target())
     """
     assert output_of(code).startswith("refused: fastla: no kernels")
     assert output_of(code, FASTLA_TARGET="wide") == "wide"
@@ -208,7 +208,7 @@ def test_the_target_for_tests_is_never_chosen_by_itself():
 
 # --- the proof --------------------------------------------------------------------------------------------------------
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc/self/maps")
-@pytest.mark.parametrize("name", _dispatch.runnable_targets())
+@pytest.mark.parametrize("name", _core.runnable_targets())
 def test_products_run_in_the_forced_targets_code_and_in_no_other(name):
     """All targets are loaded; first the others' code is made not executable, then the forced one's too."""
     printed = output_of(
@@ -216,12 +216,12 @@ def test_products_run_in_the_forced_targets_code_and_in_no_other(name):
         import ctypes, importlib, os, resource, sys
         import numpy as np
         import fastla
-        from fastla import _dispatch
+        from fastla import _core
 
         libc = ctypes.CDLL(None, use_errno=True)
         libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-        for target in _dispatch.runnable_targets():
-            for row in _dispatch.ROWS.values():
+        for target in _core.runnable_targets():
+            for row in _core.ROWS.values():
                 importlib.import_module(f"fastla._native.{target}_{row}")
 
         def forbid(target, row):
@@ -240,13 +240,13 @@ def test_products_run_in_the_forced_targets_code_and_in_no_other(name):
                 assert (fastla.matmul(a, b) == 2 * k).all()
             assert (fastla.matmul(np.ones((50, 4, 4), dtype), np.ones((50, 4, 4), dtype)) == 4).all()
 
-        forced = _dispatch.current_target()
-        for target in _dispatch.runnable_targets():
-            for row in _dispatch.ROWS.values():
+        forced = _core.current_target()
+        for target in _core.runnable_targets():
+            for row in _core.ROWS.values():
                 if target != forced:
                     forbid(target, row)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        for dtype, row in _dispatch.ROWS.items():
+        for dtype, row in _core.ROWS.items():
             multiply(dtype)
             forbid(forced, row)
             sys.stdout.flush()
@@ -263,14 +263,14 @@ def test_products_run_in_the_forced_targets_code_and_in_no_other(name):
     )
     died = {int(signal.SIGSEGV), int(signal.SIGBUS)}
     lines = [line.split() for line in printed.splitlines()]
-    assert [line[:2] for line in lines] == [[name, dtype] for dtype in _dispatch.ROWS]
+    assert [line[:2] for line in lines] == [[name, dtype] for dtype in _core.ROWS]
     assert {int(line[2]) for line in lines if line[2].isdigit()} <= died
     assert all(line[2].isdigit() for line in lines), printed
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_switching_in_process_changes_the_arithmetic(target, dtype):
-    assert _dispatch.current_target() == target
+    assert _core.current_target() == target
     assert fastla.show_config("dicts")["target"] == target
     a, b, error = rounding_error(dtype)
     np.testing.assert_array_equal(fastla.matmul(a, b), 0 if target in WITHOUT_FMA else error)
@@ -278,45 +278,45 @@ def test_switching_in_process_changes_the_arithmetic(target, dtype):
 
 # --- the switch -------------------------------------------------------------------------------------------------------
 def test_a_refused_switch_changes_nothing():
-    before = _dispatch.current_target()
+    before = _core.current_target()
     a, b, _ = rounding_error("float64")
     expected = fastla.matmul(a, b)
     with pytest.raises(ImportError, match=f"no target 'sse9' .*{before}"):
-        _dispatch.use_target("sse9")
-    assert _dispatch.current_target() == before
+        _core.use_target("sse9")
+    assert _core.current_target() == before
     np.testing.assert_array_equal(fastla.matmul(a, b), expected)
 
 
 def test_switching_to_a_target_the_cpu_lacks(monkeypatch):
-    name = _dispatch.runnable_targets()[0]
+    name = _core.runnable_targets()[0]
     lacking = min(core.targets()[name])
     without = SimpleNamespace(**{attribute: getattr(core, attribute) for attribute in ("targets", "install")},
                               cpu_features=lambda: core.cpu_features() - {lacking})
-    before = _dispatch.current_target()
-    monkeypatch.setattr(_dispatch, "core", without)
-    assert _dispatch.missing_features(name) == [lacking]
-    assert name not in _dispatch.runnable_targets()
+    before = _core.current_target()
+    monkeypatch.setattr(_core, "core", without)
+    assert _core.missing_features(name) == [lacking]
+    assert name not in _core.runnable_targets()
     with pytest.raises(ImportError, match=rf"'{name}' needs .*\b{lacking}\b"):
-        _dispatch.use_target(name)
-    assert _dispatch.current_target() == before
+        _core.use_target(name)
+    assert _core.current_target() == before
 
 
 def test_switching_to_a_target_that_was_not_built(monkeypatch):
-    name = _dispatch.runnable_targets()[-1]
-    before = _dispatch.current_target()
+    name = _core.runnable_targets()[-1]
+    before = _core.current_target()
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda module: None if f".{name}_" in module else real(module))
-    assert name not in _dispatch.built_targets()
+    assert name not in _core.built_targets()
     with pytest.raises(ImportError, match=f"'{name}' was not built"):
-        _dispatch.use_target(name)
-    assert _dispatch.current_target() == before
+        _core.use_target(name)
+    assert _core.current_target() == before
 
 
 # --- dtypes -----------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_owned_dtypes_are_done_by_the_kernels(dtype):
     a = np.ones((3, 3), dtype)
-    assert _dispatch.owns(a.dtype)
+    assert _core.owns(a.dtype)
     assert core.product(a, a, None).dtype == a.dtype
 
 
@@ -326,7 +326,7 @@ def test_owned_dtypes_are_done_by_the_kernels(dtype):
 def test_other_dtypes_are_numpys(dtype):
     a = np.arange(9).reshape(3, 3).astype(dtype)
     if a.dtype.byteorder != ">":
-        assert not _dispatch.owns(a.dtype)
+        assert not _core.owns(a.dtype)
     assert core.product(a, a, None) is None, "the kernels cannot do this dtype"
     expected = np.matmul(a, a)
     result = fastla.matmul(a, a)
@@ -335,7 +335,7 @@ def test_other_dtypes_are_numpys(dtype):
 
 
 def test_a_foreign_byte_order_is_not_owned():
-    assert not _dispatch.owns(np.dtype(np.float64).newbyteorder())
+    assert not _core.owns(np.dtype(np.float64).newbyteorder())
 
 
 def test_without_kernels_a_dtype_is_numpys():
@@ -349,19 +349,19 @@ def test_without_kernels_a_dtype_is_numpys():
         assert fastla.matmul(a, a, out) is out
         np.testing.assert_array_equal(out, np.matmul(a, a))
     finally:
-        _dispatch.use_target(_dispatch.current_target())
+        _core.use_target(_core.current_target())
     assert core.product(a, a, None) is not None
 
 
 @pytest.fixture
 def numpy_from_1000_flops(monkeypatch):
     """Let NumPy's path take float64 products of 1000 flops and more; yields the calls it got."""
-    target, calls = _dispatch.current_target(), []
+    target, calls = _core.current_target(), []
     kernels = importlib.import_module(f"fastla._native.{target}_float64").kernels
     monkeypatch.setattr(core, "numpy_matmul", lambda *args: (calls.append(args), np.matmul(*args))[1])
     core.install(np.dtype(np.float64).num, kernels, 1000.0)
     yield calls
-    _dispatch.use_target(target)
+    _core.use_target(target)
 
 
 @pytest.mark.parametrize("shapes, flops", [(((7, 8), (8, 8)), 896), (((8, 8), (8, 8)), 1024), (((3, 5, 6), (6, 5)), 900),
@@ -389,14 +389,14 @@ def test_numpys_path_warns_as_numpy(numpy_from_1000_flops):
 
 
 def test_the_crossover_is_the_target_rows():
-    float64, int32 = (importlib.import_module(f"fastla._native.{_dispatch.current_target()}_{row}").kernels
+    float64, int32 = (importlib.import_module(f"fastla._native.{_core.current_target()}_{row}").kernels
                       for row in ("float64", "int32"))
     assert core.describe(int32)["numpy_flops"] >= core.describe(float64)["numpy_flops"] >= 0
 
 
 def test_info_command_prints_the_configuration():
     done = run_command("info")
-    assert f"target            {_dispatch.current_target()}" in done.stdout
+    assert f"target            {_core.current_target()}" in done.stdout
     assert "threads" in done.stdout
 
 
@@ -419,4 +419,4 @@ def test_install_of_something_else_changes_nothing():
     try:
         assert core.product(a, a, None) is not None
     finally:
-        _dispatch.use_target(_dispatch.current_target())
+        _core.use_target(_core.current_target())

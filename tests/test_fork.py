@@ -9,7 +9,7 @@ from concurrency import CASES, allow_fork, at_once, in_child, needs_fork, needs_
 from process import start_python
 
 import fastla
-from fastla._native import fastla_core as core
+from fastla._core import core
 
 
 def check_in_a_fresh_process() -> None:

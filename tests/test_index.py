@@ -17,7 +17,8 @@ from operands import row_masks
 from process import start_python
 
 import fastla
-from fastla import _dispatch, _index_file
+from fastla import _core
+from fastla._storage import file as index_file
 
 METRICS = ["cosine", "dot", "euclidean"]
 STORAGE = ["float32", "float16", "bfloat16", "int8"]
@@ -126,15 +127,15 @@ def test_weights_are_the_same_in_every_target(storage):
     """So that rows added to an index from a file tie with equal ones that another target has weighed."""
     rng = np.random.default_rng(8)
     x = rng.standard_normal((96, 301), dtype=np.float32) * 10.0 ** rng.integers(-25, 25, (96, 1))
-    before = _dispatch.current_target()
+    before = _core.current_target()
     weights = []
     try:
-        for target in _dispatch.runnable_targets():
-            _dispatch.use_target(target)
+        for target in _core.runnable_targets():
+            _core.use_target(target)
             for metric in METRICS:
-                weights.append((metric, filled(x, metric=metric, dtype=storage)._panels))
+                weights.append((metric, filled(x, metric=metric, dtype=storage)._blocks))
     finally:
-        _dispatch.use_target(before)
+        _core.use_target(before)
     for metric, panels in weights[len(METRICS):]:
         first = dict(weights[:len(METRICS)])[metric]
         np.testing.assert_array_equal(panels.weight, first.weight)
@@ -457,25 +458,25 @@ def test_a_description_that_lies(saved):
     described = json.loads(whole[20:20 + length])
     for key, value in [("n", 10**9), ("dim", 500), ("dtype", "float32"), ("width", 16), ("n", -1), ("metric", "l2"), ("dtype", "complex64"), ("next_id", "x"), ("next_id", 2**63), ("metric", []), ("sections", None), ("sections", [1])]:
         text = json.dumps({**described, key: value}).encode()
-        head = _index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
+        head = index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
         path.write_bytes((head + text).ljust(4096, b"\0") + whole[4096:])
         with pytest.raises(ValueError, match="damaged|truncated"):
             fastla.FlatIndex.load(path)
     for text in (b"{}", b"[]", b"3", b"[" * 100_000):
-        path.write_bytes(_index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text)) + text + whole)
+        path.write_bytes(index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text)) + text + whole)
         with pytest.raises(ValueError, match="damaged"):
             fastla.FlatIndex.load(path)
     for offset in (-4096, 10**12, 1):
         sections = [{**section, "offset": offset} for section in described["sections"]]
         text = json.dumps({**described, "sections": sections}).encode()
-        head = _index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
+        head = index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
         path.write_bytes((head + text).ljust(4096, b"\0") + whole[4096:])
         with pytest.raises(ValueError, match="damaged|truncated"):
             fastla.FlatIndex.load(path)
     for key in described["sections"][0]:
         sections = [{name: value for name, value in section.items() if name != key} for section in described["sections"]]
         text = json.dumps({**described, "sections": sections}).encode()
-        head = _index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
+        head = index_file.HEADER.pack(b"fastlaIX", 1, len(text), zlib.crc32(text))
         path.write_bytes((head + text).ljust(4096, b"\0") + whole[4096:])
         with pytest.raises(ValueError, match="damaged"):
             fastla.FlatIndex.load(path, mmap=False)

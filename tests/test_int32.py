@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastla
-from fastla import _dispatch
+from fastla import _core
 
 EXTREMES = np.array([-(2**31), -(2**31) + 1, -(2**16), -1, 0, 1, 2**16 + 1, 2**31 - 1], np.int64)
 
@@ -29,7 +29,7 @@ def test_wraps_around(target: str, shape: tuple[int, int, int], transposed: tupl
 
 
 def test_the_row_is_in_use(target: str) -> None:
-    assert _dispatch.owns(np.dtype(np.int32))
+    assert _core.owns(np.dtype(np.int32))
 
 
 def test_no_floating_point_report(target: str) -> None:

@@ -12,7 +12,7 @@ from operands import DTYPES, PATHS, Shape, exact, integer_operands
 from process import output_of
 
 import fastla
-from fastla._native import fastla_core as core
+from fastla._core import core
 
 UNLIMITED = 2**63
 PAGE = mmap.PAGESIZE

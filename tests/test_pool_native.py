@@ -28,7 +28,7 @@ def find_compiler():
 
 
 def compile_c(flags, sources, program):
-    return run(find_compiler(), *flags, "-pthread", f"-I{NATIVE}", *sources, "-o", program)
+    return run(find_compiler(), *flags, "-pthread", f"-I{NATIVE / 'runtime'}", *sources, "-o", program)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def drivers(tmp_path_factory):
         if compile_c(flags, [trivial], folder / "trivial").returncode or run(folder / "trivial").returncode:
             continue
         drivers[build] = folder / f"driver_{build}"
-        compiled = compile_c(flags, [TESTS / "pool_driver.c", NATIVE / "pool.c"], drivers[build])
+        compiled = compile_c(flags, [TESTS / "pool_driver.c", NATIVE / "runtime" / "pool.c"], drivers[build])
         assert compiled.returncode == 0, compiled.stderr
     return drivers
 

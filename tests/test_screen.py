@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import fastla
-from fastla import _dispatch
+from fastla import _core
 
-SCREENING = [name for name in _dispatch.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `screens`
+SCREENING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `screens`
 UNSCREENED = 20         # queries at a time: fewer than a screened search has, more than those that meet raw rows by dot products
 METRICS = ["cosine", "dot", "euclidean"]
 SHAPES = [      # m, n, d, k: as many rows for each of the k best as a screened search has (SCREEN_ROWS)
@@ -19,10 +19,10 @@ SHAPES = [      # m, n, d, k: as many rows for each of the k best as a screened 
 @pytest.fixture(params=SCREENING)
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """As conftest's, of the targets that screen."""
-    before = _dispatch.current_target()
-    _dispatch.use_target(request.param)
+    before = _core.current_target()
+    _core.use_target(request.param)
     yield request.param
-    _dispatch.use_target(before)
+    _core.use_target(before)
 
 
 def normal(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastla
-from fastla import _dispatch
+from fastla import _core
 
 needs_guards = pytest.mark.skipif(sys.platform == "win32", reason="no mprotect here")
 METRICS = ["cosine", "dot", "euclidean"]
@@ -34,7 +34,7 @@ def problems(draw: st.DrawFn) -> dict:
         mask = rng.random(n if mask == "shared" else (m, n)) < draw(st.sampled_from([0.02, 0.5, 0.95]))
     exclude = rng.integers(-1, n, m) if draw(st.booleans()) else None
     return {"q": q, "x": x, "k": draw(st.integers(1, n + 3)), "metric": draw(st.sampled_from(METRICS)), "mask": mask,
-            "exclude": exclude, "threads": draw(st.sampled_from([1, 2, 3])), "target": draw(st.sampled_from(_dispatch.runnable_targets()))}
+            "exclude": exclude, "threads": draw(st.sampled_from([1, 2, 3])), "target": draw(st.sampled_from(_core.runnable_targets()))}
 
 
 def brute(p: dict) -> list[np.ndarray]:
@@ -54,13 +54,13 @@ def brute(p: dict) -> list[np.ndarray]:
 @settings(deadline=None, max_examples=100)
 @given(problems())
 def test_knn_is_brute_force(p):
-    before = _dispatch.current_target()
-    _dispatch.use_target(p["target"])
+    before = _core.current_target()
+    _core.use_target(p["target"])
     try:
         with fastla.num_threads(p["threads"]):
             scores, indices = fastla.knn(p["q"], p["x"], p["k"], metric=p["metric"], mask=p["mask"], exclude=p["exclude"], pad=True)
     finally:
-        _dispatch.use_target(before)
+        _core.use_target(before)
     s = reference.scores(p["q"], p["x"], p["metric"])
     worst = np.inf if p["metric"] == "euclidean" else -np.inf
     for i, expected in enumerate(brute(p)):
@@ -106,8 +106,8 @@ def test_an_index_reads_its_panels_alone(target, storage):
     for n, d in [(1, 1), (48, 7), (96, 16), (100, 33)]:
         index = fastla.FlatIndex(d, dtype=storage)
         index.add(rng.standard_normal((n, d)))
-        panels = index._panels
-        for name in ("data", "step", "weight", "bias"):
+        panels = index._blocks
+        for name in ("data", "scale", "weight", "bias"):
             array = getattr(panels, name)
             for end in (False, True):
                 copy = guarded(array.shape, array.dtype.str, end)

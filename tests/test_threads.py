@@ -12,7 +12,7 @@ from concurrency import CASES, at_once
 from process import output_of, run_python
 
 import fastla
-from fastla._native import fastla_core as core
+from fastla._core import core
 
 THREADS = [1, 2, 3, 7, 16]
 SOAK_SECONDS = float(os.environ.get("FASTLA_SOAK_SECONDS", "3"))
@@ -173,14 +173,14 @@ def test_soak():
 
 # --- the end ----------------------------------------------------------------------------------------------------------
 def test_no_worker_before_the_first_product():
-    code = "import fastla; from fastla._native import fastla_core as core; print(core.workers())"
+    code = "import fastla; from fastla._core import core; print(core.workers())"
     assert output_of(code, FASTLA_NUM_THREADS="4") == "0"
 
 
 def test_exit_with_workers_is_clean():
     code = """
         import numpy as np, fastla
-        from fastla._native import fastla_core as core
+        from fastla._core import core
         fastla.matmul(np.ones((500, 500)), np.ones((500, 500)))
         print(core.workers())
     """

@@ -1,0 +1,116 @@
+/* What the core hands a target module, and what a target module hands the core. */
+#ifndef FASTLA_KERNELS_H
+#define FASTLA_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The core's services, passed in with every call: no target module has state of its own. */
+typedef struct {
+    int threads;                            /* how many threads this call may use, the caller included */
+    int (*parallel_for)(void (*task)(void *arg, ptrdiff_t index, int slot), void *arg, ptrdiff_t count,
+                        int threads, int wake);                     /* pool_run of pool.h */
+    void *(*take)(size_t bytes);            /* scratch of the calling thread, 64-byte aligned; NULL: no memory */
+    void (*give)(void *block);              /* back, in the reverse order of taking */
+    void *(*resize)(void *block, size_t bytes);     /* realloc of the C library; 0 bytes: free */
+} Runtime;
+
+enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3 };
+
+/* c[m, n] = a[m, k] @ b[k, n]. Strides count elements and may be zero or negative; only c's columns must be
+ * adjacent. c overlaps neither a nor b. */
+typedef struct {
+    const void *a, *b;
+    void *c;
+    ptrdiff_t m, n, k;
+    ptrdiff_t a_row, a_col, b_row, b_col, c_row;
+    int syrk;                      /* b is a's transpose: one triangle is computed, then mirrored */
+} Product;
+
+/* `count` products of one shape: `depth` leading dimensions, outermost first. */
+typedef struct {
+    Product first;
+    int dims;
+    ptrdiff_t count;
+    const ptrdiff_t *shape, *a_stride, *b_stride, *c_stride;
+} Batch;
+
+/* --- rows of numbers, and searching among them --------------------------------------------------------------------- */
+/* n rows of d numbers where they lie, of any type that read.h knows; strides in bytes. */
+typedef struct {
+    const char *data;
+    ptrdiff_t n, d, row, column;
+    int type;
+} Rows;
+
+/* The types of Rows: NumPy's kind and size. */
+enum {
+    TYPE_INT8, TYPE_INT16, TYPE_INT32, TYPE_INT64, TYPE_UINT8, TYPE_UINT16, TYPE_UINT32, TYPE_UINT64,
+    TYPE_FLOAT16, TYPE_BFLOAT16, TYPE_FLOAT32, TYPE_FLOAT64
+};
+
+/* The Euclidean norm of each row, and the rows divided by it; either may be NULL. A row of zeros stays one. */
+typedef struct {
+    Rows rows;
+    void *norms;                            /* n of the output type */
+    void *normalized;                       /* n x d of the output type, adjacent along d */
+    ptrdiff_t normalized_row;
+} Norms;
+
+enum { METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN };
+enum { RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX };
+enum { BLOCK_ROWS = 48 };                        /* rows in a panel: a multiple of every target's vector */
+
+/* Rows turned round: panel i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] stored elements, absent rows as zeros; depth is
+ * d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its step. weight and bias are
+ * what a score takes: dot * weight + bias (weigh() in panels.pxi). */
+typedef struct {
+    void *data;
+    float *scale, *weight, *bias;
+    ptrdiff_t n, d;
+} Blocks;
+
+typedef struct {
+    ptrdiff_t query, id;
+    double score;
+} Found;
+
+/* Queries against a corpus of rows, or of panels where panels.data is set. */
+typedef struct {
+    int metric, result;
+    Rows rows;
+    Blocks blocks;
+    const void *queries;                    /* m x depth elements, adjacent; cosine: normalized */
+    const void *plain;                      /* m x d numbers of the output type, adjacent: as the scores mean them */
+    const void *query_scale;                /* m of the output type, or NULL: what a dot product is multiplied by */
+    ptrdiff_t m;
+    const uint8_t *mask;                    /* may row i be found? mask[query * mask_row + i]; NULL: it may */
+    ptrdiff_t mask_row;                     /* 0: one mask for all queries */
+    ptrdiff_t allowed;                      /* of the n rows, by such a mask; else n */
+    const ptrdiff_t *exclude;               /* m rows, one for each query, that it may not find; NULL: none */
+    /* RESULT_TOPK */
+    ptrdiff_t k;
+    void *scores;                           /* m x k of the output type; euclidean: distances */
+    ptrdiff_t *ids, *counts;                /* m x k; m: how many were found */
+    /* RESULT_RANGE: a score at least, a distance at most */
+    double threshold;
+    Found *found;                           /* set by the kernel, whether it succeeds or not; freed by resize() */
+    ptrdiff_t found_count;
+    /* RESULT_MATRIX: every score, cosine and dot alone */
+    void *c;                                /* m x n of the output type */
+    ptrdiff_t c_row;
+    ptrdiff_t symmetric;                    /* the queries are the rows from this one on: one triangle is computed, then mirrored; -1: they are not */
+} Search;
+
+/* One element row compiled for one target; NULL: not among the kernels that the row has. */
+typedef struct {
+    const char *target, *element;
+    int vector_bytes, mr, nr;
+    double numpy_flops;                     /* from so many flops on, a stack's together, NumPy's own function is called */
+    int (*matmul)(const Batch *stack, const Runtime *runtime);
+    int (*norms)(const Norms *norms, const Runtime *runtime);
+    void (*weigh)(const Blocks *panels, int metric, ptrdiff_t first, ptrdiff_t end);   /* panels [first, end) */
+    int (*search)(Search *search, const Runtime *runtime);
+} Kernels;
+
+#endif

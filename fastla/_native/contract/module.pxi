@@ -1,0 +1,18 @@
+# What every stub of setup.py includes first: the names, the micro-kernel, and the capsule that hands the kernels out. The families
+# of kernels that the element row has follow, each with its entries in the table.
+include "../simd/names.pxi"
+include "../tile/micro_kernel.pxi"
+include "../tile/pack.pxi"
+include "../products/tuning.pxi"
+include "../tile/dot_tile.pxi"
+
+from cpython.pycapsule cimport PyCapsule_New
+
+cdef Kernels table
+table.target = TARGET_NAME
+table.element = ELEMENT_NAME
+table.vector_bytes = VECTOR_BYTES
+table.mr = MR
+table.nr = NR
+table.numpy_flops = NUMPY_FLOPS
+kernels = PyCapsule_New(&table, "fastla.kernels", NULL)

@@ -1,0 +1,149 @@
+# Euclidean norms of rows, safe from overflow and underflow.
+#
+# A row's sum of squares is taken as it comes. Where it is so large or small that squares overflowed or lost bits, and that is
+# rare, the row is scaled by its largest number and summed again in float64: a norm depends on its row alone.
+
+cdef extern from "read.h":
+    void read_row(output* to, const char* source, Py_ssize_t step, Py_ssize_t n, int type) noexcept nogil
+    enum:
+        TYPE_REAL
+
+cdef extern from *:
+    """
+    /* Between these a sum of squares has lost nothing, and neither will products of its row with one of norm 1. */
+    #define SQUARES_LOW (sizeof(output) == 8 ? 1e-280 : 1e-28)
+    #define SQUARES_HIGH (sizeof(output) == 8 ? 1e280 : 1e34)
+    /* Squares from which queries are measured without products (prepare in _search.py zeroes those with larger numbers). */
+    #define QUERY_SQUARES_HIGH (sizeof(output) == 8 ? 0x1p800 : 0x1p100)
+    /* More than what is lost of a score that is denormal. */
+    #define LOST (sizeof(output) == 8 ? 1e-310 : 1e-40)
+    #define root(x) __builtin_sqrt(x)
+    #include <float.h>
+    """
+    const double SQUARES_LOW, SQUARES_HIGH, QUERY_SQUARES_HIGH, LOST, DBL_MAX
+    double root(double x) noexcept nogil
+
+
+cdef inline bint safe_squares(double squares) noexcept nogil:
+    return SQUARES_LOW < squares < SQUARES_HIGH
+
+
+# The largest |x|, step apart; NaN if there is one, and else infinity.
+cdef output largest(Py_ssize_t n, const output* x, Py_ssize_t step) noexcept nogil:
+    cdef output most = 0, size
+    cdef Py_ssize_t i
+    for i in range(n):
+        size = -x[i * step] if x[i * step] < 0 else x[i * step]
+        if not size <= most:
+            most = size
+        if most != most:
+            break
+    return most
+
+
+# A row whose squares are not safe: y = x / |x| where y is not NULL (it may be x), and |x|.
+cdef double careful_norm(Py_ssize_t n, const output* x, Py_ssize_t step, output* y, Py_ssize_t y_step) noexcept nogil:
+    cdef double most = largest(n, x, step), squares = 0, scaled, norm
+    cdef Py_ssize_t i
+    if not 0 < most <= DBL_MAX:          # all zeros, an infinity or a NaN
+        for i in range(n if y != NULL else 0):
+            y[i * y_step] = x[i * step] if most == 0 else <output>(x[i * step] / most)
+        return most
+    for i in range(n):
+        scaled = x[i * step] / most
+        squares += scaled * scaled
+    norm = root(squares)
+    for i in range(n if y != NULL else 0):
+        y[i * y_step] = <output>(x[i * step] / most / norm)
+    return most * norm
+
+
+# The sum of a row's squares. Rows are read one after the other, for memory likes to be read from end to end: four side by side, which need
+# fewer instructions, read 100000 x 384 float32 at 11 GB/s where one by one they read 28 (Zen 4, one thread; with prefetching no more).
+cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
+    cdef vec acc[4]
+    cdef Py_ssize_t start, end, p
+    cdef int u
+    cdef real sum = 0
+    for start from 0 <= start < n by DOT_CHUNK:
+        for u in range(4):
+            acc[u] = zero()
+        p = start
+        end = smaller(start + DOT_CHUNK, n)
+        while p + 4 * LANES <= end:
+            for u in range(4):
+                acc[u] = multiply_add(acc[u], load(x + p + u * LANES), load(x + p + u * LANES))
+            p += 4 * LANES
+        while p < end:
+            acc[0] = multiply_add(acc[0], load_zero(x + p, smaller(LANES, end - p)), load_zero(x + p, smaller(LANES, end - p)))
+            p += LANES
+        sum += reduce_add(acc[0] + acc[1] + (acc[2] + acc[3]))
+    return sum
+
+
+cdef double norm_of(Py_ssize_t n, const real* x, output* y) noexcept nogil:
+    cdef real squares = square(n, x)
+    cdef double norm
+    cdef output divisor
+    cdef Py_ssize_t i
+    if not safe_squares(squares):
+        return careful_norm(n, <const output*>x, 1, y, 1)
+    norm = root(squares)
+    if y != NULL:
+        divisor = <output>norm
+        for i in range(n):
+            y[i] = <output>x[i] / divisor
+    return norm
+
+
+# Rows that are reals, adjacent along d: they are worked on where they lie.
+cdef inline bint in_place(const Rows* rows) noexcept nogil:
+    return rows.type == TYPE_REAL and (rows.column == sizeof(real) or rows.d <= 1) and \
+        (<size_t>rows.data | <size_t>rows.row) % sizeof(real) == 0
+
+
+cdef struct NormsJob:
+    const Norms* norms
+    const Runtime* runtime
+    Py_ssize_t chunk
+    int error
+
+
+cdef void norms_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef NormsJob* job = <NormsJob*>arg
+    cdef const Norms* norms = job.norms
+    cdef const Rows* rows = &norms.rows
+    cdef Py_ssize_t i
+    cdef real* copy = NULL
+    cdef const real* x
+    cdef output* y = NULL
+    cdef double norm
+    if not in_place(rows):
+        copy = <real*>job.runtime.take(larger(1, rows.d) * sizeof(real))
+        if copy == NULL:
+            job.error = KERNEL_NO_MEMORY
+            return
+    for i in range(index * job.chunk, smaller((index + 1) * job.chunk, rows.n)):
+        x = <const real*>(rows.data + i * rows.row)
+        if copy != NULL:
+            read_row(<output*>copy, <const char*>x, rows.column, rows.d, rows.type)
+            x = copy
+        if norms.normalized != NULL:
+            y = <output*>norms.normalized + i * norms.normalized_row
+        norm = norm_of(rows.d, x, y)
+        if norms.norms != NULL:
+            (<output*>norms.norms)[i] = <output>norm
+    if copy != NULL:
+        job.runtime.give(copy)
+
+
+cdef int norms(const Norms* request, const Runtime* runtime) noexcept nogil:
+    cdef NormsJob job
+    cdef double ns = request.rows.n * (10 + request.rows.d * sizeof(real) / 20.0)
+    cdef Py_ssize_t tasks = smaller(tasks_for(ns, runtime.threads), larger(1, request.rows.n))
+    job.norms = request
+    job.runtime = runtime
+    job.error = KERNEL_OK
+    job.chunk = ceil_div(request.rows.n, tasks)
+    cdef int status = runtime.parallel_for(norms_task, &job, tasks, runtime.threads, worth_waking(ns))
+    return status if status != KERNEL_OK else job.error

@@ -1,0 +1,83 @@
+# Dot products along k, where both operands are adjacent along it: tiles of up to four rows against three.
+
+# Elements of k after which a sum is added to c: keeps y's chunk in L1, and long float32 sums accurate.
+cdef enum:
+    DOT_CHUNK = 2048
+
+
+# c[rows, cols] (+)= x[rows, k] . y[cols, k]; unroll accumulators an element hide the FMA's latency where the
+# elements are too few. rows, cols and unroll are literals at every call.
+cdef inline void dot_tile(const int rows, const int cols, const int unroll, const int ahead, Py_ssize_t k,
+                          const real* x, Py_ssize_t x_row, const real* y, Py_ssize_t y_row,
+                          real* c, Py_ssize_t c_row, Py_ssize_t c_col, bint add) noexcept nogil:
+    cdef vec acc[8][3]
+    cdef vec y_vec[3]
+    cdef vec x_vec
+    cdef int i, j, u
+    cdef Py_ssize_t p = 0, whole = k - k % (unroll * LANES)
+    cdef real sum
+    for i in range(rows * unroll):
+        for j in range(cols):
+            acc[i][j] = zero()
+    while p < whole:
+        for u in range(unroll):
+            for j in range(cols):
+                y_vec[j] = load(y + j * y_row + p)
+            for i in range(rows):
+                if ahead:
+                    prefetch(x + i * x_row + p + ahead)
+                elif rows > 1 and cols <= 2:
+                    prefetch(x + (rows + i) * x_row + p)
+                x_vec = load(x + i * x_row + p)
+                for j in range(cols):
+                    acc[i * unroll + u][j] = acc[i * unroll + u][j] + x_vec * y_vec[j]
+            p += LANES
+    while unroll > 1 and p + LANES <= k:
+        for i in range(rows):
+            for j in range(cols):
+                acc[i * unroll][j] = acc[i * unroll][j] + load(x + i * x_row + p) * load(y + j * y_row + p)
+        p += LANES
+    if p < k:
+        for j in range(cols):
+            y_vec[j] = load_zero(y + j * y_row + p, k - p)
+        for i in range(rows):
+            x_vec = load_zero(x + i * x_row + p, k - p)
+            for j in range(cols):
+                acc[i * unroll][j] = acc[i * unroll][j] + x_vec * y_vec[j]
+    for i in range(rows):
+        for j in range(cols):
+            for u in range(1, unroll):
+                acc[i * unroll][j] = acc[i * unroll][j] + acc[i * unroll + u][j]
+            sum = reduce_add(acc[i * unroll][j])
+            c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sum if add else sum
+
+
+# As many rows against all columns: by threes and twos, 4 as 2 + 2 (a lone column has too few accumulators).
+cdef inline void dot_rows(const int rows, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
+                          const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
+                          bint add) noexcept nogil:
+    cdef Py_ssize_t j = 0
+    while n - j == 3 or n - j > 4:
+        dot_tile(rows, 3, 1, 0, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+        j += 3
+    while n - j >= 2:
+        dot_tile(rows, 2, 1, 0, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+        j += 2
+    if j < n:
+        dot_tile(rows, 1, 1, 0, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+
+
+# c[m, n] (+)= x[m, k] . y[n, k] for k up to DOT_CHUNK; m is the large side.
+cdef inline void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
+                    const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
+                    bint add) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while m - i >= 4:
+        dot_rows(4, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
+        i += 4
+    if m - i >= 2:
+        dot_rows(2, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
+        i += 2
+    if i < m:
+        dot_rows(1, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
+

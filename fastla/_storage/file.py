@@ -1,0 +1,157 @@
+"""The file of a FlatIndex.
+
+Format, version 1. All numbers are little-endian; it is the same for every CPU.
+
+========  ====================================================================================
+bytes     what
+========  ====================================================================================
+0-7       the magic, b"fastlaIX"
+8-11      the version, uint32
+12-15     the length of the description, uint32
+16-19     CRC-32 of the description, uint32
+20-       the description: JSON, UTF-8. dim, metric, dtype, n, next_id, width (of a panel: 48) and sections, each with a name, dtype,
+          shape, offset and CRC-32
+offsets   the sections, each at a multiple of 4096: data (panels, depth, 48), step, weight, bias and ids (panels * 48)
+========  ====================================================================================
+
+`_blocks` says what they are; beyond the n rows their content is arbitrary. The CRCs of sections are checked when they are read; a file that is mapped is
+checked for its length alone, since reading it whole is what mapping is there to avoid.
+"""
+
+import errno
+import json
+import math
+import os
+import secrets
+import struct
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastla._core import core
+from fastla._storage.blocks import ELEMENTS, PAIR, WIDTH, Blocks
+
+MAGIC, VERSION, ALIGN = b"fastlaIX", 1, 4096
+# Sections, by the names of version 1, and the attributes of Blocks that they hold.
+SECTIONS = {"data": "data", "step": "scale", "weight": "weight", "bias": "bias", "ids": "ids"}
+HEADER = struct.Struct("<8sIII")
+
+
+class IndexFileError(ValueError):
+    """A file that is no index, a damaged one, or one of a later version."""
+
+
+def save(path: str | os.PathLike[str], panels: Blocks, next_id: int) -> None:
+    """Write an index beside the file, then put it in its place: whatever happens, the old or the new one is whole."""
+    stored = panels.trimmed()
+    arrays = {name: np.ascontiguousarray(getattr(stored, attribute)) for name, attribute in SECTIONS.items()}
+    sections, offset = [], ALIGN
+    for name, array in arrays.items():
+        crc = zlib.crc32(array.data) if array.size else 0
+        sections.append({"name": name, "dtype": array.dtype.str, "shape": array.shape, "offset": offset, "crc32": crc})
+        offset = -(-(offset + array.nbytes) // ALIGN) * ALIGN
+    description = json.dumps({
+        "dim": panels.dim, "metric": panels.metric, "dtype": panels.storage, "n": panels.n, "next_id": next_id,
+        "width": WIDTH, "bytes": offset, "sections": sections,
+    }).encode()
+    target = Path(os.path.realpath(os.fsdecode(path)))      # a link stays one
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    for wrong, number in ((target.is_dir(), errno.EISDIR), (not target.parent.is_dir(), errno.ENOENT)):
+        if wrong:       # else it is the temporary file that would be named
+            raise OSError(number, os.strerror(number), os.fspath(path))
+    try:
+        with open(temporary, "xb") as file:
+            file.write(HEADER.pack(MAGIC, VERSION, len(description), zlib.crc32(description)) + description)
+            for section, array in zip(sections, arrays.values(), strict=True):
+                file.seek(section["offset"])
+                array.tofile(file)
+            file.truncate(offset)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            os.chmod(temporary, target.stat().st_mode & 0o777)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    # So that the new name survives a crash too, where folders can be synced.
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def load(path: str | os.PathLike[str], mmap: bool) -> tuple[Blocks, int]:
+    """The panels and next id of a file; mmap: its sections stay in the file."""
+    with open(path, "rb") as file:
+        described = _describe(path, file)
+        length = os.fstat(file.fileno()).st_size
+        if length < described["bytes"]:
+            raise IndexFileError(f"{os.fspath(path)!r} is truncated: {length} bytes, expected {described['bytes']}")
+        panels = Blocks(described["dim"], described["dtype"], described["metric"])
+        mapped = np.memmap(file, np.uint8, "r").view(np.ndarray) if mmap else None
+        for section in described["sections"]:
+            setattr(panels, SECTIONS[section["name"]], _section(path, file, section, mapped))
+        panels.n = described["n"]
+    return panels, described["next_id"]
+
+
+def _describe(path: Any, file: Any) -> dict[str, Any]:
+    head = file.read(HEADER.size)
+    if head[:len(MAGIC)] != MAGIC or len(head) < HEADER.size:
+        raise IndexFileError(f"{os.fspath(path)!r} is not an index saved by fastla")
+    _, version, length, crc = HEADER.unpack(head)
+    if version != VERSION:
+        raise IndexFileError(f"{os.fspath(path)!r} has format version {version}; this fastla reads version {VERSION}")
+    text = file.read(length)
+    if len(text) < length or zlib.crc32(text) != crc:
+        raise IndexFileError(f"{os.fspath(path)!r} is truncated or damaged: its description does not match its checksum")
+    try:
+        described = json.loads(text)
+        plausible = _plausible(described)
+    except (KeyError, TypeError, ValueError, RecursionError):
+        plausible = False
+    if not plausible:
+        raise IndexFileError(f"{os.fspath(path)!r} is damaged: its sections are not those of its description")
+    return described
+
+
+def _plausible(described: dict[str, Any]) -> bool:
+    """Whether the sections are those of such an index, and lie within the file."""
+    numbers = [described[key] for key in ("dim", "n", "next_id", "width", "bytes")]
+    if any(type(number) is not int or not 0 <= number < 2**63 for number in numbers):
+        return False
+    if described["width"] != WIDTH or described["dim"] < 1 or described["dtype"] not in ELEMENTS or described["metric"] not in core.METRICS:
+        return False
+    depth, count = -(-described["dim"] // PAIR[described["dtype"]]), -(-described["n"] // WIDTH)
+    expected = {name: (Blocks.COLUMNS[attribute], [count * WIDTH]) for name, attribute in SECTIONS.items() if name != "data"}
+    expected["data"] = (ELEMENTS[described["dtype"]].str, [count, depth, WIDTH])
+    if {section["name"]: (section["dtype"], section["shape"]) for section in described["sections"]} != expected:
+        return False
+    return all(
+        type(section["offset"]) is int and type(section["crc32"]) is int and section["offset"] % ALIGN == 0
+        and ALIGN <= section["offset"] <= described["bytes"] - np.dtype(section["dtype"]).itemsize * math.prod(section["shape"])
+        for section in described["sections"]
+    )
+
+
+def _section(path: Any, file: Any, section: dict[str, Any], mapped: np.ndarray | None) -> np.ndarray:
+    dtype, shape, offset = np.dtype(section["dtype"]), tuple(section["shape"]), section["offset"]
+    size = math.prod(shape)
+    if size == 0:
+        return np.zeros(shape, dtype)
+    if mapped is not None:
+        return mapped[offset:offset + size * dtype.itemsize].view(dtype).reshape(shape)
+    file.seek(offset)
+    array = np.fromfile(file, dtype, size).reshape(shape)
+    if zlib.crc32(array.data) != section["crc32"]:
+        raise IndexFileError(f"{os.fspath(path)!r} is damaged: the section {section['name']!r} does not match its checksum")
+    return array
