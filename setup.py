@@ -15,7 +15,7 @@ from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("fastla/_native")
 STUBS = Path("build/stubs")
-HEADER_FOLDERS = [str(NATIVE / folder) for folder in ("contract", "simd", "runtime")]
+HEADER_FOLDERS = [str(NATIVE / folder) for folder in ("contract", "simd", "schedule", "runtime")]
 NEVER = 1e300       # flops of no product
 BLAS = {"float32", "float64"}       # what NumPy has a BLAS for; its loops for other types are never faster
 
@@ -92,8 +92,9 @@ ELEMENTS = [
 
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
 # it sets flush-to-zero for the whole process. The warnings that are off: GCC's note on passing wide vectors (they are never passed,
-# all is inlined), and one it gives for pieces of a vector's copy that cannot be reached (vec.h).
-FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow"]
+# all is inlined), one it gives for pieces of a vector's copy that cannot be reached (vec.h), and shared pieces that a row does not use.
+FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow",
+         "-Wno-unused-function"]
 
 
 def written(name: str, text: str) -> Path:
@@ -133,7 +134,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     return Extension(
         f"fastla._native.{name}", [str(stub)], include_dirs=HEADER_FOLDERS,
         define_macros=[(key, str(value)) for key, value in macros.items()],
-        extra_compile_args=FLAGS + target.flags, depends=headers("contract", "simd"),
+        extra_compile_args=FLAGS + target.flags, depends=headers("contract", "simd", "schedule"),
     )
 
 

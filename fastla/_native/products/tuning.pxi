@@ -22,29 +22,10 @@ cdef enum:
     STACK_NS = 500000               # duration from which the products of a stack are done one by one, by all threads
     STACK_BYTES = 4096              # of one product's operands: up to here a stack is done tile by tile, not product by product
 
-# How long a product takes one thread, in nanoseconds: at 100 GFLOPS of float32 or, where each element is used but once or
-# twice, at the 40 bytes a nanosecond that come from L2 and L3; and a little for being there at all.
+# How long a product takes one thread, in nanoseconds.
 cdef inline double duration(const Product* g) noexcept nogil:
-    cdef double arithmetic = 2.0 * g.m * g.n * g.k / 400
-    cdef double memory = (1.0 * g.m * g.k + 1.0 * g.k * g.n + 1.0 * g.m * g.n) / 40
-    return (arithmetic if arithmetic > memory else memory) * sizeof(real) + 10
-
-
-# Threads, by that duration. Handing a task to a worker that is awake costs 0.2 us; waking one costs its caller 3 to 15 us
-# and takes 10 to 80 (cloud machines are at the upper ends).
-cdef enum:
-    OFFER_NS = 4000         # from here on workers that are still awake help
-    WAKE_NS = 20000         # from here on sleeping ones are woken
-    TASK_NS = 5000000       # a task's length at most: between tasks an interrupt is noticed
+    return cost(1.0 * g.m * g.n * g.k, 1.0 * g.m * g.k + 1.0 * g.k * g.n + 1.0 * g.m * g.n, sizeof(real))
 
 
 cdef inline bint worth_waking(double ns) noexcept nogil:
     return ns >= WAKE_NS
-
-
-# Into how many tasks a product goes: more than threads where it is long, so that a core that is slow or late holds up little.
-cdef inline Py_ssize_t tasks_for(double ns, int threads) noexcept nogil:
-    cdef Py_ssize_t least = <Py_ssize_t>(ns / TASK_NS)
-    if ns < OFFER_NS:
-        return 1
-    return larger(threads if threads == 1 or ns < 2 * WAKE_NS else 4 * threads, least)

@@ -34,7 +34,7 @@ include "topk/results.pxi"
 
 # A panel of queries turned round: [depth][width], its rows as many whole vectors.
 cdef void transpose_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Job* job = <Job*>arg
+    cdef Plan* job = <Plan*>arg
     cdef Py_ssize_t first = index * NR, rows = smaller(NR, job.search.m - first)
     pack_panel(job.transposed_queries + first * job.depth, ceil_div(rows, LANES) * LANES, rows, job.depth,
                <const real*>job.search.queries + first * job.depth, job.depth, 1)
@@ -49,7 +49,7 @@ cdef double squares_of(Py_ssize_t n, const output* x) noexcept nogil:
 
 
 # What the queries are met as, besides themselves.
-cdef int prepare_queries(Job* job, Py_ssize_t d) noexcept nogil:
+cdef int prepare_queries(Plan* job, Py_ssize_t d) noexcept nogil:
     cdef const Search* s = job.search
     cdef const Runtime* runtime = job.runtime
     cdef int status = KERNEL_OK
@@ -70,7 +70,7 @@ cdef int prepare_queries(Job* job, Py_ssize_t d) noexcept nogil:
     return status
 
 
-cdef void give_queries(Job* job) noexcept nogil:
+cdef void give_queries(Plan* job) noexcept nogil:
     if job.query_squares != NULL:
         job.runtime.give(job.query_squares)
     if job.size != NULL:
@@ -86,7 +86,7 @@ cdef void give_queries(Job* job) noexcept nogil:
 
 
 # What regions are to have: where they begin, if that is not their rows' number; and their panels, if groups share them.
-cdef int start_chunks(Job* job, Py_ssize_t n) noexcept nogil:
+cdef int start_chunks(Plan* job, Py_ssize_t n) noexcept nogil:
     if job.gather:
         job.bounds = <Py_ssize_t*>job.runtime.take((job.chunks + 1) * sizeof(Py_ssize_t))
         if job.bounds == NULL:
@@ -95,7 +95,7 @@ cdef int start_chunks(Job* job, Py_ssize_t n) noexcept nogil:
     return KERNEL_OK if job.groups == 1 else prepare_chunks(job)
 
 
-cdef void end_chunks(Job* job) noexcept nogil:
+cdef void end_chunks(Plan* job) noexcept nogil:
     if job.chunk != NULL:
         give_chunks(job)
     if job.bounds != NULL:
@@ -103,7 +103,7 @@ cdef void end_chunks(Job* job) noexcept nogil:
 
 
 cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
-    cdef Job job
+    cdef Plan job
     cdef bint raw = s.blocks.data == NULL
     cdef Py_ssize_t n = s.rows.n if raw else s.blocks.n, d = s.rows.d if raw else s.blocks.d, i
     cdef double met, arithmetic, memory, ns

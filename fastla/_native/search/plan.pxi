@@ -26,7 +26,7 @@ cdef struct Quantized
 cdef struct Chunk
 
 
-cdef struct Job:
+cdef struct Plan:
     Search* search
     const Runtime* runtime
     Py_ssize_t depth            # elements of a row

@@ -19,7 +19,7 @@ cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
         stride += 1
 
 
-cdef void plan(Job* job, Py_ssize_t n, double ns) noexcept nogil:
+cdef void plan(Plan* job, Py_ssize_t n, double ns) noexcept nogil:
     cdef Search* s = job.search
     cdef int threads = job.runtime.threads
     cdef Py_ssize_t block_bytes = BLOCK_ROWS * larger(1, job.depth) * <Py_ssize_t>(sizeof(real) if job.prefilters else sizeof(stored))
@@ -43,7 +43,7 @@ cdef void plan(Job* job, Py_ssize_t n, double ns) noexcept nogil:
         job.span = larger(1, <Py_ssize_t>(job.chunks / (ns / job.groups / TASK_NS + 1)))
 
 
-cdef int run_jobs(Job* job, double ns) noexcept nogil:
+cdef int run_jobs(Plan* job, double ns) noexcept nogil:
     cdef int status = KERNEL_OK, threads = job.runtime.threads if ns >= OFFER_NS else 1
     while job.begin < job.chunks and status == KERNEL_OK:
         job.end = job.chunks if job.groups == 1 or job.search.result == RESULT_MATRIX else smaller(job.begin + job.span, job.chunks)

@@ -27,7 +27,7 @@ cdef void prepare_stored(const Search* s, Block* block, Py_ssize_t depth) noexce
 
 
 # Raw rows, where they lie or copied.
-cdef void prepare_raw(const Job* job, Chunk* chunk, Py_ssize_t index) noexcept nogil:
+cdef void prepare_raw(const Plan* job, Chunk* chunk, Py_ssize_t index) noexcept nogil:
     cdef const Search* s = job.search
     cdef Block* block = chunk.blocks + index
     cdef Py_ssize_t i, d = s.rows.d
@@ -46,7 +46,7 @@ cdef void prepare_raw(const Job* job, Chunk* chunk, Py_ssize_t index) noexcept n
 
 # The next rows, from `row` on and before `end`, become a panel; returns the row after them. A panel of which no row may be found
 # has valid 0.
-cdef Py_ssize_t prepare_block(const Job* job, Chunk* chunk, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+cdef Py_ssize_t prepare_block(const Plan* job, Chunk* chunk, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
     cdef const Search* s = job.search
     cdef Block* block = chunk.blocks + index
     block.gathered = job.gather
@@ -73,7 +73,7 @@ cdef Py_ssize_t prepare_block(const Job* job, Chunk* chunk, Py_ssize_t index, Py
 
 # The order in which a region's panels are met. If the k best are sought, from the last on: in jumps, by as many panels as hold k rows (search.pxi);
 # but one by one where products come first, for their tiles lie in L2 (jumps took up to 15 % longer).
-cdef void order_blocks(const Job* job, Chunk* chunk) noexcept nogil:
+cdef void order_blocks(const Plan* job, Chunk* chunk) noexcept nogil:
     cdef Py_ssize_t count = chunk.count, together = count if job.scans else smaller(ceil_div(job.search.k, BLOCK_ROWS), count)
     cdef Py_ssize_t groups = ceil_div(count, larger(1, together)), step = jump(larger(1, groups)), group = groups - 1, first, block, i = 0
     if job.search.result != RESULT_TOPK:
@@ -89,7 +89,7 @@ cdef void order_blocks(const Job* job, Chunk* chunk) noexcept nogil:
 
 
 # The panels from row[0] on of which rows may be found, job.room at most; row[0] moves on.
-cdef void prepare_chunk(const Job* job, Chunk* chunk, Py_ssize_t* row, Py_ssize_t end) noexcept nogil:
+cdef void prepare_chunk(const Plan* job, Chunk* chunk, Py_ssize_t* row, Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t count = 0
     while row[0] < end and count < job.room:
         row[0] = prepare_block(job, chunk, count, row[0], end)

@@ -34,7 +34,7 @@ cdef bint gathering_pays(const Search* s) noexcept nogil:
 
 
 # Regions of as many rows that the mask allows as job.room panels hold.
-cdef void bound_chunks(const Job* job, Py_ssize_t n) noexcept nogil:
+cdef void bound_chunks(const Plan* job, Py_ssize_t n) noexcept nogil:
     cdef const uint8_t* mask = job.search.mask
     cdef Py_ssize_t chunk_rows = 0, room = job.room * BLOCK_ROWS, row = 0, here
     job.bounds[0] = 0
@@ -55,6 +55,6 @@ cdef void bound_chunks(const Job* job, Py_ssize_t n) noexcept nogil:
         job.bounds[chunk_rows] = n
 
 
-cdef inline Py_ssize_t chunk_begin(const Job* job, Py_ssize_t chunk_rows) noexcept nogil:
+cdef inline Py_ssize_t chunk_begin(const Plan* job, Py_ssize_t chunk_rows) noexcept nogil:
     cdef Py_ssize_t n = job.search.rows.n if job.search.blocks.data == NULL else job.search.blocks.n
     return job.bounds[chunk_rows] if job.gather else smaller(chunk_rows * job.chunk_rows, n)

@@ -21,15 +21,8 @@ cdef struct Scratch:
     Rerank* rerank        # NULL: the search is not screened
 
 
-# The next `bytes` of a block, from a cache line on.
-cdef inline void* carve(char** at, Py_ssize_t bytes) noexcept nogil:
-    cdef char* piece = at[0]
-    at[0] += ceil_div(bytes, LINE) * LINE
-    return piece
-
-
 # Deals a block out, and returns its length: with block NULL, how long it has to be.
-cdef Py_ssize_t lay_chunk(const Job* job, Chunk* chunk, char* block) noexcept nogil:
+cdef Py_ssize_t lay_chunk(const Plan* job, Chunk* chunk, char* block) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t numbers = job.room * BLOCK_ROWS * larger(1, job.depth), quads = ceil_div(job.depth, QUAD) * BLOCK_ROWS, i
     cdef char* at = block
@@ -54,7 +47,7 @@ cdef Py_ssize_t lay_chunk(const Job* job, Chunk* chunk, char* block) noexcept no
     return at - block
 
 
-cdef Py_ssize_t lay_scratch(const Job* job, Scratch* scratch, char* block) noexcept nogil:
+cdef Py_ssize_t lay_scratch(const Plan* job, Scratch* scratch, char* block) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t numbers = LANES * job.depth
     cdef char* at = block
@@ -67,7 +60,7 @@ cdef Py_ssize_t lay_scratch(const Job* job, Scratch* scratch, char* block) noexc
 
 
 # To be given back by the same thread, in reverse order.
-cdef bint take_chunk(const Job* job, Chunk* chunk) noexcept nogil:
+cdef bint take_chunk(const Plan* job, Chunk* chunk) noexcept nogil:
     memset(chunk, 0, sizeof(Chunk))
     cdef char* block = <char*>job.runtime.take(lay_chunk(job, chunk, NULL))
     if block != NULL:
@@ -75,11 +68,11 @@ cdef bint take_chunk(const Job* job, Chunk* chunk) noexcept nogil:
     return block != NULL
 
 
-cdef void give_chunk(const Job* job, Chunk* chunk) noexcept nogil:
+cdef void give_chunk(const Plan* job, Chunk* chunk) noexcept nogil:
     job.runtime.give(chunk.blocks)       # what the block begins with
 
 
-cdef bint take_scratch(const Job* job, Scratch* scratch) noexcept nogil:
+cdef bint take_scratch(const Plan* job, Scratch* scratch) noexcept nogil:
     memset(scratch, 0, sizeof(Scratch))
     cdef char* block = <char*>job.runtime.take(lay_scratch(job, scratch, NULL))
     if block != NULL:
@@ -87,12 +80,12 @@ cdef bint take_scratch(const Job* job, Scratch* scratch) noexcept nogil:
     return block != NULL
 
 
-cdef void give_scratch(const Job* job, Scratch* scratch) noexcept nogil:
+cdef void give_scratch(const Plan* job, Scratch* scratch) noexcept nogil:
     job.runtime.give(scratch.tile)
 
 
 # Regions that groups share, all at once.
-cdef int prepare_chunks(Job* job) noexcept nogil:
+cdef int prepare_chunks(Plan* job) noexcept nogil:
     cdef Py_ssize_t i
     cdef Chunk* chunk = <Chunk*>job.runtime.take(job.chunks * sizeof(Chunk))
     if chunk == NULL:
@@ -108,7 +101,7 @@ cdef int prepare_chunks(Job* job) noexcept nogil:
     return job.runtime.parallel_for(prepare_task, job, job.chunks, job.runtime.threads, 0)
 
 
-cdef void give_chunks(Job* job) noexcept nogil:
+cdef void give_chunks(Plan* job) noexcept nogil:
     cdef Py_ssize_t i = job.chunks
     while i > 0:
         i -= 1

@@ -43,7 +43,7 @@ cdef inline bint prefilter_pays(const Search* s, Py_ssize_t n, Py_ssize_t d) noe
 # --- queries ------------------------------------------------------------------------------------------------------------
 # The levels of a panel of queries, and how far off their screened scores may be: norm * far + rest * size, of a panel's norm and rest.
 cdef void quantize_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Job* job = <Job*>arg
+    cdef Plan* job = <Plan*>arg
     cdef Quantized* levels = job.levels + index
     cdef Py_ssize_t first = index * BLOCK_ROWS, rows = smaller(BLOCK_ROWS, job.search.m - first), i
     cdef double rest, size, loose = 1 + slack(job.depth)
@@ -61,7 +61,7 @@ cdef void quantize_queries_task(void* arg, Py_ssize_t index, int slot) noexcept 
     job.runtime.give(block)
 
 
-cdef int quantize_queries(Job* job) noexcept nogil:
+cdef int quantize_queries(Plan* job) noexcept nogil:
     cdef Py_ssize_t blocks = ceil_div(job.search.m, BLOCK_ROWS), quads = ceil_div(job.depth, QUAD) * BLOCK_ROWS, i
     job.levels = <Quantized*>job.runtime.take(blocks * sizeof(Quantized))
     if job.levels != NULL:
@@ -115,7 +115,7 @@ cdef void make_prefilter(Prefilter* screen, const Block* block, Py_ssize_t d, re
 
 # What a screened score must reach, of each query of a block; NaN where there is no query. False: a query's bar is infinite, or the bound is not
 # sound for it, since numbers may leave the range of floats or are none.
-cdef inline bint lower_thresholds(const Job* job, const Prefilter* screen, Py_ssize_t first, const Thresholds* thresholds, output* low) noexcept nogil:
+cdef inline bint lower_thresholds(const Plan* job, const Prefilter* screen, Py_ssize_t first, const Thresholds* thresholds, output* low) noexcept nogil:
     cdef out_vec bar, size, far, height
     cdef out_vec norm = splat_out(screen.norm), most = splat_out(<output>1e37)
     cdef output rounding = <output>(8 * EPSILON)
@@ -164,7 +164,7 @@ cdef void prefilter_tile(const Prefilter* screen, const output* bias, const Quan
 
 
 # A block of queries and a panel meet. False: too many may be near, and nothing is done.
-cdef bint prefilter_block(Job* job, const Block* block, const Prefilter* screen, Rerank* rerank, Py_ssize_t first, Py_ssize_t rows,
+cdef bint prefilter_block(Plan* job, const Block* block, const Prefilter* screen, Rerank* rerank, Py_ssize_t first, Py_ssize_t rows,
                        Thresholds* thresholds) noexcept nogil:
     cdef uint64_t hits[QUERY_BLOCK]
     cdef output low[QUERY_BLOCK]

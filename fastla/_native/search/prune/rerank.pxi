@@ -37,7 +37,7 @@ cdef inline bint rows_to_be_turned(const Search* s) noexcept nogil:
 
 
 # Their scores, number by number and part by part as in a tile (multiply_tile), into the sink.
-cdef void rerank_now(Job* job, Rerank* rerank, Thresholds* thresholds) noexcept nogil:
+cdef void rerank_now(Plan* job, Rerank* rerank, Thresholds* thresholds) noexcept nogil:
     cdef Py_ssize_t depth = job.depth, part = part_of(depth, most_at_once(job)), p, k, i, query
     cdef vec acc, sum = zero()
     cdef output values[LANES]
@@ -59,7 +59,7 @@ cdef void rerank_now(Job* job, Rerank* rerank, Thresholds* thresholds) noexcept 
     rerank.count = 0
 
 
-cdef void rerank_later(Job* job, Rerank* rerank, const Block* block, const Prefilter* screen, int row, Py_ssize_t query,
+cdef void rerank_later(Plan* job, Rerank* rerank, const Block* block, const Prefilter* screen, int row, Py_ssize_t query,
                     Thresholds* thresholds) noexcept nogil:
     cdef Py_ssize_t depth = job.depth, i = rerank.count
     if not may_find(job.search, query, id_of(block, row)):

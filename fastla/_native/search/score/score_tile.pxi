@@ -50,12 +50,12 @@ cdef void score_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t most,
         p += part
 
 
-cdef inline Py_ssize_t most_at_once(const Job* job) noexcept nogil:
+cdef inline Py_ssize_t most_at_once(const Plan* job) noexcept nogil:
     return KC if job.search.blocks.data == NULL else PART
 
 
 # [rows][WIDTH]: queries from `first` on against a stored panel, or few that have met a panel's rows already.
-cdef const real* score_block(const Job* job, const Block* block, const Block* next, Py_ssize_t first, Py_ssize_t rows,
+cdef const real* score_block(const Plan* job, const Block* block, const Block* next, Py_ssize_t first, Py_ssize_t rows,
                                 real* tile) noexcept nogil:
     cdef const real* queries = <const real*>job.search.queries + first * job.depth
     cdef Py_ssize_t column
@@ -68,6 +68,6 @@ cdef const real* score_block(const Job* job, const Block* block, const Block* ne
 
 
 # [panel.count][vectors]: raw rows against a panel of turned queries, from `first` on.
-cdef void score_raw_block(const Job* job, const Block* block, Py_ssize_t first, Py_ssize_t vectors, real* tile) noexcept nogil:
+cdef void score_raw_block(const Plan* job, const Block* block, Py_ssize_t first, Py_ssize_t vectors, real* tile) noexcept nogil:
     score_tile(block.count, <int>vectors, job.depth, most_at_once(job), block.factors, block.factors_row,
                   <const stored*>job.transposed_queries + first * job.depth, vectors * LANES, tile, vectors * LANES, NULL)

@@ -10,7 +10,7 @@ cdef inline void await_scores(const Search* s, const Block* block, Py_ssize_t fi
 
 
 # A block of queries and a panel meet. The one with the index `next` comes after it, and is asked for.
-cdef void score_query_block(Job* job, const Chunk* chunk, const Scratch* scratch, Py_ssize_t index, Py_ssize_t next, Py_ssize_t first, Py_ssize_t rows,
+cdef void score_query_block(Plan* job, const Chunk* chunk, const Scratch* scratch, Py_ssize_t index, Py_ssize_t next, Py_ssize_t first, Py_ssize_t rows,
                Thresholds* thresholds) noexcept nogil:
     cdef const Block* block = chunk.blocks + index
     cdef int vectors = <int>ceil_div(rows, LANES)
@@ -34,7 +34,7 @@ cdef void score_query_block(Job* job, const Chunk* chunk, const Scratch* scratch
 # All products of a region, then all scores. What lies between two panels else (a tile's beginning and end, its scores, their bars) is some 300
 # instructions without a load from memory, as many as a CPU looks ahead; and panels are read as they lie, though they are met in another
 # order (400,000 x 48 float32, 9 to 23 queries, ms: 3.8 to 6.1 so, 5.0 to 6.7 in that order).
-cdef void score_chunk(const Job* job, const Chunk* chunk, Py_ssize_t first, Py_ssize_t rows, real* tiles) noexcept nogil:
+cdef void score_chunk(const Plan* job, const Chunk* chunk, Py_ssize_t first, Py_ssize_t rows, real* tiles) noexcept nogil:
     cdef Py_ssize_t i
     if rows <= SCAN:
         scan_blocks(chunk.blocks, chunk.count, rows, job.depth, <const real*>job.search.queries + first * job.depth, tiles)
@@ -44,7 +44,7 @@ cdef void score_chunk(const Job* job, const Chunk* chunk, Py_ssize_t first, Py_s
 
 
 # A block of queries and a region's panels meet.
-cdef void score_blocks(Job* job, const Chunk* chunk, const Scratch* scratch, Py_ssize_t first, Py_ssize_t rows, Thresholds* thresholds) noexcept nogil:
+cdef void score_blocks(Plan* job, const Chunk* chunk, const Scratch* scratch, Py_ssize_t first, Py_ssize_t rows, Thresholds* thresholds) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t block, next = chunk.order[0], i
     if job.scans:
@@ -59,7 +59,7 @@ cdef void score_blocks(Job* job, const Chunk* chunk, const Scratch* scratch, Py_
 
 
 # Queries [first, last) and panels that are prepared.
-cdef void score_queries(Job* job, const Chunk* chunk, const Scratch* scratch, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
+cdef void score_queries(Plan* job, const Chunk* chunk, const Scratch* scratch, Py_ssize_t first, Py_ssize_t last, int slot) noexcept nogil:
     cdef Py_ssize_t query, rows
     cdef Thresholds thresholds
     if chunk.count == 0:
@@ -72,7 +72,7 @@ cdef void score_queries(Job* job, const Chunk* chunk, const Scratch* scratch, Py
         rerank_now(job, scratch.rerank, &thresholds)
 
 
-cdef void score_whole_chunk(Job* job, Chunk* chunk, const Scratch* scratch, Py_ssize_t chunk_rows, Py_ssize_t first, Py_ssize_t last,
+cdef void score_whole_chunk(Plan* job, Chunk* chunk, const Scratch* scratch, Py_ssize_t chunk_rows, Py_ssize_t first, Py_ssize_t last,
                       int slot) noexcept nogil:
     cdef Py_ssize_t row = chunk_begin(job, chunk_rows), end = chunk_begin(job, chunk_rows + 1)
     if job.chunk != NULL:
@@ -84,13 +84,13 @@ cdef void score_whole_chunk(Job* job, Chunk* chunk, const Scratch* scratch, Py_s
 
 
 cdef void prepare_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Job* job = <Job*>arg
+    cdef Plan* job = <Plan*>arg
     cdef Py_ssize_t row = chunk_begin(job, index)
     prepare_chunk(job, job.chunk + index, &row, chunk_begin(job, index + 1))
 
 
 cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Job* job = <Job*>arg
+    cdef Plan* job = <Plan*>arg
     cdef Py_ssize_t first = index % job.groups * job.group, i = job.begin + index // job.groups * job.span, end
     cdef Chunk chunk
     cdef Scratch scratch

@@ -43,7 +43,7 @@ cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept n
 
 
 # The sum of the squared differences of a query and a panel's row, from their numbers themselves, times `scale` squared.
-cdef double squared_differences(const Job* job, const Block* block, int lane, Py_ssize_t query, double scale) noexcept nogil:
+cdef double squared_differences(const Plan* job, const Block* block, int lane, Py_ssize_t query, double scale) noexcept nogil:
     cdef Py_ssize_t d = job.search.blocks.d if block.rows == NULL else job.search.rows.d, p, i
     cdef const output* y = <const output*>job.search.plain + query * d
     cdef const output* x
@@ -66,7 +66,7 @@ cdef double squared_differences(const Job* job, const Block* block, int lane, Py
 
 
 # The distance, even where its square is out of float64's range.
-cdef double exact_distance(const Job* job, const Block* block, int lane, Py_ssize_t query) noexcept nogil:
+cdef double exact_distance(const Plan* job, const Block* block, int lane, Py_ssize_t query) noexcept nogil:
     cdef double squares = squared_differences(job, block, lane, query, 1), scale
     if 1e-280 < squares < 1e280 or squares != squares:
         return root(squares)
@@ -74,7 +74,7 @@ cdef double exact_distance(const Job* job, const Block* block, int lane, Py_ssiz
     return root(squared_differences(job, block, lane, query, scale)) / scale
 
 
-cdef void note(Job* job, List* found, Py_ssize_t query, Py_ssize_t id, double score) noexcept nogil:
+cdef void note(Plan* job, List* found, Py_ssize_t query, Py_ssize_t id, double score) noexcept nogil:
     cdef Found* items
     cdef Py_ssize_t room = larger(1024, 2 * found.room)
     if found.count == found.room:
@@ -95,7 +95,7 @@ cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noex
 
 
 # A computed score that has reached its bar. True where that has become another.
-cdef bint offer_score(Job* job, const Block* block, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
+cdef bint offer_score(Plan* job, const Block* block, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
     cdef Search* s = job.search
     cdef Py_ssize_t id = id_of(block, row)
     cdef Reservoir* best
@@ -119,7 +119,7 @@ cdef bint offer_score(Job* job, const Block* block, int row, Py_ssize_t query, o
 
 
 # A tile with the corpus in its lanes, [rows][WIDTH], of queries [first, first + rows), into the sink.
-cdef void handle_tile(Job* job, const Block* block, Py_ssize_t first, Py_ssize_t rows, const real* tile, Thresholds* thresholds) noexcept nogil:
+cdef void handle_tile(Plan* job, const Block* block, Py_ssize_t first, Py_ssize_t rows, const real* tile, Thresholds* thresholds) noexcept nogil:
     cdef Search* s = job.search
     cdef output values[BLOCK_ROWS]
     cdef output* to
@@ -170,7 +170,7 @@ cdef inline uint64_t transposed_hits(const int vectors, const Block* block, cons
 
 
 # A row of such a tile whose score with some queries has reached their bars.
-cdef void handle_row(Job* job, const Block* block, int row, Py_ssize_t first, const real* tile, uint64_t hits, Thresholds* thresholds) noexcept nogil:
+cdef void handle_row(Plan* job, const Block* block, int row, Py_ssize_t first, const real* tile, uint64_t hits, Thresholds* thresholds) noexcept nogil:
     cdef output values[LANES]
     cdef int query, j, computed = -1
     while hits:
@@ -185,7 +185,7 @@ cdef void handle_row(Job* job, const Block* block, int row, Py_ssize_t first, co
 
 
 # A tile with the queries in its lanes, [panel.count][vectors], into the sink.
-cdef void handle_transposed_tile(Job* job, const Block* block, Py_ssize_t first, int vectors, const real* tile, Thresholds* thresholds) noexcept nogil:
+cdef void handle_transposed_tile(Plan* job, const Block* block, Py_ssize_t first, int vectors, const real* tile, Thresholds* thresholds) noexcept nogil:
     cdef uint64_t hits[BLOCK_ROWS]
     cdef uint64_t any
     cdef Py_ssize_t i

@@ -2,7 +2,7 @@
 
 # The best of each query, in order.
 cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Job* job = <Job*>arg
+    cdef Plan* job = <Plan*>arg
     cdef Search* s = job.search
     cdef Py_ssize_t query, i, n
     cdef int part
@@ -26,7 +26,7 @@ cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
 
 # c[j, i] = c[i, j] for the queries' rows i and j < i, and a diagonal of ones but where there is no norm.
 cdef void symmetrize_scores_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef const Search* s = (<Job*>arg).search
+    cdef const Search* s = (<Plan*>arg).search
     cdef output* c = <output*>s.c           # of the row s.symmetric
     cdef Py_ssize_t first = index * QUERY_BLOCK, last = smaller(first + QUERY_BLOCK, s.m), column, i, j
     for column from 0 <= column <= s.symmetric + last - 1 by QUERY_BLOCK:
@@ -38,7 +38,7 @@ cdef void symmetrize_scores_task(void* arg, Py_ssize_t index, int slot) noexcept
             c[i * s.c_row + s.symmetric + i] = 1
 
 
-cdef int start_results(Job* job) noexcept nogil:
+cdef int start_results(Plan* job) noexcept nogil:
     cdef const Search* s = job.search
     cdef const Runtime* runtime = job.runtime
     cdef Py_ssize_t parts = runtime.threads if job.per_slot else 1, i
@@ -64,7 +64,7 @@ cdef int start_results(Job* job) noexcept nogil:
 
 
 # The threads' lists as the search's one; of a search that has failed there is nothing but memory to be freed.
-cdef int join_lists(Job* job, int status) noexcept nogil:
+cdef int join_lists(Plan* job, int status) noexcept nogil:
     cdef List* joined = job.lists
     cdef List* list
     cdef Py_ssize_t i
@@ -79,7 +79,7 @@ cdef int join_lists(Job* job, int status) noexcept nogil:
     return job.error if status == KERNEL_OK else status
 
 
-cdef int finish_results(Job* job, int status) noexcept nogil:
+cdef int finish_results(Plan* job, int status) noexcept nogil:
     cdef const Search* s = job.search
     cdef Py_ssize_t blocks = ceil_div(s.m, QUERY_BLOCK)
     if job.lists != NULL:
@@ -91,7 +91,7 @@ cdef int finish_results(Job* job, int status) noexcept nogil:
     return status
 
 
-cdef void give_results(Job* job) noexcept nogil:
+cdef void give_results(Plan* job) noexcept nogil:
     if job.items != NULL:
         job.runtime.give(job.items)
     if job.best != NULL:

@@ -1,19 +1,19 @@
 # Bars: what a computed score must reach to be of interest to the sink.
 
 # The computed score from which a row may be within a distance of a query.
-cdef inline output distance_threshold(const Job* job, Py_ssize_t query, double distance) noexcept nogil:
+cdef inline output distance_threshold(const Plan* job, Py_ssize_t query, double distance) noexcept nogil:
     cdef Py_ssize_t d = job.search.blocks.d if job.search.blocks.data != NULL else job.search.rows.d
     cdef double squares = job.query_squares[query], bar = (squares * (1 - slack(d)) - distance * distance) / 2 - LOST
     return <output>bar if squares < QUERY_SQUARES_HIGH and bar == bar else <output>-infinity()
 
 
-cdef inline Reservoir* reservoir_of(const Job* job, Py_ssize_t query, int slot) noexcept nogil:
+cdef inline Reservoir* reservoir_of(const Plan* job, Py_ssize_t query, int slot) noexcept nogil:
     return job.best + (slot * job.search.m if job.per_slot else 0) + query
 
 
 # Threads that have a Best each for a query share its bar: another's k best count too. What is read may be old, or a lower bar have been written
 # over a higher one: each is a bar of some thread, so none is too high, and results do not depend on them.
-cdef inline void raise_threshold(Job* job, Reservoir* best, Py_ssize_t query) noexcept nogil:
+cdef inline void raise_threshold(Plan* job, Reservoir* best, Py_ssize_t query) noexcept nogil:
     if job.search.metric == METRIC_EUCLIDEAN:
         best.bar = best.bar_after = distance_threshold(job, query, -<double>best.worst.score)
     else:
@@ -24,7 +24,7 @@ cdef inline void raise_threshold(Job* job, Reservoir* best, Py_ssize_t query) no
 
 
 # What a computed score must reach to be of interest to the sink, of rows from the one with this id on.
-cdef inline output threshold_of(const Job* job, Py_ssize_t id, Py_ssize_t query, int slot) noexcept nogil:
+cdef inline output threshold_of(const Plan* job, Py_ssize_t id, Py_ssize_t query, int slot) noexcept nogil:
     cdef const Search* s = job.search
     cdef const Reservoir* best
     cdef output bar
@@ -50,7 +50,7 @@ cdef struct Thresholds:
     bint dense                  # too many rows may be near for screening
 
 
-cdef void set_thresholds(const Job* job, Thresholds* thresholds, Py_ssize_t id, Py_ssize_t first, Py_ssize_t rows, int slot) noexcept nogil:
+cdef void set_thresholds(const Plan* job, Thresholds* thresholds, Py_ssize_t id, Py_ssize_t first, Py_ssize_t rows, int slot) noexcept nogil:
     cdef Py_ssize_t i
     thresholds.id = id
     thresholds.first = first
