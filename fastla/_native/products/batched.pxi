@@ -1,11 +1,18 @@
 # Batches of products: threads over the batch.
 
+# How the products of a batch are done.
+cdef enum Way:
+    ONE_BY_ONE      # each by its route
+    TILE_BY_TILE    # small ones: the same tile of many, then the next
+    AS_DOTS         # single dot products
+
+
 cdef struct Batched:
     Job job
     const Product* first
     const Batch* batch
     Py_ssize_t chunk        # products in a task
-    bint small              # they are done tile by tile
+    Way way
     bint alone              # each by one thread
 
 
@@ -47,10 +54,14 @@ cdef int multiply_small(const Product* g, Py_ssize_t count, Py_ssize_t a_stride,
     return status
 
 
-cdef bint is_small(const Product* g) noexcept nogil:
+cdef Way choose_way(const Product* g) noexcept nogil:
     cdef Route route = part_route(g)
-    return g.k > 0 and (route == ROUTE_IN_PLACE or route == ROUTE_ROWS) and not g.syrk and \
-        (g.m * g.k + g.k * g.n + g.m * g.n) * <Py_ssize_t>sizeof(real) <= BATCH_BYTES
+    if g.m == 1 and g.n == 1 and g.k > 0 and g.epilogue == NULL:
+        return AS_DOTS
+    if (route == ROUTE_IN_PLACE or route == ROUTE_ROWS) and g.k > 0 and not g.syrk and \
+            (g.m * g.k + g.k * g.n + g.m * g.n) * <Py_ssize_t>sizeof(real) <= BATCH_BYTES:
+        return TILE_BY_TILE
+    return ONE_BY_ONE
 
 
 cdef void batched_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
@@ -61,16 +72,18 @@ cdef void batched_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Py_ssize_t i = index * w.chunk, end = smaller((index + 1) * w.chunk, batch.count), last = batch.dims - 1, run
     cdef Py_ssize_t j
     cdef Py_ssize_t at[3]
-    cdef int status
+    cdef int status = KERNEL_OK
     while i < end:
         batch_offsets(batch, i, 3, at)
         run = smaller(end - i, batch_run(batch, i))
-        for j in range(1 if w.small else run):
+        for j in range(run if w.way == ONE_BY_ONE else 1):
             g.a = <const real*>w.first.a + at[0] + j * batch.strides[0][last]
             g.b = <const real*>w.first.b + at[1] + j * batch.strides[1][last]
             g.c = <real*>w.first.c + at[2] + j * batch.strides[2][last]
             g.item = i + j
-            if w.small:
+            if w.way == AS_DOTS:
+                multiply_dots(&g, run, batch.strides[0][last], batch.strides[1][last], batch.strides[2][last])
+            elif w.way == TILE_BY_TILE:
                 status = multiply_small(&g, run, batch.strides[0][last], batch.strides[1][last], batch.strides[2][last])
             else:
                 status = multiply(&g, &runtime)
@@ -88,7 +101,7 @@ cdef int matmul(const Product* first, const Batch* batch, const Runtime* runtime
     w.job = start_job(runtime)
     w.first = first
     w.batch = batch
-    w.small = is_small(first)
+    w.way = choose_way(first)
     w.alone = ns <= BATCH_NS
     if not w.alone:
         # Each is worth all threads.

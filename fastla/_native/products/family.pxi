@@ -9,6 +9,7 @@ include "inner.pxi"
 include "transposed.pxi"
 include "split_k.pxi"
 include "dispatch.pxi"
+include "batched_dots.pxi"
 include "batched.pxi"
 
 table.matmul = matmul
