@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastla._native import fastla_core as core
-from fastla._native.fastla_core import marked_product, product_route
+from fastla._native.fastla_core import cosine, marked_product, product_route
 
 # The element row that does each dtype's products. A dtype without a row is NumPy's.
 ROWS = {"float32": "float32", "float64": "float64", "int32": "int32"}

@@ -39,12 +39,20 @@ typedef struct {
 } Product;
 
 /* The leading dimensions of a call, outermost first: `count` items of one shape. Operand o of an item lies the strides[o] apart, in elements. */
-enum { BATCH_OPERANDS = 4 };
+enum { BATCH_OPERANDS = 5 };
 typedef struct {
     int dims;
     ptrdiff_t count;
     const ptrdiff_t *shape, *strides[BATCH_OPERANDS];
 } Batch;
+
+/* The epilogue of a cosine similarity. Scales lie contiguous, an item's where the batch's operands 3 and 4 say. */
+typedef struct {
+    Epilogue epilogue;
+    const Batch *batch;
+    const void *row_scale, *column_scale;   /* of the output type: inverse norms, 0 for a row of zeros */
+    int own;                                /* rows and columns are the same vectors: the diagonal is 1 */
+} CosineEpilogue;
 
 /* The ways of computing a product; products/routes.pxi says when which is taken. */
 typedef enum {
@@ -136,6 +144,8 @@ typedef struct {
     double numpy_flops;                     /* from so many flops on, a stack's together, NumPy's own function is called */
     int (*matmul)(const Product *first, const Batch *batch, const Runtime *runtime);
     int (*product_route)(const Product *product);       /* which way it would take */
+    int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
+                           ptrdiff_t first_column, ptrdiff_t item);     /* a CosineEpilogue's apply() */
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *panels, int metric, ptrdiff_t first, ptrdiff_t end);   /* panels [first, end) */
     int (*search)(Search *search, const Runtime *runtime);

@@ -27,7 +27,13 @@ cdef extern from "kernels.h":
         int dims
         Py_ssize_t count
         const Py_ssize_t* shape
-        const Py_ssize_t* strides[4]
+        const Py_ssize_t* strides[5]
+    ctypedef struct CosineEpilogue:
+        Epilogue epilogue
+        const Batch* batch
+        const void* row_scale
+        const void* column_scale
+        int own
     ctypedef enum Route:
         ROUTE_DOT, ROUTE_GEMV, ROUTE_SPLIT_K, ROUTE_INNER, ROUTE_TRANSPOSED, ROUTE_TRANSPOSE_B, ROUTE_STREAM, ROUTE_ROWS
         ROUTE_IN_PLACE, ROUTE_PACK_B, ROUTE_PACK_BOTH, PRODUCT_ROUTES
@@ -76,6 +82,8 @@ cdef extern from "kernels.h":
         double numpy_flops
         int (*matmul)(const Product*, const Batch*, const Runtime*) noexcept nogil
         int (*product_route)(const Product*) noexcept nogil
+        int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                               Py_ssize_t) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil

@@ -29,6 +29,8 @@ cdef object missing = object()
 cdef int set_kernel(Entry row, str kernel) except -1:
     if kernel == "product":
         row.kernel = compiled_product
+    elif kernel == "cosine":
+        row.kernel = compiled_cosine
     else:
         raise ValueError(f"no compiled function {kernel!r}")
     return 0

@@ -25,6 +25,8 @@ cdef void fold(Product* g, Batch* batch, Leading* lead) noexcept nogil:
 
 # Whether the items along a leading dimension are further rows of a and of c. A single row has no stride of its own.
 cdef inline bint rows_follow(const Product* g, const Leading* lead, int d) noexcept nogil:
+    if lead.operands > 3 and lead.strides[3][d] != g.m:         # numbers that belong to rows
+        return False
     if g.m == 1:
         return lead.strides[2][d] >= g.n
     return lead.strides[0][d] == g.m * g.a_row and lead.strides[2][d] == g.m * g.c_row
@@ -92,6 +94,21 @@ cdef bint writeable(const Product* g, cnp.ndarray c, int type_number, int dims, 
     return True
 
 
+cdef void set_output(Product* g, const Batch* batch, Leading* lead, cnp.ndarray c, const cnp.npy_intp* shape,
+                     bint has_rows) noexcept:
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(c)
+    cdef int d
+    for d in range(batch.dims):
+        lead.strides[2][d] = cnp.PyArray_STRIDE(c, d) // size if shape[d] != 1 else 0
+    g.c = cnp.PyArray_DATA(c)
+    g.c_row = cnp.PyArray_STRIDE(c, batch.dims) // size if has_rows and g.m > 1 else g.n
+    # Strides of length 1 mean nothing: let them be what routes like.
+    if g.m == 1:
+        g.a_row = g.k
+    if g.n == 1:
+        g.b_col = 1
+
+
 cdef object product_of(object a_object, object b_object, object out, int a_core, int b_core,
                        const Epilogue* epilogue=NULL):
     """a @ b where nothing needs converting; None where something does, or is wrong. a_core, b_core: the core dimensions,
@@ -137,14 +154,7 @@ cdef object product_of(object a_object, object b_object, object out, int a_core,
         c = <cnp.ndarray>out
         if not writeable(&g, c, type_number, dims, shape, a_core == 2, b_core == 2) or overlap(c, a) or overlap(c, b):
             return None
-    for d in range(batch.dims):
-        lead.strides[2][d] = cnp.PyArray_STRIDE(c, d) // size if shape[d] != 1 else 0
-    g.c = cnp.PyArray_DATA(c)
-    g.c_row = cnp.PyArray_STRIDE(c, batch.dims) // size if a_core == 2 and g.m > 1 else g.n
-    if g.m == 1:
-        g.a_row = g.k
-    if g.n == 1:
-        g.b_col = 1
+    set_output(&g, &batch, &lead, c, shape, a_core == 2)
     g.epilogue = epilogue
     if batch.count and g.m and g.n:
         run_product(kernels, &g, &batch, &lead)
