@@ -1,13 +1,13 @@
 """Search the standard library's docstrings by meaning, in each storage dtype, and say what each costs and finds.
 
-The docstrings are embedded with benchmarks/minilm.py and put into a `fastla.FlatIndex` of each dtype. Recall is the part of the
-exact ten nearest (float64, NumPy) of held-out docstrings that an index finds.
+The docstrings are embedded with benchmarks/minilm and put into a `fastla.FlatIndex` of each dtype. Recall is the part
+of the exact ten nearest (float64, NumPy) of held-out docstrings that an index finds.
 
     python -m benchmarks.search [--quick] [--threads N] [--offline] [--memory] [--ratios] [--readme] [question ...]
 
-Questions are answered from the int8 index; without any, on a terminal, they are asked for. --memory measures the memory that a search
-of a raw corpus of 1,000,000 x 384 float32 takes (it needs 2.5 GB for a minute). --ratios measures what a sorted corpus costs over a
-shuffled one, and a mask over gathering the rows that it allows (two minutes).
+Questions are answered from the int8 index; without any, on a terminal, they are asked for. --memory measures the memory
+that a search of a raw corpus of 1,000,000 x 384 float32 takes (it needs 2.5 GB for a minute). --ratios measures what a
+sorted corpus costs over a shuffled one, and a mask over gathering the rows that it allows (two minutes).
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ import numpy as np
 from tqdm import tqdm
 
 import fastla
-from benchmarks import minilm, minilm_files, report, search_memory, search_ratios
-from benchmarks.docstrings import docstrings
+from benchmarks.minilm import files, model
+from benchmarks.minilm.docstrings import docstrings
+from benchmarks.reporting import options, readme, text
+from benchmarks.reporting.machine import machine
+from benchmarks.search import memory, ratios
 
 DOCUMENTS, QUERIES = 2800, 200
 QUICK_DOCUMENTS, QUICK_QUERIES = 1000, 100
@@ -47,8 +50,8 @@ class Found(NamedTuple):
 
 def embed(texts: list[str]) -> np.ndarray:
     """Return the texts' embeddings, with a progress bar on standard error."""
-    batches = minilm.tokenize(texts, TOKENS)
-    return minilm.embed(tqdm(batches, desc="embedding", unit="batch", disable=None), fastla.matmul)
+    batches = model.tokenize(texts, TOKENS)
+    return model.embed(tqdm(batches, desc="embedding", unit="batch", disable=None), fastla.matmul)
 
 
 def exact(queries: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -83,21 +86,21 @@ def measure(queries: np.ndarray, x: np.ndarray, storage: str, nearest: np.ndarra
     index, seconds = build(x, storage)
     _, ids = index.search(queries, K)
     recall = float(np.mean([len(set(a) & set(b)) / K for a, b in zip(ids.tolist(), nearest.tolist(), strict=True)]))
-    return Found(storage, seconds, fastest(lambda: index.search(queries[0], K)), fastest(lambda: index.search(queries, K)),
-                 index.nbytes / len(index), recall)
+    return Found(storage, seconds, fastest(lambda: index.search(queries[0], K)),
+                 fastest(lambda: index.search(queries, K)), index.nbytes / len(index), recall)
 
 
 def index_table(rows: list[Found], queries: int, style: str = "simple") -> str:
     """Return the table of indexes."""
     header = ("stored as", f"recall@{K}", "one query", f"{queries} queries", "build", "bytes a vector")
-    body = [[row.storage, f"{row.recall:.4f}", report.seconds_text(row.one), report.seconds_text(row.many),
-             report.seconds_text(row.build), f"{row.size:.0f}"] for row in rows]
-    return report.table(body, header, style, left=1)
+    body = [[row.storage, f"{row.recall:.4f}", text.seconds(row.one), text.seconds(row.many),
+             text.seconds(row.build), f"{row.size:.0f}"] for row in rows]
+    return text.table(body, header, style, left=1)
 
 
 def answer(index: fastla.FlatIndex, texts: list[str], question: str) -> str:
     """Return the nearest texts' first lines, with their similarity."""
-    scores, ids = index.search(minilm.encode([question], fastla.matmul)[0], SHOWN)
+    scores, ids = index.search(model.encode([question], fastla.matmul)[0], SHOWN)
     lines = [f"  {score:.3f}  {texts[id].splitlines()[0]}" for score, id in zip(scores, ids, strict=True)]
     return "\n".join([question, *lines])
 
@@ -119,19 +122,20 @@ def ask(index: fastla.FlatIndex, texts: list[str], questions: list[str]) -> None
 def main() -> int:
     """Run the report; return 1 where the model is not to be had, or memory or a ratio is over its bound."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.splitlines()[0])
-    report.add_arguments(parser)
+    options.add_measuring(parser)
+    options.add_offline(parser)
+    options.add_readme(parser)
     parser.add_argument("--memory", action="store_true", help="measure the memory of a large search, too")
     parser.add_argument("--ratios", action="store_true", help="measure what a sorted corpus and a mask cost, too")
-    parser.add_argument("--readme", action="store_true", help="put the tables into README.md, between its markers")
     parser.add_argument("questions", nargs="*", metavar="question")
     args = parser.parse_args()
     if args.readme:
-        report.check_readme(report.SEARCH)
+        readme.check(readme.SEARCH)
     if args.threads:
         fastla.set_num_threads(args.threads)
     try:
-        minilm_files.ensure(offline=args.offline)
-    except minilm_files.Unavailable as error:
+        files.ensure(offline=args.offline)
+    except files.Unavailable as error:
         print(f"The docstrings cannot be embedded: {error}", file=sys.stderr)
         return 1
     documents, queries = (QUICK_DOCUMENTS, QUICK_QUERIES) if args.quick else (DOCUMENTS, QUERIES)
@@ -142,26 +146,26 @@ def main() -> int:
     x, q = vectors[kept], vectors[held_out]
     nearest = exact(q, x)
     rows = [measure(q, x, storage, nearest) for storage in STORAGE]
-    machine = f"{report.machine()}, {fastla.get_num_threads()} threads"
+    where = f"{machine()}, {fastla.get_num_threads()} threads"
     what = f"{len(x)} docstrings of the standard library, embeddings of {x.shape[1]} numbers"
-    print(machine, what, index_table(rows, queries), sep="\n\n", end="\n\n")
+    print(where, what, index_table(rows, queries), sep="\n\n", end="\n\n")
     index, _ = build(x, "int8")
     ask(index, [texts[i] for i in kept], args.questions)
     sentences, right = [], True
     if args.memory:
-        found = search_memory.measure()
-        sentences.append(search_memory.sentence(found))
-        right = search_memory.within(found)
+        found = memory.measure()
+        sentences.append(memory.sentence(found))
+        right = memory.within(found)
     if args.ratios:
-        rising, masked = search_ratios.sorted_ratios(), search_ratios.mask_ratios()
-        print(search_ratios.tables(rising, masked), end="\n\n")
-        sentences.append(search_ratios.sentence(rising, masked))
-        right = right and search_ratios.within(rising, masked)
+        rising, masked = ratios.sorted_ratios(), ratios.mask_ratios()
+        print(ratios.tables(rising, masked), end="\n\n")
+        sentences.append(ratios.sentence(rising, masked))
+        right = right and ratios.within(rising, masked)
     print(*sentences, sep="\n")
     if args.readme:
-        options = [o for o in sys.argv[1:] if o != "--offline"]
-        command = f"Written by `python -m benchmarks.search {shlex.join(options)}` on {machine}: {what}."
-        report.write_readme(report.SEARCH, "\n\n".join([command, index_table(rows, queries, "pipe"), *sentences]))
+        command = shlex.join(["python", "-m", "benchmarks.search", *(o for o in sys.argv[1:] if o != "--offline")])
+        head = f"Written by `{command}` on {where}: {what}."
+        readme.write(readme.SEARCH, "\n\n".join([head, index_table(rows, queries, "pipe"), *sentences]))
     return 0 if right else 1
 
 

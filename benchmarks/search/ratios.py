@@ -1,7 +1,7 @@
-"""What the order of a corpus and a mask cost a search: a sorted corpus over a shuffled one, a mask over gathering the rows.
+"""What the order of a corpus and a mask cost a search: sorted over shuffled, a mask over gathering the rows.
 
-Both are the median over rounds, in which the two take turns, of the ratio in a round: a machine that becomes slower slows both. In one process,
-for it is fastla on both sides.
+Both are the median over rounds, in which the two take turns, of the ratio in a round: a machine that becomes slower
+slows both. In one process, for it is fastla on both sides.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 import fastla
-from benchmarks import report
+from benchmarks.reporting import text
 
 ROWS = 100_000
 DIMS = (16, 128, 384)
@@ -82,7 +82,7 @@ def sorted_ratios() -> list[Ratios]:
 
 
 def mask_ratios() -> list[Ratios]:
-    """Return times of `knn` with a mask that allows one row in a hundred over those of gathering these rows and searching them."""
+    """Return times of `knn` with a mask that allows one row in a hundred over gathering these and searching them."""
     rng = np.random.default_rng(1)
     found = []
     for dim in DIMS:
@@ -91,7 +91,8 @@ def mask_ratios() -> list[Ratios]:
         masks = (rng.random(ROWS) < ALLOWED, rows < ROWS * ALLOWED)
         for count in QUERIES:
             queries = rng.standard_normal((count, dim), dtype=np.float32)
-            ratios = [ratio(partial(fastla.knn, queries, x, mask=mask), partial(_gathered, queries, x, mask)) for mask in masks]
+            ratios = [ratio(partial(fastla.knn, queries, x, mask=mask), partial(_gathered, queries, x, mask))
+                      for mask in masks]
             found.append(Ratios(dim, "raw", count, ratios))
     return found
 
@@ -113,15 +114,18 @@ def tables(rising: list[Ratios], masked: list[Ratios]) -> str:
     parts = []
     for rows, columns in ((rising, [f"k = {k}" for k in KS]), (masked, MASKS)):
         body = [[row.stored, row.dim, row.queries, *(f"{r:.2f}x" for r in row.ratios)] for row in rows]
-        parts.append(report.table(body, ("corpus", "numbers a row", "queries", *columns), "simple", left=1))
+        parts.append(text.table(body, ("corpus", "numbers a row", "queries", *columns), "simple", left=1))
     return "\n\n".join(parts)
 
 
 def sentence(rising: list[Ratios], masked: list[Ratios]) -> str:
     """Return what was measured."""
-    return (f"A corpus sorted by ascending score takes {min(_all(rising)):.2f} to {max(_all(rising)):.2f} times as long as a shuffled one "
-            f"({ROWS:,} rows of {_list(DIMS)} numbers, {_list(STORED)}; {_list(QUERIES)} queries, k = {_list(KS)}), "
-            f"and `knn` with a mask that allows {ALLOWED:.0%}, {_list(MASKS)}, {min(_all(masked)):.2f} to {max(_all(masked)):.2f} times as long as gathering those rows.")
+    def span(rows: list[Ratios]) -> str:
+        return f"{min(_all(rows)):.2f} to {max(_all(rows)):.2f} times as long as"
+
+    return (f"A corpus sorted by ascending score takes {span(rising)} a shuffled one ({ROWS:,} rows of {_list(DIMS)} "
+            f"numbers, {_list(STORED)}; {_list(QUERIES)} queries, k = {_list(KS)}), and `knn` with a mask that allows "
+            f"{ALLOWED:.0%}, {_list(MASKS)}, {span(masked)} gathering those rows.")
 
 
 def _all(rows: list[Ratios]) -> list[float]:

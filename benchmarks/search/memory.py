@@ -1,7 +1,7 @@
 """How much memory a search of a large raw corpus takes beyond its inputs and outputs.
 
-In a process of its own: the peak of its resident memory (Linux: VmHWM, reset before the search) less what was resident before
-and what the results take up.
+In a process of its own: the peak of its resident memory (Linux: VmHWM, reset before the search) less what was resident
+before and what the results take up.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def measure() -> dict[bool, float]:
     """Return MiB, without and with a mask that allows half the rows."""
     found = {}
     for masked in (False, True):
-        command = [sys.executable, "-m", "benchmarks.search_memory", "masked" if masked else "all"]
+        command = [sys.executable, "-m", "benchmarks.search.memory", "masked" if masked else "all"]
         found[masked] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return found
 
@@ -58,8 +58,8 @@ def within(found: dict[bool, float]) -> bool:
 
 def sentence(found: dict[bool, float]) -> str:
     """Return what was measured."""
-    return (f"Memory that `knn` takes beyond inputs and outputs, {QUERIES} queries x {ROWS:,} x {DIM} raw float32, cosine, k = {K}, "
-            f"{THREADS} threads: {found[False]:.0f} MiB; with a mask {found[True]:.0f} MiB.")
+    return (f"Memory that `knn` takes beyond inputs and outputs, {QUERIES} queries x {ROWS:,} x {DIM} raw float32, "
+            f"cosine, k = {K}, {THREADS} threads: {found[False]:.0f} MiB; with a mask {found[True]:.0f} MiB.")
 
 
 if __name__ == "__main__":

@@ -3,22 +3,19 @@
 Every product of the forward pass is one function that is passed in, numpy.matmul or fastla.matmul; the rest (layer
 norms, softmax, GELU) is the same for both. A layer is written as NumPy's users write it, x @ weight.T with x of shape
 (texts, length, 384). NumPy multiplies such a stack text by text, so it is timed a third way too, with the stack folded
-into one matrix by hand (minilm_run.py). Times are of the forward pass: the tokens are made beforehand.
-
-    python -m benchmarks.minilm [--quick] [--threads N] [--offline]
+into one matrix by hand (run.py). Times are of the forward pass: the tokens are made beforehand.
 """
 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import erf
 
-from benchmarks import minilm_files
+from benchmarks.minilm import files
 
 LAYERS, HEADS, WIDTH, MAX_TOKENS = 6, 12, 384, 256
 BATCH = 32
@@ -35,7 +32,7 @@ class Batch(NamedTuple):
 
 def tokenize(texts: Sequence[str], max_tokens: int = MAX_TOKENS) -> list[Batch]:
     """Return the texts as batches, sorted by length so that little is padding."""
-    _, tokenizer = minilm_files.load()
+    _, tokenizer = files.load()
     tokenizer.enable_truncation(max_tokens)
     ids = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
     order = np.argsort([len(i) for i in ids], kind="stable")
@@ -51,7 +48,7 @@ def tokenize(texts: Sequence[str], max_tokens: int = MAX_TOKENS) -> list[Batch]:
 
 def forward(batch: Batch, product: Product = np.matmul) -> np.ndarray:
     """Return the embeddings of a batch, (texts, 384): tokens averaged, then scaled to length 1."""
-    weights, _ = minilm_files.load()
+    weights, _ = files.load()
 
     def linear(x: np.ndarray, name: str) -> np.ndarray:
         y = product(x, weights[name + ".weight"].T)
@@ -132,12 +129,7 @@ def encode(texts: Sequence[str], product: Product = np.matmul, max_tokens: int =
 
     Raises
     ------
-    minilm_files.Unavailable
+    files.Unavailable
         Where the weights are neither in the user's cache nor can be fetched.
     """
     return embed(tokenize(texts, max_tokens), product)
-
-
-if __name__ == "__main__":
-    from benchmarks.minilm_run import main
-    sys.exit(main())
