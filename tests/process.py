@@ -8,13 +8,13 @@ from pathlib import Path
 
 import fastla
 
-WHERE = Path(fastla.__file__).resolve().parent.parent
+WHERE = [Path(fastla.__file__).resolve().parent.parent, Path(__file__).resolve().parent]
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without what configures fastla, with the fastla under test, and with `variables`."""
+    """This process's environment without what configures fastla, with the fastla under test, these helpers, and `variables`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("FASTLA_", "OMP_NUM_THREADS"))}
-    path = os.pathsep.join(filter(None, [str(WHERE), kept.get("PYTHONPATH")]))
+    path = os.pathsep.join(filter(None, [*map(str, WHERE), kept.get("PYTHONPATH")]))
     return {**kept, "PYTHONPATH": path, **variables}
 
 

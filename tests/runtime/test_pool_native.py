@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).resolve().parent
-NATIVE = TESTS.parent / "fastla" / "_native"
+HERE = Path(__file__).resolve().parent
+NATIVE = HERE.parents[1] / "fastla" / "_native"
 BUILDS = {"plain": ["-O2"], "tsan": ["-fsanitize=thread", "-O1", "-g"]}
 SECONDS = {"contract": 0.5, "wake": 0.5, "stress": 2, "interrupt": 0.5, "stop": 0.5, "fork": 0.5}
 # ThreadSanitizer does not follow a fork beside other threads.
@@ -45,7 +45,7 @@ def drivers(tmp_path_factory):
         if compile_c(flags, [trivial], folder / "trivial").returncode or run(folder / "trivial").returncode:
             continue
         drivers[build] = folder / f"driver_{build}"
-        compiled = compile_c(flags, [TESTS / "pool_driver.c", NATIVE / "runtime" / "pool.c"], drivers[build])
+        compiled = compile_c(flags, [HERE / "pool_driver.c", NATIVE / "runtime" / "pool.c"], drivers[build])
         assert compiled.returncode == 0, compiled.stderr
     return drivers
 
