@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from grids import slow
 from operands import DTYPES, PATHS, Shape, exact, integer_operands
 from process import output_of
 from searches import searches
@@ -132,9 +133,10 @@ def test_a_search_without_memory(target, name, scratch_limit):
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
-def test_searches_do_not_grow() -> None:
+@pytest.mark.parametrize("turns", [10, *slow(60)])
+def test_searches_do_not_grow(turns: int) -> None:
     grown = output_of(
-        """
+        f"""
         import gc, os
         import numpy as np
         import fastla
@@ -156,9 +158,9 @@ def test_searches_do_not_grow() -> None:
                 except ValueError:
                     pass
 
-        call_all(30)
+        call_all({turns} // 2)
         before = resident()
-        call_all(60)
+        call_all({turns})
         print(resident() - before)
         """
     )
