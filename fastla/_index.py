@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastla import _validate
 from fastla._storage import file, searching
@@ -55,7 +55,7 @@ class FlatIndex:
     (False, 2)
     """
 
-    def __init__(self, dim: int, *, metric: str = "cosine", dtype: str = "float32") -> None:
+    def __init__(self, dim: int, *, metric: str = "cosine", dtype: DTypeLike = "float32") -> None:
         metric = _validate.one_of("FlatIndex", "metric", metric, _validate.METRICS)
         storage = _validate.storage("FlatIndex", dtype)
         dim = _validate.index_dim("FlatIndex", dim, storage)
@@ -236,7 +236,7 @@ class FlatIndex:
         x, single = _validate.queries(name, queries, self.dim, f"an index of dim {self.dim}")
         k = _validate.whole(name, "k", k, 1)
         snapshot = self._store.snapshot(_validate.excluded_ids(name, exclude, len(x)))
-        allowed = _validate.search_mask(name, mask, len(x), snapshot.count)
+        allowed = _validate.search_mask(name, mask, len(x), snapshot.size)
         scores, ids = searching.best(name, x, k, snapshot, allowed, pad)
         return (scores[0], ids[0]) if single else (scores, ids)
 
@@ -279,7 +279,7 @@ class FlatIndex:
         x, _ = _validate.queries(name, queries, self.dim, f"an index of dim {self.dim}")
         threshold = _validate.real(name, "threshold", threshold)
         snapshot = self._store.snapshot(_validate.excluded_ids(name, exclude, len(x)))
-        allowed = _validate.search_mask(name, mask, len(x), snapshot.count)
+        allowed = _validate.search_mask(name, mask, len(x), snapshot.size)
         return searching.reaching(x, threshold, snapshot, allowed)
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -65,7 +65,7 @@ class Blocks:
         step = max(WIDTH, min(CHUNK, CHUNK_NUMBERS // self.dim // WIDTH * WIDTH))
         first = 0
         while first < len(x):
-            last = min(len(x), first + step - (self.n + first) % WIDTH)         # of a block, or of x
+            last = min(len(x), first + step - (self.n + first) % WIDTH)     # of a block, or of x
             with np.errstate(all="ignore"):
                 elements, scale = encode(_as_float32(x[first:last]), self.storage, self.metric)
             new._put(self.n + first, elements.T, scale)
@@ -94,7 +94,7 @@ class Blocks:
     @property
     def nbytes(self) -> int:
         """Memory, or file, that the rows take up; what is reserved counts."""
-        return self.data.nbytes + sum(getattr(self, name).nbytes for name in self.COLUMNS)
+        return sum(array.nbytes for array in (self.data, self.scale, self.weight, self.bias, self.ids))
 
     def trimmed(self) -> "Blocks":
         """The same rows without what is reserved; arrays may be shared."""

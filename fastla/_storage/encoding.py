@@ -11,13 +11,13 @@ def level_scale(largest: np.ndarray, levels: int) -> np.ndarray:
     """float32 steps of which no more than so many make up numbers up to `largest`, be these denormal."""
     exact = largest.astype(np.float64) / levels
     scale = exact.astype(np.float32)
-    return np.where(scale < exact, np.nextafter(scale, np.float32(np.inf)), scale)
+    return np.asarray(np.where(scale < exact, np.nextafter(scale, np.float32(np.inf)), scale))
 
 
 def power_of_two(x: np.ndarray) -> np.ndarray:
     """The largest power of two not above each positive number; 1 for others."""
     _, exponent = np.frexp(np.where((x > 0) & np.isfinite(x), x, 1))
-    return np.ldexp(np.float32(1), exponent - 1)
+    return np.asarray(np.ldexp(np.float32(1), exponent - 1))
 
 
 def encode(x: np.ndarray, storage: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -62,4 +62,4 @@ def decode(elements: np.ndarray, scale: np.ndarray, storage: str, dim: int) -> n
     else:
         numbers = elements
     with np.errstate(all="ignore"):     # bfloat16 rounds the last numbers of float32 up, beyond its range
-        return numbers.astype(np.float32) * scale[:, np.newaxis]
+        return np.asarray(numbers.astype(np.float32) * scale[:, np.newaxis])

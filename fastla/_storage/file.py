@@ -50,7 +50,8 @@ def save(path: str | os.PathLike[str], panels: Blocks, next_id: int) -> None:
     """Write an index beside the file, then put it in its place: whatever happens, the old or the new one is whole."""
     stored = panels.trimmed()
     arrays = {name: np.ascontiguousarray(getattr(stored, attribute)) for name, attribute in SECTIONS.items()}
-    sections, offset = [], ALIGN
+    sections: list[dict[str, Any]] = []
+    offset = ALIGN
     for name, array in arrays.items():
         crc = zlib.crc32(array.data) if array.size else 0
         sections.append(
@@ -151,7 +152,7 @@ def _describe(path: Any, file: Any) -> dict[str, Any]:
             f"{os.fspath(path)!r} is truncated or damaged: its description does not match its checksum"
         )
     try:
-        described = json.loads(text)
+        described: dict[str, Any] = json.loads(text)
         plausible = _plausible(described)
     except (KeyError, TypeError, ValueError, RecursionError):
         plausible = False
@@ -182,7 +183,7 @@ def _plausible(described: dict[str, Any]) -> bool:
 
 
 def _bytes(section: dict[str, Any]) -> int:
-    return np.dtype(section["dtype"]).itemsize * math.prod(section["shape"])
+    return int(np.dtype(section["dtype"]).itemsize * math.prod(section["shape"]))
 
 
 def _section(path: Any, file: Any, section: dict[str, Any], mapped: np.ndarray | None) -> np.ndarray:
@@ -193,7 +194,7 @@ def _section(path: Any, file: Any, section: dict[str, Any], mapped: np.ndarray |
     if mapped is not None:
         return mapped[offset:offset + size * dtype.itemsize].view(dtype).reshape(shape)
     file.seek(offset)
-    array = np.fromfile(file, dtype, size).reshape(shape)
+    array = np.asarray(np.fromfile(file, dtype, size)).reshape(shape)
     if zlib.crc32(array.data) != section["crc32"]:
         raise IndexFileError(
             f"{os.fspath(path)!r} is damaged: the section {section['name']!r} does not match its checksum"

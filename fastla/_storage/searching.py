@@ -30,7 +30,7 @@ def best(
     """Scores and ids (m, k) of the k best rows for each query, which may not find its one of snapshot.positions."""
     blocks, live, exclude = snapshot
     if live is not None and mask is None and not pad and len(x):     # that a mask leaves so few is no news to the user
-        least = snapshot.count - int(exclude is not None and exclude.max() >= 0)
+        least = snapshot.size - int(exclude is not None and exclude.max() >= 0)
         _validate.candidates(name, k, least, None, exclude)
     scores, positions = _search.best(
         name, x, blocks, blocks.n, blocks.storage, k, blocks.metric, _mask_of(snapshot, mask), exclude, pad
@@ -61,8 +61,7 @@ def _part(
     unit = prepared.unit
     groups = [(rows, np.float32(1))]
     if unit is not None:        # queries that were scaled, each by its own power of two, have thresholds of their own
-        groups = [(rows.start + i, unit[i]) for i in range(len(unit))]
-        groups = [(slice(first, first + 1), scale) for first, scale in groups]
+        groups = [(slice(i, i + 1), scale) for i, scale in enumerate(unit, rows.start)]
     found = []
     for some, scale in groups:
         inner = slice(some.start - rows.start, some.stop - rows.start)
@@ -80,7 +79,8 @@ def _part(
             kept = scores >= np.float32(threshold)
             queries, scores, positions = queries[kept], scores[kept], positions[kept]
         found.append((queries + some.start, scores, positions))
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+    queries, scores, positions = (np.concatenate(column) for column in zip(*found, strict=True))
+    return queries, scores, positions
 
 
 def _lower(threshold: float, scale: np.float32) -> float:

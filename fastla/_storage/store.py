@@ -44,7 +44,7 @@ class Snapshot(NamedTuple):
     positions: np.ndarray | None
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many rows are live."""
         return self.blocks.n if self.live is None else int(np.count_nonzero(self.live))
 

@@ -1,9 +1,9 @@
 """The only modules that raise on user input, a file a family. Kernels assume what is checked here."""
 
 from fastla._storage.dtypes import METRICS
+from fastla._validate.arrays import as_array
 from fastla._validate.common import (
     MAX_THREADS,
-    array,
     axes,
     numbers,
     one_axis,
@@ -23,7 +23,7 @@ __all__ = [
     "MAX_THREADS",
     "METRICS",
     "Product",
-    "array",
+    "as_array",
     "axes",
     "candidates",
     "corpus",

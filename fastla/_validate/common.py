@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from fastla._core import core
-from fastla._validate.arrays import as_array as array
+from fastla._validate.arrays import as_array
 
 MAX_THREADS = 256       # pool.h
 
@@ -24,7 +24,7 @@ def thread_count(n: Any) -> int:
 
 def numbers(name: str, label: str, x: Any) -> np.ndarray:
     """An array of real numbers in the machine's byte order, not copied if it is one already."""
-    found = array(name, label, x)
+    found = as_array(name, label, x)
     if found.dtype.name not in core.NUMBER_TYPES:
         raise TypeError(f"{name}: {label} has dtype {found.dtype}, expected real numbers of up to 64 bits")
     return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))

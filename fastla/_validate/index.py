@@ -25,11 +25,11 @@ def storage(name: str, dtype: Any) -> str:
 
 def index_dim(name: str, dim: Any, dtype: str) -> int:
     """How many numbers the vectors of an index have."""
-    dim = whole(name, "dim", dim, 1)
+    numbers_each = whole(name, "dim", dim, 1)
     most = STORAGE[dtype].most_dim
-    if most is not None and dim > most:
-        raise ValueError(f"{name}: dim is {dim}, but {dtype} vectors have at most {most} numbers")
-    return dim
+    if most is not None and numbers_each > most:
+        raise ValueError(f"{name}: dim is {numbers_each}, but {dtype} vectors have at most {most} numbers")
+    return numbers_each
 
 
 def rows(name: str, x: Any, dim: int) -> np.ndarray:
