@@ -4,6 +4,8 @@ The public functions are `core.entry`s: where both operands are plain arrays of 
 compiled entry does all; what needs converting, checking or handing on comes here.
 """
 
+from __future__ import annotations
+
 import math
 import operator
 from typing import Any

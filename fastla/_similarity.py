@@ -1,5 +1,7 @@
 """Cosine similarities, and exact nearest neighbours fused to the top k: nothing is normalized into a copy, no score matrix made."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
