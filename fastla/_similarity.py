@@ -79,9 +79,8 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
 def _cosines(x: np.ndarray, y: np.ndarray, out: np.ndarray, symmetric: bool) -> None:
     storage = out.dtype.name
     for rows in _search.batches(len(x)):
-        elements, plain, scale, _ = _search.prepare(x[rows], "cosine", storage)
         corpus = y[:rows.stop] if symmetric else y
-        request = core.Request(_core.search(storage), "cosine", corpus, elements, plain, scale, None, None)
+        request = core.Request(_core.search(storage), "cosine", corpus, x[rows])
         request.matrix(out[rows], rows.start if symmetric else -1)
 
 

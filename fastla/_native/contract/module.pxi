@@ -6,6 +6,7 @@ include "../schedule/tasks.pxi"
 include "../schedule/workspace.pxi"
 include "../schedule/sums.pxi"
 include "../tile/micro_kernel.pxi"
+include "../tile/score_tile.pxi"
 include "../tile/pack.pxi"
 include "../products/tuning.pxi"
 include "../tile/dot_tile.pxi"
@@ -18,5 +19,7 @@ table.element = ELEMENT_NAME
 table.vector_bytes = VECTOR_BYTES
 table.mr = MR
 table.nr = NR
+table.stored_bytes = sizeof(stored)
+table.width = ELEMENT_WIDTH
 table.numpy_flops = NUMPY_FLOPS
 kernels = PyCapsule_New(&table, "fastla.kernels", NULL)

@@ -17,7 +17,7 @@ cdef struct Reservoir:
     Candidate* items
     Py_ssize_t count
     Candidate worst     # of the best k so far: what a candidate must be better than
-    output bar, bar_after   # for computed scores, whose ids come before the worst's; and after it, where a tie is no gain
+    output threshold, threshold_after   # for computed scores, of rows whose ids come before the worst's; and after it, where a tie is no gain
 
 
 cdef inline Py_ssize_t room_for(Py_ssize_t k) noexcept nogil:
@@ -134,7 +134,7 @@ cdef extern from *:
 cdef void start_reservoir(Reservoir* best, Candidate* items) noexcept nogil:
     best.items = items
     best.count = 0
-    best.worst.score = best.bar = best.bar_after = <output>-infinity()
+    best.worst.score = best.threshold = best.threshold_after = <output>-infinity()
     best.worst.id = PTRDIFF_MAX
 
 
