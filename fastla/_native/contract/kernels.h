@@ -36,7 +36,7 @@ typedef struct {
 } Batch;
 
 /* --- rows of numbers, and searching among them ----------------------------------------------------------------- */
-/* Every type of numbers that is read from memory: NumPy's name of it, the C type that holds one, and its value (read.h). */
+/* Every type of numbers that is read from memory: NumPy's name, the C type that holds one, and its value (read.h). */
 #define NUMBER_TYPES(row)                                                                                        \
     row(int8, int8_t, x) row(int16, int16_t, x) row(int32, int32_t, x) row(int64, int64_t, x)             \
     row(uint8, uint8_t, x) row(uint16, uint16_t, x) row(uint32, uint32_t, x) row(uint64, uint64_t, x)     \
@@ -69,9 +69,9 @@ enum { ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, 
 
 enum { BLOCK_ROWS = 48 };                   /* rows of a stored block: a multiple of every target's vector */
 
-/* Rows stored transposed: block i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] elements, absent rows as zeros; depth is
- * d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its scale; its scores are
- * dot * weight + bias (weigh() computes both). */
+/* Rows stored transposed: block i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] elements, absent rows as zeros;
+ * depth is d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its scale, and
+ * its scores dot * weight + bias (weigh() computes both). */
 typedef struct {
     void *data;
     float *scale, *weight, *bias;
@@ -103,8 +103,8 @@ typedef struct {
     /* RESULT_MATRIX: every score, of cosine and dot alone */
     void *c;                                /* m x n of the output type */
     ptrdiff_t c_row;
-    ptrdiff_t symmetric;                    /* the queries are the corpus's rows from this one on: one triangle is computed, then
-                                               mirrored; -1: they are not */
+    ptrdiff_t symmetric;                    /* the queries are the corpus's rows from this one on: one triangle is
+                                               computed, then mirrored; -1: they are not */
 } Search;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
@@ -112,7 +112,7 @@ typedef struct {
     const char *target, *element;
     int vector_bytes, mr, nr;
     int stored_bytes, width;                /* of a stored element, and how many numbers it holds */
-    double numpy_flops;                     /* from so many flops on, a stack's together, NumPy's own function is called */
+    double numpy_flops;                     /* from so many flops on, a batch's together, NumPy's function is called */
     int (*matmul)(const Batch *stack, const Runtime *runtime);
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end);   /* blocks [first, end) */

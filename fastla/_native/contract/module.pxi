@@ -1,5 +1,5 @@
-# What every stub of setup.py includes first: the names, the micro-kernel, and the capsule that hands the kernels out. The families
-# of kernels that the element row has follow, each with its entries in the table.
+# What every stub of setup.py includes first: the names, the micro-kernel, and the capsule that hands the kernels out.
+# The families of kernels that the element row has follow, each with its entries in the table.
 include "../simd/names.pxi"
 include "../schedule/cost.pxi"
 include "../schedule/tasks.pxi"

@@ -11,8 +11,8 @@ NUMBER_TYPES = {type_names[i].decode(): i for i in range(TYPE_COUNT)}        # a
 NUMBER_TYPES["bool"] = NUMBER_TYPES["uint8"]
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
 ROUTES = {
-    ROUTE_RAW_FEW: "raw few", ROUTE_RAW: "raw", ROUTE_RAW_PREFILTER: "raw prefilter", ROUTE_SCAN: "scan", ROUTE_STORED: "stored",
-    ROUTE_STORED_PREFILTER: "stored prefilter",
+    ROUTE_RAW_FEW: "raw few", ROUTE_RAW: "raw", ROUTE_RAW_PREFILTER: "raw prefilter",
+    ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
 
@@ -82,7 +82,7 @@ cdef class Request:
     cdef object kept, capsule
 
     def __init__(self, capsule, metric, corpus, cnp.ndarray queries, mask=None, exclude=None):
-        """corpus: rows (n, d), or stored blocks. queries: (m, d). mask: (n,) or (m, n) bytes, adjacent along n. exclude: (m,)."""
+        """corpus: rows (n, d), or stored blocks. queries: (m, d). mask: (n,) or (m, n) bytes, adjacent along n."""
         self.capsule = capsule
         self.kept = (corpus, queries, mask, exclude)
         memset(&self.search, 0, sizeof(Search))
@@ -128,7 +128,8 @@ cdef class Request:
     def best(self, Py_ssize_t k):
         """(scores, ids, counts) of the best k; beyond a query's count the rows are arbitrary."""
         cdef Py_ssize_t m = self.search.queries.n
-        cdef cnp.ndarray scores = empty((m, k), self.score_dtype()), ids = empty((m, k), "int64"), counts = empty(m, "int64")
+        cdef cnp.ndarray scores = empty((m, k), self.score_dtype())
+        cdef cnp.ndarray ids = empty((m, k), "int64"), counts = empty(m, "int64")
         self.search.result = RESULT_TOPK
         self.search.k = k
         self.search.scores = cnp.PyArray_DATA(scores)
@@ -156,8 +157,8 @@ cdef class Request:
         return queries, scores.astype(self.score_dtype()), ids
 
     def matrix(self, cnp.ndarray out, Py_ssize_t symmetric=-1):
-        """All scores into out (m, n), adjacent along n. symmetric: the queries are the corpus's rows from this one on; columns up to
-        their last are written, and mirrored into the rows above."""
+        """All scores into out (m, n), adjacent along n. symmetric: the queries are the corpus's rows from this one on;
+        columns up to their last are written, and mirrored into the rows above."""
         self.search.result = RESULT_MATRIX
         self.search.c = cnp.PyArray_DATA(out)
         self.search.c_row = cnp.PyArray_STRIDE(out, 0) // cnp.PyArray_ITEMSIZE(out)

@@ -1,7 +1,7 @@
 # Euclidean norms of rows, safe from overflow and underflow.
 #
-# A row's sum of squares is taken as it comes. Where it is so large or small that squares overflowed or lost bits, and that is rare, the row is
-# scaled by its largest number and summed again in float64: a norm depends on its row alone.
+# A row's sum of squares is taken as it comes. Where it is so large or small that squares overflowed or lost bits, and
+# that is rare, the row is scaled by its largest number and summed again in float64: a norm depends on its row alone.
 
 cdef extern from "read.h":
     void read_row(output* to, const char* source, Py_ssize_t step, Py_ssize_t n, int type) noexcept nogil
@@ -42,7 +42,8 @@ cdef output largest(Py_ssize_t n, const output* x) noexcept nogil:
     return most
 
 
-# |x| of a row whose squares are not safe; where y is not NULL (it may be x), y = x / |x|: zeros of zeros, NaN beside NaN and infinities.
+# |x| of a row whose squares are not safe; where y is not NULL (it may be x), y = x / |x|: zeros of zeros, NaN beside
+# NaN and infinities.
 cdef double careful_norm(Py_ssize_t n, const output* x, output* y) noexcept nogil:
     cdef double most = largest(n, x), squares = 0, scaled, norm
     cdef Py_ssize_t i
@@ -59,9 +60,10 @@ cdef double careful_norm(Py_ssize_t n, const output* x, output* y) noexcept nogi
     return most * norm
 
 
-# The sum of a row's squares. Rows are read one after the other, from end to end: docs/measurements.md, "Reading raw rows".
+# The sum of a row's squares. Rows are read one after the other: docs/measurements.md, "Reading raw rows".
 cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
     cdef vec acc[4]
+    cdef vec v
     cdef Py_ssize_t start, end, p
     cdef int u
     cdef real sum = 0
@@ -75,7 +77,8 @@ cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
                 acc[u] = multiply_add(acc[u], load(x + p + u * LANES), load(x + p + u * LANES))
             p += 4 * LANES
         while p < end:
-            acc[0] = multiply_add(acc[0], load_zero(x + p, smaller(LANES, end - p)), load_zero(x + p, smaller(LANES, end - p)))
+            v = load_zero(x + p, smaller(LANES, end - p))
+            acc[0] = multiply_add(acc[0], v, v)
             p += LANES
         sum += reduce_add(acc[0] + acc[1] + (acc[2] + acc[3]))
     return sum

@@ -1,17 +1,19 @@
-# Search: the nearest rows of a corpus for each query, exactly. Every dot product becomes a score while its tile is in L1 and goes to a result
-# handler at once: the best k of each query, those that reach a threshold, or a matrix. The scores of a search never reach memory.
+# Search: the nearest rows of a corpus for each query, exactly. Every dot product becomes a score while its tile is in
+# L1 and goes to a result handler at once: the best k of each query, those that reach a threshold, or a matrix. The
+# scores of a search never reach memory.
 #
-#   queries, of any type ------ queries.pxi ------> elements: normalized, scaled, packed, quantized
-#                                                      |
-#   corpus: raw rows or  --- corpus/ ---> blocks of 48 rows, a chunk at a time --- score/ ---> tiles --- topk/ ---> results
-#   stored blocks                                      |                             |
-#                                                      '--- prune/: 8 bits first ----'
+#   queries of any type -- queries.pxi --> elements: normalized, scaled, packed, quantized
+#                                             |
+#   raw rows or        -- corpus/ --> blocks of 48 rows, a chunk at a time -- score/ --> tiles -- topk/ --> results
+#   stored blocks                             |                                |
+#                                             '---- prune/: 8 bits first ------'
 #
 # routes.pxi chooses how a search is done; plan.pxi decides its sizes and tasks; workspace.pxi is its memory.
 #
-# Threads take chunks of the corpus, each with a reservoir of its own for every query, merged at the end. Where the corpus is small, or has fewer
-# chunks than there are threads, they take groups of queries instead, each of which is scored against all chunks, made ready once. Scores do not
-# depend on which, and the order of results is total (score, then id): so neither do the results.
+# Threads take chunks of the corpus, each with a reservoir of its own for every query, merged at the end. Where the
+# corpus is small, or has fewer chunks than there are threads, they take groups of queries instead, each of which is
+# scored against all chunks, made ready once. Scores do not depend on which, and the order of results is total (score,
+# then id): so neither do the results.
 include "../rows/norms.pxi"
 include "corpus/weights.pxi"
 include "corpus/blocks.pxi"

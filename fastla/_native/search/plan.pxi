@@ -4,7 +4,8 @@ cdef enum:
     QUERY_BLOCK = 48        # queries at most whose scores with a block of the corpus are a tile in L1
     CHUNK_BYTES = 524288    # of a chunk: docs/measurements.md, "Chunks of a corpus"
     CHUNK_ROWS = 2016       # of one at most: of a sorted corpus each chunk replaces the best of the last
-    GROUPED_BYTES = 1 << 21     # of a corpus up to which threads take groups of queries: docs/measurements.md, "Groups of queries"
+    # Bytes of a corpus up to which threads take groups of queries: docs/measurements.md, "Groups of queries".
+    GROUPED_BYTES = 1 << 21
 
 
 cdef struct Workspace
@@ -20,7 +21,7 @@ cdef struct Plan:
     Py_ssize_t query_block          # queries of a tile
     Py_ssize_t chunk_blocks         # blocks of a chunk at most
     Py_ssize_t chunks, stride       # how many there are, and which comes after which (jump)
-    Py_ssize_t groups, group        # groups of queries that threads take, and the queries of one; 1: threads take chunks of the corpus
+    Py_ssize_t groups, group        # groups that threads take, and the queries of one; 1: they take chunks instead
     Py_ssize_t span                 # chunks that a task scores
     Py_ssize_t begin, end           # the chunks of the tasks that run
 
@@ -34,8 +35,9 @@ cdef inline Py_ssize_t reservoirs_of(const Plan* plan) noexcept nogil:
     return plan.job.runtime.threads if plan.groups == 1 else 1
 
 
-# A stride through `count` things, about their golden section and without a common divisor: each comes once, the first first. In such an order a
-# corpus that is sorted by its scores replaces the best k rarely: docs/measurements.md, "Sorted corpora".
+# A stride through `count` things, about their golden section and without a common divisor: each comes once, the first
+# first. In such an order a corpus that is sorted by its scores replaces the best k rarely: docs/measurements.md,
+# "Sorted corpora".
 cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
     cdef Py_ssize_t stride = larger(1, count * 618 // 1000), x, y
     while True:
@@ -63,11 +65,14 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
     plan.ns = cost(1.0 * plan.m * rows * plan.d, 1.0 * rows * plan.d, sizeof(real))
     plan.query_block = NR if plan.route == ROUTE_RAW or plan.route == ROUTE_RAW_PREFILTER else QUERY_BLOCK
 
-    block_bytes = BLOCK_ROWS * larger(1, plan.depth) * <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
+    block_bytes = BLOCK_ROWS * larger(1,
+                                      plan.depth) * <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
     if FEW < plan.m <= QUERY_BLOCK:
         most = CHUNK_BYTES // 2     # the fewer tiles, the more a re-ranked row costs
     plan.chunk_blocks = smaller(most // block_bytes, CHUNK_ROWS // BLOCK_ROWS)
-    plan.chunk_blocks = larger(1, smaller(plan.chunk_blocks, ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, runtime.threads))))
+    plan.chunk_blocks = larger(1,
+                               smaller(plan.chunk_blocks,
+                                       ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, runtime.threads))))
     plan.chunks = ceil_div(rows, plan.chunk_blocks * BLOCK_ROWS)
     plan.stride = jump(plan.chunks) if s.result == RESULT_TOPK else 1
 

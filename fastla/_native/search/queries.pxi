@@ -1,4 +1,5 @@
-# Queries made ready: rows of any type and layout become what a route multiplies, and what its scores and thresholds take of them.
+# Queries made ready: rows of any type and layout become what a route multiplies, and what its scores and thresholds
+# take of them.
 
 from libc.stdint cimport INT32_MAX, int16_t
 
@@ -21,7 +22,7 @@ cdef extern from *:
     const double HUGE_NUMBER, HUGE_SQUARES, LARGE_NUMBER, LARGE_UNIT, SMALL_NUMBER, ROUNDING
 
 cdef enum:
-    QUERY_LEVELS = 32767        # of a query's numbers against int8 rows, or fewer, that 32 bits hold every sum of products
+    QUERY_LEVELS = 32767        # of a query's numbers against int8 rows; fewer where 32 bits would not hold the sums
 
 
 # The sum of the squares, in eight parts.
@@ -57,8 +58,9 @@ cdef void unit_row(Py_ssize_t n, double* x, output* y) noexcept nogil:
         y[i] = <output>(x[i] * inverse)
 
 
-# The power of two by which the numbers of a query against stored rows are divided, since products know nothing of the rows' scales: so small
-# ones that none of large rows overflows, and so large ones that none of denormal rows loses bits.
+# The power of two by which the numbers of a query against stored rows are divided, since products know nothing of the
+# rows' scales: so small ones that none of large rows overflows, and so large ones that none of denormal rows loses
+# bits.
 cdef output unit_of(double most) noexcept nogil:
     cdef double unit = 1
     if SMALL_NUMBER <= most <= LARGE_NUMBER or not 0 < most <= DBL_MAX:
@@ -70,8 +72,8 @@ cdef output unit_of(double most) noexcept nogil:
     return <output>(unit / (LARGE_UNIT if most > 1 else SMALL_NUMBER))
 
 
-# Numbers rounded to levels of 16 bits, two of them in an element; returns the scale, and leaves in x what the levels stand for. Beside an
-# infinity finite numbers are nothing.
+# Numbers rounded to levels of 16 bits, two of them in an element; returns the scale, and leaves in x what the levels
+# stand for. Beside an infinity finite numbers are nothing.
 cdef output quantize_query(Py_ssize_t d, output* x, double most, int16_t* levels) noexcept nogil:
     cdef double exact = most / smaller(QUERY_LEVELS, INT32_MAX // (127 * larger(1, d))), level
     cdef output scale = <output>exact
@@ -127,7 +129,8 @@ cdef void prepare_query(const Plan* plan, Py_ssize_t query, double* row, output*
 cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Plan* plan = <Plan*>arg
     cdef const Queries* queries = &plan.work.queries
-    cdef Py_ssize_t first = index * QUERIES_TOGETHER, end = smaller(first + QUERIES_TOGETHER, plan.m), depth = plan.depth, i, rows
+    cdef Py_ssize_t first = index * QUERIES_TOGETHER, end = smaller(first + QUERIES_TOGETHER, plan.m)
+    cdef Py_ssize_t depth = plan.depth, i, rows
     cdef Py_ssize_t space = depth * BLOCK_ROWS * sizeof(real) if prefilters(plan) else 0
     cdef double* row = <double*>plan.job.runtime.take(larger(1, plan.d) * (sizeof(double) + sizeof(output)) + space)
     cdef output* numbers = <output*>(row + plan.d)
@@ -139,7 +142,8 @@ cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept n
         prepare_query(plan, i, row, numbers)
     for i from first <= i < (end if queries.transposed != NULL else 0) by NR:
         rows = smaller(NR, end - i)
-        pack_panel(queries.transposed + i * depth, ceil_div(rows, LANES) * LANES, rows, depth, queries.elements + i * depth, depth, 1)
+        pack_panel(queries.transposed + i * depth, ceil_div(rows, LANES) * LANES, rows, depth,
+                   queries.elements + i * depth, depth, 1)
     for i from first <= i < (end if prefilters(plan) else 0) by BLOCK_ROWS:
         pack_panel(block, BLOCK_ROWS, smaller(BLOCK_ROWS, end - i), depth, queries.elements + i * depth, depth, 1)
         quantize_queries(plan, i, smaller(BLOCK_ROWS, end - i), block)
@@ -147,4 +151,5 @@ cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept n
 
 
 cdef int prepare_queries(Plan* plan) noexcept nogil:
-    return run_tasks(prepare_queries_task, plan, ceil_div(plan.m, QUERIES_TOGETHER), plan.m * cost(0, 8.0 * plan.d, sizeof(real)))
+    cdef double ns = plan.m * cost(0, 8.0 * plan.d, sizeof(real))
+    return run_tasks(prepare_queries_task, plan, ceil_div(plan.m, QUERIES_TOGETHER), ns)

@@ -1,20 +1,24 @@
-# The ways of searching, and the choice among them by numbers of queries, rows and k and by how the corpus is held: never by its values.
+# The ways of searching, and the choice among them by numbers of queries, rows and k and by how the corpus is held:
+# never by its values.
 #
-# Stored blocks have the corpus in a vector's lanes, so that few queries are fast. Raw rows are read where they lie, as a product reads its a,
-# and many queries are packed into the lanes; packing the corpus instead takes as long as 20 queries.
-#   ROUTE_RAW_FEW           raw rows; dot products along d with a few queries, as the rows are made ready: no lane is empty
-#   ROUTE_RAW               raw rows against micro-panels of queries
-#   ROUTE_SCAN              stored blocks; few queries wait for memory, so all products of a chunk come first, then its scores
-#   ROUTE_STORED            stored blocks, scored one by one
+# Stored blocks have the corpus in a vector's lanes, so that few queries are fast. Raw rows are read where they lie, as
+# a product reads its a, and many queries are packed into the lanes; packing the corpus instead takes as long as 20
+# queries.
+#   ROUTE_RAW_FEW   raw rows; dot products along d with a few queries, while the rows are made ready: no lane is empty
+#   ROUTE_RAW       raw rows against micro-panels of queries
+#   ROUTE_SCAN      stored blocks; few queries wait for memory: all products of a chunk come first, then its scores
+#   ROUTE_STORED    stored blocks, scored one by one
 #   ROUTE_RAW_PREFILTER, ROUTE_STORED_PREFILTER
-#                           the same, but most rows are dropped by products of 8 bits first, and the others re-ranked (prune/)
+#                   the same, but most rows are dropped by products of 8 bits first, and the others re-ranked (prune/)
 
 cdef enum:
     FEW = 8                         # queries up to which raw rows take dot products along d
-    SCAN = SHARING_TILES * MR       # queries from which stored blocks are scored one by one: they share the prefetching of the next
-    # Queries in whose time a row of a stored block is gathered into another: docs/measurements.md, "Gathering masked rows".
+    SCAN = SHARING_TILES * MR       # queries from which stored blocks are scored one by one, the next being prefetched
+    # Queries in whose time a row of a stored block is gathered into another: docs/measurements.md, "Gathering masked
+    # rows".
     GATHER_COST = 64
-    # Queries, numbers of a row, and rows for each of the k best from which a prefilter pays: docs/measurements.md, "When to prefilter".
+    # Queries, numbers of a row, and rows for each of the k best from which a prefilter pays: docs/measurements.md,
+    # "When to prefilter".
     PREFILTER_QUERIES = 24
     PREFILTER_DEPTH = 16
     PREFILTER_ROWS = 800
@@ -51,7 +55,8 @@ cdef int choose_source(const Search* s) noexcept nogil:
 # rows: those that are scored.
 cdef inline bint prefilter_pays(const Search* s, Py_ssize_t rows) noexcept nogil:
     return PREFILTERS and s.result != RESULT_MATRIX and s.queries.n >= PREFILTER_QUERIES and \
-        PREFILTER_DEPTH <= s.queries.d <= PREFILTER_DEPTH_MOST and (s.result != RESULT_TOPK or s.k * PREFILTER_ROWS <= rows)
+        PREFILTER_DEPTH <= s.queries.d <= PREFILTER_DEPTH_MOST and \
+        (s.result != RESULT_TOPK or s.k * PREFILTER_ROWS <= rows)
 
 
 cdef int choose_route(const Search* s, Py_ssize_t rows) noexcept nogil:

@@ -1,4 +1,5 @@
-# The memory of a search, each piece taken whole or not at all: a workspace for the search itself, and a scratch for each of its tasks.
+# The memory of a search, each piece taken whole or not at all: a workspace for the search itself, and a scratch for
+# each of its tasks.
 
 # The queries, as they are multiplied and as scores are made of them.
 cdef struct Queries:
@@ -32,7 +33,7 @@ cdef struct Chunk:
 cdef struct Workspace:
     char* block
     Queries queries
-    Py_ssize_t* bounds      # SOURCE_GATHERED: where chunks begin, and the last one ends, so that each has as many allowed rows
+    Py_ssize_t* bounds      # SOURCE_GATHERED: where chunks of as many allowed rows begin, and the last one ends
     Chunk* chunks           # made ready once, where tasks take groups of queries; else NULL
     Reservoir* reservoirs   # RESULT_TOPK: [reservoirs_of(plan)][m]
     Candidate* candidates   # theirs

@@ -20,7 +20,7 @@ INLINE float of_float16(uint16_t h)
     return float_of_bits(sign | (size >= 0x7c00u ? size << 13 | 0x7f800000u : bits));
 }
 
-/* to[i] = number i of the row at `from`, whose numbers lie `step` bytes apart. Where they are adjacent the loop is vectorised. */
+/* to[i] = number i of the row at `from`, whose numbers lie `step` bytes apart. Adjacent ones are read by vectors. */
 #define READ_ROW(name, c_type, value)                                        \
     case TYPE_##name:                                                        \
         for (ptrdiff_t i = 0; step == sizeof(c_type) && i < n; i++) {        \
@@ -34,8 +34,14 @@ INLINE float of_float16(uint16_t h)
             to[i] = (value);                                                 \
         }                                                                    \
         break;
-static void read_row(output *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type) { switch (type) { NUMBER_TYPES(READ_ROW) } }
-static void read_doubles(double *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type) { switch (type) { NUMBER_TYPES(READ_ROW) } }
+static void read_row(output *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
+{
+    switch (type) { NUMBER_TYPES(READ_ROW) }
+}
+static void read_doubles(double *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
+{
+    switch (type) { NUMBER_TYPES(READ_ROW) }
+}
 #undef READ_ROW
 
 /* The type of Rows whose numbers are reals already. */

@@ -1,5 +1,5 @@
-# The score-tile producer: rows read in place against a micro-panel. A search makes the scores of a block of its corpus with it, attention
-# those of a block of keys (S^T = K Q^T: a is K, b a packed micro-panel of Q^T).
+# The score-tile producer: rows read in place against a micro-panel. A search makes the scores of a block of its corpus
+# with it, attention those of a block of keys (S^T = K Q^T: a is K, b a packed micro-panel of Q^T).
 
 cdef enum:
     AHEAD_BYTES = 8192      # how far ahead few rows ask for b. docs/measurements.md, "Prefetching a corpus block"
@@ -11,13 +11,15 @@ cdef inline Py_ssize_t part_of(Py_ssize_t depth, Py_ssize_t most) noexcept nogil
     return larger(1, ceil_div(depth, larger(1, ceil_div(depth, most))))
 
 
-# c[rows, nv vectors] (+)= a[rows, k] @ b[k, nv vectors]; a's numbers are adjacent along k. tail: how many lanes of the last vector exist; 0: all.
-# accumulate: add to what c holds. next: what will be read after b, to be asked for meanwhile; NULL: b and that lie in cache.
+# c[rows, nv vectors] (+)= a[rows, k] @ b[k, nv vectors]; a's numbers are adjacent along k. tail: how many lanes of the
+# last vector exist; 0: all. accumulate: add to what c holds. next: what will be read after b, to be asked for
+# meanwhile; NULL: b and that lie in cache.
 #
-# Few rows wait for memory, which the CPU's own prefetching reads fastest (one to three rows for each 16 bits of an element); more ask for b
-# AHEAD_BYTES ahead. Where there are many tiles each asks for its share of `next`: all at once, the first would wait and the others leave
-# memory idle.
-cdef void score_tile(Py_ssize_t rows, int nv, Py_ssize_t tail, Py_ssize_t k, const real* a, Py_ssize_t a_row, const stored* b, Py_ssize_t b_row,
+# Few rows wait for memory, which the CPU's own prefetching reads fastest (one to three rows for each 16 bits of an
+# element); more ask for b AHEAD_BYTES ahead. Where there are many tiles each asks for its share of `next`: all at once,
+# the first would wait and the others leave memory idle.
+cdef void score_tile(Py_ssize_t rows, int nv, Py_ssize_t tail, Py_ssize_t k, const real* a, Py_ssize_t a_row,
+                     const stored* b, Py_ssize_t b_row,
                      real* c, Py_ssize_t c_row, bint accumulate, const stored* next) noexcept nogil:
     cdef Strip s
     cdef Py_ssize_t rest = rows % MR, ahead = 0

@@ -1,7 +1,7 @@
 # A block of the corpus: up to BLOCK_ROWS rows in the order of their ids, ready to be scored.
 #
-# In stored blocks a vector holds the same number of as many rows, so that a score is summed in one lane, number by number. Its bits then depend
-# on its row and query alone: not on the row's place, nor on how many queries there are.
+# In stored blocks a vector holds the same number of as many rows, so that a score is summed in one lane, number by
+# number. Its bits then depend on its row and query alone: not on the row's place, nor on how many queries there are.
 
 cdef enum:
     GATHER_AHEAD = 16       # numbers ahead of which those of gathered rows are asked for
@@ -10,10 +10,10 @@ cdef enum:
 cdef struct Block:
     Py_ssize_t count
     Py_ssize_t first                # the first row's id
-    bint is_gathered                # others were left out between the rows: then `ids` are theirs; else they follow the first's
+    bint is_gathered                # others are left out between the rows, whose ids `ids` holds; else they follow
     Py_ssize_t ids[BLOCK_ROWS]
     uint64_t valid                  # a bit for each row that is there and may be found
-    uint64_t always                 # stored blocks: for each that reaches every threshold, though what is computed of it may be NaN
+    uint64_t always                 # for each stored row that reaches every threshold, though its score may be NaN
     const stored* data              # stored blocks: [depth][BLOCK_ROWS]
     const real* x                   # raw rows: what is multiplied, the corpus's own numbers or rescaled ones
     Py_ssize_t x_row
@@ -47,14 +47,14 @@ cdef void place_rows(Block* block, const Blocks* blocks, Py_ssize_t depth) noexc
     block.data = <const stored*>blocks.data + block.first * depth
     block.weight = <const output*>blocks.weight + block.first
     block.bias = <const output*>blocks.bias + block.first
-    for lane from 0 <= lane < BLOCK_ROWS by LINE // sizeof(output):     # else half of a result handler's time is waiting for them
+    for lane from 0 <= lane < BLOCK_ROWS by LINE // sizeof(output):     # or result handlers wait half of their time
         prefetch(block.weight + lane)
         prefetch(block.bias + lane)
     block.scale = blocks.scale + block.first
 
 
-# The stored rows whose ids block.ids holds, side by side in a block of their own. Those of one stored block together, number by number, as memory
-# likes to be read.
+# The stored rows whose ids block.ids holds, side by side in a block of their own. Those of one stored block together,
+# number by number, as memory likes to be read.
 cdef void gather_rows(Block* block, const Blocks* blocks, Py_ssize_t depth, stored* to) noexcept nogil:
     cdef Py_ssize_t place[BLOCK_ROWS]
     cdef Py_ssize_t p, source

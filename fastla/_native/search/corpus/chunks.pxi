@@ -21,7 +21,8 @@ cdef void prepare_raw(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexcept
         block.rows = copy
         block.rows_row = d
     block.dots = chunk.dots + index * FEW * BLOCK_ROWS if chunk.dots != NULL else NULL
-    weigh_rows(block, plan.search.metric, d, chunk.rescaled + index * BLOCK_ROWS * d, plan.work.queries.elements, plan.m)
+    weigh_rows(block, plan.search.metric, d, chunk.rescaled + index * BLOCK_ROWS * d, plan.work.queries.elements,
+               plan.m)
 
 
 cdef void prepare_stored(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexcept nogil:
@@ -37,8 +38,10 @@ cdef void prepare_stored(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexc
     block.always = unweighed(block.bias) if s.metric == METRIC_EUCLIDEAN else 0
 
 
-# The next rows, from `row` on and before `end`, become a block; returns the row after them. A block of which no row may be found has valid 0.
-cdef Py_ssize_t prepare_block(const Plan* plan, Chunk* chunk, Py_ssize_t index, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+# The next rows, from `row` on and before `end`, become a block; returns the row after them. A block of which no row may
+# be found has valid 0.
+cdef Py_ssize_t prepare_block(const Plan* plan, Chunk* chunk, Py_ssize_t index, Py_ssize_t row,
+                              Py_ssize_t end) noexcept nogil:
     cdef Block* block = chunk.blocks + index
     block.is_gathered = plan.source == SOURCE_GATHERED
     if block.is_gathered:
@@ -59,9 +62,9 @@ cdef Py_ssize_t prepare_block(const Plan* plan, Chunk* chunk, Py_ssize_t index, 
     return row
 
 
-# The order in which a chunk's blocks are scored. If the k best are sought, from the last on in jumps, by as many blocks as hold k rows; but one by
-# one in ROUTE_SCAN, whose tiles lie in L2. Of a corpus of rising scores the best of each chunk then come first, and of falling ones the best
-# chunk: docs/measurements.md, "Sorted corpora".
+# The order in which a chunk's blocks are scored. If the k best are sought, from the last on in jumps, by as many blocks
+# as hold k rows; but one by one in ROUTE_SCAN, whose tiles lie in L2. Of a corpus of rising scores the best of each
+# chunk then come first, and of falling ones the best chunk: docs/measurements.md, "Sorted corpora".
 cdef void order_blocks(const Plan* plan, Chunk* chunk) noexcept nogil:
     cdef Py_ssize_t count = chunk.count, together, groups, step, group, block, i = 0
     if plan.search.result != RESULT_TOPK:

@@ -1,6 +1,7 @@
 # One mask for all queries: which rows it allows, and what chunks they make up.
 
-# The first row from `row` on and before `end` that the mask allows; `end` if there is none. Eight that it does not at a time.
+# The first row from `row` on and before `end` that the mask allows; `end` if there is none. Eight that it does not at a
+# time.
 cdef inline Py_ssize_t next_allowed(const uint8_t* mask, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
     cdef uint64_t eight
     while row + 8 <= end:

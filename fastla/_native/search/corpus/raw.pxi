@@ -1,9 +1,11 @@
-# Raw rows made ready: their squares and so their weights; rescaled where squares are not safe; and, for a few queries, their dot products,
-# while the rows are in L1.
+# Raw rows made ready: their squares and so their weights; rescaled where squares are not safe; and, for a few queries,
+# their dot products, while the rows are in L1.
 
-# A raw row of which no score can be computed as it is, its squares being too large or small. cosine: y is the row normalized, its
-# weight 1. euclidean: y is zeros, and a row that is not reaches every threshold and is measured exactly.
-cdef void rescale_row(int metric, Py_ssize_t d, output squares, const output* x, output* y, output* weight, output* bias) noexcept nogil:
+# A raw row of which no score can be computed as it is, its squares being too large or small. cosine: y is the row
+# normalized, its weight 1. euclidean: y is zeros, and a row that is not reaches every threshold and is measured
+# exactly.
+cdef void rescale_row(int metric, Py_ssize_t d, output squares, const output* x, output* y, output* weight,
+                      output* bias) noexcept nogil:
     cdef double norm
     if metric == METRIC_EUCLIDEAN:
         if squares != 0 or largest(d, x) != 0:
@@ -14,8 +16,8 @@ cdef void rescale_row(int metric, Py_ssize_t d, output squares, const output* x,
     weight[0] = 1 if 0 < norm < infinity() else <output>(norm - norm)       # 0; NaN where there are infinities or NaNs
 
 
-# One pass over a row for its first queries and itself: c[j] (+)= x . y[j] and squares (+)= x . x. cols is a literal at every call.
-# One row after the other: docs/measurements.md, "Reading raw rows".
+# One pass over a row for its first queries and itself: c[j] (+)= x . y[j] and squares (+)= x . x. cols is a literal at
+# every call. One row after the other: docs/measurements.md, "Reading raw rows".
 cdef inline void dot_and_square(const int cols, Py_ssize_t n, const real* x, const real* y, Py_ssize_t y_row,
                                 real* c, Py_ssize_t c_col, real* squares, bint add) noexcept nogil:
     cdef vec acc[3]
@@ -40,8 +42,10 @@ cdef inline void dot_and_square(const int cols, Py_ssize_t n, const real* x, con
     squares[0] = reduce_add(acc[cols]) + (squares[0] if add else 0)
 
 
-# A few queries (m, d), adjacent, against four rows or one: c[row + query * BLOCK_ROWS]. All but the first two find the rows in L1.
-cdef inline void few_dots(const int rows, Py_ssize_t m, Py_ssize_t d, const real* x, Py_ssize_t x_row, const real* queries,
+# A few queries (m, d), adjacent, against four rows or one: c[row + query * BLOCK_ROWS]. All but the first two find the
+# rows in L1.
+cdef inline void few_dots(const int rows, Py_ssize_t m, Py_ssize_t d, const real* x, Py_ssize_t x_row,
+                          const real* queries,
                           real* c, real* squares) noexcept nogil:
     cdef Py_ssize_t p, k
     cdef int i
@@ -76,8 +80,10 @@ cdef void square_block(Block* block, Py_ssize_t d, real* squares, const real* qu
             lane += 1
 
 
-# The raw rows that block.rows points to. Where one must be rescaled all are copied: `space` has room for BLOCK_ROWS rows.
-cdef void weigh_rows(Block* block, int metric, Py_ssize_t d, real* space, const real* queries, Py_ssize_t m) noexcept nogil:
+# The raw rows that block.rows points to. Where one must be rescaled all are copied: `space` has room for BLOCK_ROWS
+# rows.
+cdef void weigh_rows(Block* block, int metric, Py_ssize_t d, real* space, const real* queries,
+                     Py_ssize_t m) noexcept nogil:
     cdef output squares[BLOCK_ROWS]
     cdef real unused[BLOCK_ROWS]
     cdef Py_ssize_t lane

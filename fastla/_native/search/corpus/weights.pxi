@@ -9,14 +9,16 @@ cdef extern from *:
     const double EPSILON
 
 
-# By how much, relative to |x|^2 + |y|^2, a squared distance from |x|^2 + |y|^2 - 2 x.y may be off: the usual bound for sums of d terms, twice.
+# By how much, relative to |x|^2 + |y|^2, a squared distance from |x|^2 + |y|^2 - 2 x.y may be off: the usual bound for
+# sums of d terms, twice.
 cdef inline double slack(Py_ssize_t d) noexcept nogil:
     return 4 * (d + 16) * EPSILON
 
 
-# A row's weight and bias from the sum of its squares. A score is dot * weight + bias; euclidean: it is at least (|y|^2 - distance^2) / 2,
-# and rows whose score reaches the threshold are measured exactly.
-cdef inline void weigh_row(int metric, Py_ssize_t d, double squares, double scale, output* weight, output* bias) noexcept nogil:
+# A row's weight and bias from the sum of its squares. A score is dot * weight + bias; euclidean: it is at least (|y|^2
+# - distance^2) / 2, and rows whose score reaches the threshold are measured exactly.
+cdef inline void weigh_row(int metric, Py_ssize_t d, double squares, double scale, output* weight,
+                           output* bias) noexcept nogil:
     weight[0] = bias[0] = <output>scale
     if scale != scale:              # a row with a NaN, in storage that has none
         return
@@ -30,8 +32,8 @@ cdef inline void weigh_row(int metric, Py_ssize_t d, double squares, double scal
             bias[0] = <output>infinity()
 
 
-# The sums of squares of a block's rows, lane by lane. Each square is exact, so that fused or not the sums are the same in every target: a
-# file's weights are of the target that wrote it, and equal rows added later shall tie.
+# The sums of squares of a block's rows, lane by lane. Each square is exact, so that fused or not the sums are the same
+# in every target: a file's weights are of the target that wrote it, and equal rows added later shall tie.
 cdef void block_squares(Py_ssize_t depth, const stored* block, double* squares) noexcept nogil:
     cdef vec sums[BLOCK_ROWS]       # more than there are vectors: how many is no constant for Cython
     cdef output lanes[BLOCK_ROWS]
@@ -72,7 +74,8 @@ cdef void weigh(const Blocks* blocks, int metric, Py_ssize_t first, Py_ssize_t e
 
 
 # weigh_row for a block of raw rows, whose scale is 1. Returns whether all squares are safe.
-cdef inline bint weigh_block(int metric, Py_ssize_t d, const output* squares, output* weight, output* bias) noexcept nogil:
+cdef inline bint weigh_block(int metric, Py_ssize_t d, const output* squares, output* weight,
+                             output* bias) noexcept nogil:
     cdef out_vec low = splat_out(<output>SQUARES_LOW), high = splat_out(<output>SQUARES_HIGH), v, half
     cdef uint64_t safe = <uint64_t>-1
     cdef int j

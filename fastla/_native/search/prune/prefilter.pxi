@@ -1,10 +1,13 @@
-# The prefilter: most rows are dropped by products of 8 bits, at four times the speed of float32's: docs/measurements.md, "When to prefilter".
+# The prefilter: most rows are dropped by products of 8 bits, at four times the speed of float32's:
+# docs/measurements.md, "When to prefilter".
 #
-# Rows and queries are quantized (quantize.pxi): x' is x rounded to levels times a scale of its own. By Cauchy and Schwarz
+# Rows and queries are quantized (quantize.pxi): x' is x rounded to levels times a scale of its own. By Cauchy and
+# Schwarz
 #     |x.y - x'.y'| <= |x| |y - y'| + |x - x'| |y'|,
-# where all four norms are known, as measured. A row that cannot reach its query's threshold by as much is dropped; the others are few, and scored
-# by exactly the products that they would have had without: no result depends on the prefilter, only its time. Where many would be left (the
-# thresholds are still low, or rows as good as equal) the block is scored as a whole.
+# where all four norms are known, as measured. A row that cannot reach its query's threshold by as much is dropped; the
+# others are few, and scored by exactly the products that they would have had without: no result depends on the
+# prefilter, only its time. Where many would be left (the thresholds are still low, or rows as good as equal) the block
+# is scored as a whole.
 
 # A block of the corpus as 8 bits.
 cdef struct Prefilter:
@@ -16,7 +19,8 @@ cdef struct Prefilter:
     output norm, rest, bias     # the largest, of |x|, |x - x'| and the bias, as they count in scores
 
 
-# A block of queries, [depth][BLOCK_ROWS]; and how far off a score of theirs may be: norm * far + rest * size, of a block's norm and rest.
+# A block of queries, [depth][BLOCK_ROWS]; and how far off a score of theirs may be: norm * far + rest * size, of a
+# block's norm and rest.
 cdef void quantize_queries(const Plan* plan, Py_ssize_t first, Py_ssize_t rows, const real* block) noexcept nogil:
     cdef const Queries* queries = &plan.work.queries
     cdef Quantized* quantized = queries.quantized + first // BLOCK_ROWS
@@ -61,7 +65,8 @@ cdef void make_prefilter(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexc
         prefilter.weight[i] = quantized.scale[i] * block.weight[i]
         if i < block.count:
             weight = <double>block.weight[i] * block.weight[i]
-            usable = usable and (1e-20 < prefilter.weight[i] < 1e20 or quantized.scale[i] == 0)     # else products are denormal, or infinite
+            # Else products are denormal, or infinite.
+            usable = usable and (1e-20 < prefilter.weight[i] < 1e20 or quantized.scale[i] == 0)
             usable = usable and weight * quantized.squares[i] < infinity() and -infinity() < block.bias[i] < infinity()
             squares = max(squares, weight * quantized.squares[i])
             rest = max(rest, weight * quantized.rest[i])
@@ -72,9 +77,10 @@ cdef void make_prefilter(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexc
     prefilter.bias = <output>bias
 
 
-# What a score of 8 bits must reach, of each query of a block; NaN where there is no query. False: a query's threshold is infinite, or the bound is
-# not sound for it, since numbers may leave the range of floats or are none.
-cdef inline bint lower_thresholds(const Plan* plan, const Prefilter* prefilter, const Thresholds* thresholds, output* low) noexcept nogil:
+# What a score of 8 bits must reach, of each query of a block; NaN where there is no query. False: a query's threshold
+# is infinite, or the bound is not sound for it, since numbers may leave the range of floats or are none.
+cdef inline bint lower_thresholds(const Plan* plan, const Prefilter* prefilter, const Thresholds* thresholds,
+                                  output* low) noexcept nogil:
     cdef const Queries* queries = &plan.work.queries
     cdef out_vec threshold, size, far, height
     cdef out_vec norm = splat_out(prefilter.norm), most = splat_out(<output>1e37)
@@ -93,9 +99,10 @@ cdef inline bint lower_thresholds(const Plan* plan, const Prefilter* prefilter, 
     return unsound == 0
 
 
-# hits[i]: a bit for each of a block's rows whose score of 8 bits reaches low[i], of the MR queries from `query` on. As in a tile of products,
-# the accumulators stay in registers.
-cdef void prefilter_tile(const Prefilter* prefilter, const output* bias, const Quantized* queries, Py_ssize_t query, Py_ssize_t depth,
+# hits[i]: a bit for each of a block's rows whose score of 8 bits reaches low[i], of the MR queries from `query` on. As
+# in a tile of products, the accumulators stay in registers.
+cdef void prefilter_tile(const Prefilter* prefilter, const output* bias, const Quantized* queries, Py_ssize_t query,
+                         Py_ssize_t depth,
                          const output* low, uint64_t* hits) noexcept nogil:
     cdef quads acc[MR][VECTORS]
     cdef quads x[VECTORS]
@@ -124,7 +131,8 @@ cdef void prefilter_tile(const Prefilter* prefilter, const output* bias, const Q
 
 
 # A block of the corpus and a block of queries. False: too many rows may be near, and nothing is done.
-cdef bint prefilter_block(Plan* plan, const Block* block, const Prefilter* prefilter, Rerank* pairs, Thresholds* thresholds) noexcept nogil:
+cdef bint prefilter_block(Plan* plan, const Block* block, const Prefilter* prefilter, Rerank* pairs,
+                          Thresholds* thresholds) noexcept nogil:
     cdef const Search* s = plan.search
     cdef uint64_t hits[QUERY_BLOCK]
     cdef output low[QUERY_BLOCK]
@@ -132,7 +140,8 @@ cdef bint prefilter_block(Plan* plan, const Block* block, const Prefilter* prefi
     if not (prefilter.usable and lower_thresholds(plan, prefilter, thresholds, low)):
         return False
     for i from 0 <= i < rows by MR:
-        prefilter_tile(prefilter, block.bias, plan.work.queries.quantized + (first + i) // BLOCK_ROWS, (first + i) % BLOCK_ROWS,
+        prefilter_tile(prefilter, block.bias, plan.work.queries.quantized + (first + i) // BLOCK_ROWS,
+                       (first + i) % BLOCK_ROWS,
                        ceil_div(plan.depth, QUAD), low + i, hits + i)
     for i in range(rows):
         hits[i] &= block.valid

@@ -20,9 +20,10 @@ cdef inline out_vec numbers_at(const void* x, const bint as_stored, Py_ssize_t i
     return to_out(load_stored(<const stored*>x + i)) if as_stored else to_out(load(<const real*>x + i))
 
 
-# The levels of a block, [d][BLOCK_ROWS] as it is stored or in reals (a literal at every call); flip turns signed bytes into unsigned ones that
-# are 128 more.
-cdef inline void quantize(Quantized* quantized, Py_ssize_t d, const void* x, const bint as_stored, const bint flip) noexcept nogil:
+# The levels of a block, [d][BLOCK_ROWS] as it is stored or in reals (a literal at every call); flip turns signed bytes
+# into unsigned ones that are 128 more.
+cdef inline void quantize(Quantized* quantized, Py_ssize_t d, const void* x, const bint as_stored,
+                          const bint flip) noexcept nogil:
     cdef out_vec most[BLOCK_ROWS]
     cdef out_vec squares[BLOCK_ROWS]
     cdef out_vec rest[BLOCK_ROWS]
@@ -69,4 +70,5 @@ cdef inline void quantize(Quantized* quantized, Py_ssize_t d, const void* x, con
         store_out(quantized.rest + j * LANES, rest[j])
         store_out(sum + j * LANES, sums[j])
     for i in range(BLOCK_ROWS):
-        quantized.start[i] = <int32_t>(-128 * sum[i]) if sum[i] == sum[i] else 0       # an infinity times 0 is NaN: such rows have no levels
+        # An infinity times 0 is NaN: such rows have no levels.
+        quantized.start[i] = <int32_t>(-128 * sum[i]) if sum[i] == sum[i] else 0

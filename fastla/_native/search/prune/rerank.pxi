@@ -2,7 +2,7 @@
 
 cdef enum:
     RERANK_COST = 128           # what a pair takes, in steps of a product of reals, beside a step a number
-    TRANSPOSE_ROWS = 4096       # queries times k from which a block's rows are transposed, to be copied rather than gathered
+    TRANSPOSE_ROWS = 4096       # queries times k from which a block is transposed: rows are copied rather than gathered
 
 
 # LANES of them at most.
@@ -33,7 +33,8 @@ cdef void lay_rerank(const Plan* plan, Rerank* rerank, char** at) noexcept nogil
     rerank.y_transposed = x + 3 * numbers
 
 
-# Gathering a stored row from as many cache lines takes as long as six queries against its block. Where there will be many the block is transposed.
+# Gathering a stored row from as many cache lines takes as long as six queries against its block. Where there will be
+# many the block is transposed.
 cdef inline bint transposes_rows(const Plan* plan) noexcept nogil:
     return plan.route == ROUTE_STORED_PREFILTER and plan.m * larger(plan.search.k, 16) >= TRANSPOSE_ROWS
 
@@ -75,7 +76,8 @@ cdef void add_pair(Plan* plan, Rerank* pairs, const Block* block, const Prefilte
     if prefilter.rows != NULL:
         memcpy(pairs.x + i * depth, prefilter.rows + row * prefilter.rows_row, depth * sizeof(real))
     else:
-        read_row(<output*>pairs.x + i * depth, <const char*>(block.data + row), BLOCK_ROWS * sizeof(stored), depth, TYPE_STORED)
+        read_row(<output*>pairs.x + i * depth, <const char*>(block.data + row), BLOCK_ROWS * sizeof(stored), depth,
+                 TYPE_STORED)
     memcpy(pairs.y + i * depth, plan.work.queries.elements + query * depth, depth * sizeof(real))
     pairs.count += 1
     if pairs.count == LANES:

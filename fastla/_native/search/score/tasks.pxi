@@ -1,7 +1,9 @@
-# The tasks of a search: a chunk of the corpus is made ready, scored against the queries block by block, and every tile handed on.
+# The tasks of a search: a chunk of the corpus is made ready, scored against the queries block by block, and every tile
+# handed on.
 
 # A block of the corpus and a block of queries; `next` comes after it.
-cdef void score_block(Plan* plan, const Block* block, const Block* next, const Prefilter* prefilter, const Scratch* scratch,
+cdef void score_block(Plan* plan, const Block* block, const Block* next, const Prefilter* prefilter,
+                      const Scratch* scratch,
                       Thresholds* thresholds) noexcept nogil:
     cdef Py_ssize_t first = thresholds.first, rows = thresholds.rows
     cdef int vectors = <int>ceil_div(rows, LANES)
@@ -41,7 +43,8 @@ cdef void score_blocks(Plan* plan, const Chunk* chunk, const Scratch* scratch, T
 
 
 # A chunk and the queries [first, end), block by block.
-cdef void score_queries(Plan* plan, const Chunk* chunk, const Scratch* scratch, Py_ssize_t first, Py_ssize_t end, int slot) noexcept nogil:
+cdef void score_queries(Plan* plan, const Chunk* chunk, const Scratch* scratch, Py_ssize_t first, Py_ssize_t end,
+                        int slot) noexcept nogil:
     cdef Py_ssize_t query
     cdef Thresholds thresholds
     if chunk.count == 0:
@@ -57,7 +60,8 @@ cdef void score_queries(Plan* plan, const Chunk* chunk, const Scratch* scratch, 
 cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Plan* plan = <Plan*>arg
     cdef Py_ssize_t first = index % plan.groups * plan.group, end = smaller(first + plan.group, plan.m)
-    cdef Py_ssize_t i = plan.begin + index // plan.groups * plan.span, last = smaller(i + plan.span, plan.end), chunk, row
+    cdef Py_ssize_t i = plan.begin + index // plan.groups * plan.span, last = smaller(i + plan.span, plan.end)
+    cdef Py_ssize_t chunk, row
     cdef Scratch scratch
     if not take_scratch(plan, &scratch):
         fail(plan, KERNEL_NO_MEMORY)

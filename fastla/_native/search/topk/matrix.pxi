@@ -10,7 +10,8 @@ cdef inline void await_scores(const Search* s, const Block* block, Py_ssize_t fi
 
 
 # A query's scores with a block. What is computed of a cosine may be a little outside of [-1, 1].
-cdef inline void store_scores(const Search* s, const Block* block, const real* tile, output scale, output unit, Py_ssize_t query) noexcept nogil:
+cdef inline void store_scores(const Search* s, const Block* block, const real* tile, output scale, output unit,
+                              Py_ssize_t query) noexcept nogil:
     cdef output values[BLOCK_ROWS]
     cdef output* c = <output*>s.c + query * s.c_row + block.first
     cdef output* to = c if block.count == BLOCK_ROWS else values
@@ -28,11 +29,13 @@ cdef void symmetrize_scores_task(void* arg, Py_ssize_t index, int slot) noexcept
     cdef const Plan* plan = <const Plan*>arg
     cdef const Search* s = plan.search
     cdef output* c = <output*>s.c           # of the row s.symmetric
+    cdef output* diagonal
     cdef Py_ssize_t first = index * QUERY_BLOCK, last = smaller(first + QUERY_BLOCK, plan.m), column, i, j
     for column from 0 <= column <= s.symmetric + last - 1 by QUERY_BLOCK:
         for i in range(first, last):
             for j in range(column, smaller(column + QUERY_BLOCK, s.symmetric + i)):
                 c[(j - s.symmetric) * s.c_row + s.symmetric + i] = c[i * s.c_row + j]
     for i in range(first, last):
-        if c[i * s.c_row + s.symmetric + i] != 0 and c[i * s.c_row + s.symmetric + i] == c[i * s.c_row + s.symmetric + i]:
-            c[i * s.c_row + s.symmetric + i] = 1
+        diagonal = c + i * s.c_row + s.symmetric + i
+        if diagonal[0] != 0 and diagonal[0] == diagonal[0]:
+            diagonal[0] = 1

@@ -8,11 +8,13 @@ cdef struct List:
 
 
 cdef inline out_vec scores_of(const Block* block, const real* tile, int j, output scale, output unit) noexcept nogil:
-    return to_out(load(tile + j * LANES)) * scale * load_out(block.weight + j * LANES) * unit + load_out(block.bias + j * LANES)
+    cdef out_vec weighed = to_out(load(tile + j * LANES)) * scale * load_out(block.weight + j * LANES)
+    return weighed * unit + load_out(block.bias + j * LANES)
 
 
 # A bit for each score of a tile's row that reaches the threshold.
-cdef inline uint64_t row_hits(const Block* block, const real* tile, output scale, output unit, output threshold) noexcept nogil:
+cdef inline uint64_t row_hits(const Block* block, const real* tile, output scale, output unit,
+                              output threshold) noexcept nogil:
     cdef uint64_t hits = 0
     cdef int j
     for j in range(BLOCK_ROWS // LANES):
@@ -37,11 +39,14 @@ cdef void append(Plan* plan, List* found, Py_ssize_t query, Py_ssize_t id, doubl
 
 
 cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noexcept nogil:
-    return not (s.exclude != NULL and s.exclude[query] == id or s.mask != NULL and s.mask_row and s.mask[query * s.mask_row + id] == 0)
+    if s.exclude != NULL and s.exclude[query] == id:
+        return False
+    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id] != 0
 
 
 # Hands on a computed score that has reached its threshold. Returns whether the threshold rose.
-cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query, output score, int slot) noexcept nogil:
+cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query, output score,
+                       int slot) noexcept nogil:
     cdef Search* s = plan.search
     cdef Py_ssize_t id = id_of(block, row)
     cdef Reservoir* best
@@ -68,7 +73,7 @@ cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query
 cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Thresholds* thresholds) noexcept nogil:
     cdef const Queries* queries = &plan.work.queries
     cdef output values[BLOCK_ROWS]
-    cdef output scale, unit
+    cdef output scale, unit, value
     cdef uint64_t hits
     cdef Py_ssize_t i, query
     cdef int row, j
@@ -87,15 +92,16 @@ cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Threshol
         while hits:
             row = lowest_bit(hits)
             hits &= hits - 1
-            # The threshold may have risen since. Not >=: what is computed of a row that reaches every threshold may be NaN.
-            if not values[row] < thresholds.value[i] and handle_score(plan, block, row, query, values[row], thresholds.slot):
+            value = values[row]
+            # The threshold may have risen since. Not >=: the score of a row that reaches every threshold may be NaN.
+            if not value < thresholds.value[i] and handle_score(plan, block, row, query, value, thresholds.slot):
                 update_threshold(plan, thresholds, query)
 
 
-# hits[i]: a bit for each query whose threshold is reached by row i of a tile with the queries in its lanes. Returns all of them. Nearly always
-# there is none, and this is all that becomes of a tile: four cycles a row.
-cdef inline uint64_t transposed_hits(const int vectors, const Block* block, const real* tile, const Thresholds* thresholds,
-                                     uint64_t* hits) noexcept nogil:
+# hits[i]: a bit for each query whose threshold is reached by row i of a tile with the queries in its lanes. Returns all
+# of them. Nearly always there is none, and this is all that becomes of a tile: four cycles a row.
+cdef inline uint64_t transposed_hits(const int vectors, const Block* block, const real* tile,
+                                     const Thresholds* thresholds, uint64_t* hits) noexcept nogil:
     cdef out_vec threshold[NV]
     cdef out_vec weight, bias
     cdef uint64_t row, all = 0
@@ -115,24 +121,30 @@ cdef inline uint64_t transposed_hits(const int vectors, const Block* block, cons
 
 
 # A row of such a tile, whose scores with some queries have reached their thresholds.
-cdef void handle_row(Plan* plan, const Block* block, int row, const real* tile, uint64_t hits, Thresholds* thresholds) noexcept nogil:
+cdef void handle_row(Plan* plan, const Block* block, int row, const real* tile, uint64_t hits,
+                     Thresholds* thresholds) noexcept nogil:
     cdef output values[LANES]
     cdef output value
+    cdef out_vec v
+    cdef Py_ssize_t query
     cdef int i, j, computed = -1
     while hits:
         i = lowest_bit(hits)
         hits &= hits - 1
         j = i // LANES
         if j != computed:
-            store_out(values, to_out(load(tile + j * LANES)) * splat_out(block.weight[row]) + splat_out(block.bias[row]))
+            v = to_out(load(tile + j * LANES)) * splat_out(block.weight[row]) + splat_out(block.bias[row])
+            store_out(values, v)
             computed = j
+        query = thresholds.first + i
         value = values[i % LANES]
-        if not value < thresholds.value[i] and handle_score(plan, block, row, thresholds.first + i, value, thresholds.slot):
-            update_threshold(plan, thresholds, thresholds.first + i)
+        if not value < thresholds.value[i] and handle_score(plan, block, row, query, value, thresholds.slot):
+            update_threshold(plan, thresholds, query)
 
 
 # A tile with the queries in its lanes, [block.count][vectors].
-cdef void handle_transposed_tile(Plan* plan, const Block* block, int vectors, const real* tile, Thresholds* thresholds) noexcept nogil:
+cdef void handle_transposed_tile(Plan* plan, const Block* block, int vectors, const real* tile,
+                                 Thresholds* thresholds) noexcept nogil:
     cdef uint64_t hits[BLOCK_ROWS]
     cdef uint64_t any
     cdef Py_ssize_t i

@@ -19,6 +19,7 @@ cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef const Plan* plan = <const Plan*>arg
     cdef const Search* s = plan.search
     cdef Py_ssize_t query, part, i, n
+    cdef output* scores = <output*>s.scores
     cdef Reservoir* best
     cdef Reservoir* other
     for query in range(index * QUERY_BLOCK, smaller((index + 1) * QUERY_BLOCK, plan.m)):
@@ -33,7 +34,7 @@ cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         sort(best.items, n)
         s.counts[query] = n
         for i in range(n):
-            (<output*>s.scores)[query * s.k + i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
+            scores[query * s.k + i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
             s.ids[query * s.k + i] = best.items[i].id
 
 
@@ -57,10 +58,11 @@ cdef int join_lists(Plan* plan, int status) noexcept nogil:
 cdef int finish_results(Plan* plan, int status) noexcept nogil:
     cdef const Search* s = plan.search
     cdef Py_ssize_t blocks = ceil_div(plan.m, QUERY_BLOCK)
+    cdef double candidates = 1.0 * plan.m * s.k * reservoirs_of(plan)
     if s.result == RESULT_RANGE:
         return join_lists(plan, status)
     if status == KERNEL_OK and s.result == RESULT_TOPK:
-        return run_tasks(finish_task, plan, blocks, cost(0, 4.0 * plan.m * s.k * reservoirs_of(plan), sizeof(Candidate)))
+        return run_tasks(finish_task, plan, blocks, cost(0, 4 * candidates, sizeof(Candidate)))
     if status == KERNEL_OK and s.symmetric >= 0:
-        return run_tasks(symmetrize_scores_task, plan, blocks, cost(0, 1.0 * plan.m * (s.symmetric + plan.m), sizeof(output)))
+        return run_tasks(symmetrize_scores_task, plan, blocks, cost(0, 1.0 * plan.m * plan.n, sizeof(output)))
     return status

@@ -22,8 +22,9 @@ cdef inline Reservoir* reservoir_of(const Plan* plan, Py_ssize_t query, int slot
     return plan.work.reservoirs + (slot * plan.m if plan.groups == 1 else 0) + query
 
 
-# The k best have changed. Threads with a reservoir each for a query share its threshold: another's k best count too. What is read may be old, or a
-# lower threshold have been written over a higher one: each is some thread's, so none is too high, and results do not depend on them.
+# The k best have changed. Threads with a reservoir each for a query share its threshold: another's k best count too.
+# What is read may be old, or a lower threshold have been written over a higher one: each is some thread's, so none is
+# too high, and results do not depend on them.
 cdef inline void raise_threshold(Plan* plan, Reservoir* best, Py_ssize_t query) noexcept nogil:
     cdef output* shared = plan.work.thresholds + query
     if plan.search.metric == METRIC_EUCLIDEAN:
@@ -67,7 +68,8 @@ cdef inline void update_threshold(const Plan* plan, Thresholds* thresholds, Py_s
     thresholds.value[query - thresholds.first] = threshold_of(plan, thresholds.id, query, thresholds.slot)
 
 
-cdef void set_thresholds(const Plan* plan, Thresholds* thresholds, Py_ssize_t id, Py_ssize_t first, Py_ssize_t rows, int slot) noexcept nogil:
+cdef void set_thresholds(const Plan* plan, Thresholds* thresholds, Py_ssize_t id, Py_ssize_t first, Py_ssize_t rows,
+                         int slot) noexcept nogil:
     cdef Py_ssize_t i
     thresholds.id = id
     thresholds.first = first
