@@ -57,12 +57,8 @@ cdef extern from "kernels.h":
         double score
     ctypedef struct Search:
         int metric, result
-        Rows rows
+        Rows queries, rows
         Blocks blocks
-        const void* queries
-        const void* plain
-        const void* query_scale
-        Py_ssize_t m
         const uint8_t* mask
         Py_ssize_t mask_row, allowed
         const Py_ssize_t* exclude
@@ -78,7 +74,7 @@ cdef extern from "kernels.h":
     ctypedef struct Kernels:
         const char* target
         const char* element
-        int vector_bytes, mr, nr
+        int vector_bytes, mr, nr, stored_bytes, width
         double numpy_flops
         int (*matmul)(const Product*, const Batch*, const Runtime*) noexcept nogil
         int (*product_route)(const Product*) noexcept nogil
@@ -87,9 +83,10 @@ cdef extern from "kernels.h":
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
+        int (*search_route)(const Search*) noexcept nogil
     enum:
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
-        TYPE_INT8, TYPE_INT16, TYPE_INT32, TYPE_INT64, TYPE_UINT8, TYPE_UINT16, TYPE_UINT32, TYPE_UINT64
-        TYPE_FLOAT16, TYPE_BFLOAT16, TYPE_FLOAT32, TYPE_FLOAT64
+        ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
+        TYPE_COUNT
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED
