@@ -114,10 +114,13 @@ def _fill(
     scores[count:count + len(rest)] = np.nan
 
 
-def reaching(x: np.ndarray, corpus: Any, storage: str, metric: str, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def reaching(
+    x: np.ndarray, corpus: Any, storage: str, metric: str, threshold: float, mask: np.ndarray | None = None,
+    exclude: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(lims, scores, rows): query i has those from lims[i] to lims[i + 1], best first."""
     parts = []
-    for rows, request in _requests(x, corpus, storage, metric, None, None, BATCH):
+    for rows, request in _requests(x, corpus, storage, metric, mask, exclude, BATCH):
         queries, scores, ids = request.reaching(threshold)
         parts.append((queries + rows.start, scores, ids))
     dtype = np.float64 if storage == "float64" else np.float32
