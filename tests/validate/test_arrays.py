@@ -43,7 +43,7 @@ def check_refused(x: object, error: type[Exception], message: str) -> None:
         assert message.replace("LABEL", name.split()[-1]) in str(caught.value)
 
 
-# --- lists, objects, masked arrays --------------------------------------------------------------------------------------
+# --- lists, objects, masked arrays ------------------------------------------------------------------
 def test_objects_that_are_numbers():
     check_taken(X.astype(object), X.astype(np.float64))
     check_taken(X.round().astype(int).astype(object), X.round().astype(int))
@@ -56,8 +56,8 @@ def test_objects_that_are_numbers():
 
 @pytest.mark.parametrize(
     ("item", "said"),
-    [(None, "None of type NoneType"), ("a", None), (decimal.Decimal(1), "of type Decimal"), (2**70, "beyond 64 bits"),
-     ({}, "{} of type dict")],
+    [(None, "None of type NoneType"), ("a", None), (decimal.Decimal(1), "of type Decimal"),
+     (2**70, "beyond 64 bits"), ({}, "{} of type dict")],
     ids=str,
 )
 def test_objects_that_are_not(item, said):
@@ -71,7 +71,7 @@ def test_objects_that_are_not(item, said):
 
 
 def test_ragged_lists():
-    check_refused([[1, 2, 3, 4], [1]], ValueError, "ragged: it has rows of 1 to 4 elements, expected all of one length")
+    check_refused([[1, 2, 3, 4], [1]], ValueError, "ragged: it has rows of 1 to 4 elements, expected all of one")
     check_refused([[1, 2, 3, 4], 5], ValueError, "ragged: it has rows beside single elements")
     rows = np.empty(2, object)
     rows[:] = [[1, 2], [3]]
