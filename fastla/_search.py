@@ -26,7 +26,8 @@ def _bytes(mask: np.ndarray | None, rows: slice) -> np.ndarray | None:
 def batches(m: int, most: int = BATCH) -> Iterator[slice]:
     """Cut m queries into parts of at most `most`, as even as can be.
 
-    Few queries against raw rows are summed in another order (FEW in routes.pxi): a last part of few would have other bits than the rest.
+    Few queries against raw rows are summed in another order (FEW in routes.pxi): a last part of few would have other
+    bits than the rest.
     """
     count = -(-m // most)
     for i in range(count):
@@ -34,7 +35,8 @@ def batches(m: int, most: int = BATCH) -> Iterator[slice]:
 
 
 def _requests(
-    x: np.ndarray, corpus: Any, storage: str, metric: str, mask: np.ndarray | None, exclude: np.ndarray | None, batch: int
+    x: np.ndarray, corpus: Any, storage: str, metric: str, mask: np.ndarray | None, exclude: np.ndarray | None,
+    batch: int,
 ) -> Iterator[tuple[slice, Any]]:
     kernels = _core.search(storage)
     shared = _bytes(mask, slice(None)) if mask is not None and mask.ndim == 1 else None
@@ -96,8 +98,8 @@ def _wider(x: np.ndarray, k: int) -> np.ndarray:
 
 
 def _fill(
-    scores: np.ndarray, ids: np.ndarray, count: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None, query: int,
-    worst: float,
+    scores: np.ndarray, ids: np.ndarray, count: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None,
+    query: int, worst: float,
 ) -> None:
     """After the numbers that were found come rows whose score is NaN, lowest first, then the padding."""
     k = len(ids)

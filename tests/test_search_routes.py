@@ -18,7 +18,7 @@ def data(m: int, n: int, dtype: str = "float32") -> tuple[np.ndarray, np.ndarray
     return rng.standard_normal((m, D)).astype(dtype), rng.standard_normal((n, D)).astype(dtype)
 
 
-def check(q: np.ndarray, x: np.ndarray, k: int, metric: str, found: tuple[np.ndarray, np.ndarray], tolerance: float = 1e-5) -> None:
+def check(q: np.ndarray, x: np.ndarray, k: int, metric: str, found: tuple, tolerance: float = 1e-5) -> None:
     s = reference.scores(q, x, metric)
     best = np.take_along_axis(s, reference.nearest(s, k, metric), 1)
     np.testing.assert_allclose(found[0], best, atol=tolerance)
@@ -55,7 +55,8 @@ def test_stored_rows(target, metric, storage):
     index.add(x)
     kept = np.stack([index.reconstruct(i) for i in index.ids])
     prefilters = target in PREFILTERS and storage != "int8"
-    for m, k, route in ((1, 5, "scan"), (3 * mr - 1, 5, "scan"), (3 * mr, 5, "stored"), (60, 3, "stored prefilter" if prefilters else "stored")):
+    many = "stored prefilter" if prefilters else "stored"
+    for m, k, route in ((1, 5, "scan"), (3 * mr - 1, 5, "scan"), (3 * mr, 5, "stored"), (60, 3, many)):
         q, _ = data(m, 1)
         assert core.Request(_core.search(storage), metric, index._blocks, q).route(k) == route
         check(q, kept, k, metric, index.search(q, k), 1e-5 if storage != "int8" else 2e-3)
@@ -68,4 +69,5 @@ def test_masked_rows_are_counted(target, density):
     mask = np.random.default_rng(0).random(3000) < density
     request = core.Request(_core.search("float32"), "dot", x, q, mask.view(np.uint8))
     assert request.route(3) == "raw"
-    check(q, x[mask], 3, "dot", (lambda s, i: (s, np.searchsorted(np.flatnonzero(mask), i)))(*fastla.knn(q, x, 3, metric="dot", mask=mask)))
+    scores, ids = fastla.knn(q, x, 3, metric="dot", mask=mask)
+    check(q, x[mask], 3, "dot", (scores, np.searchsorted(np.flatnonzero(mask), ids)))

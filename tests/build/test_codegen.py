@@ -247,7 +247,8 @@ SCORED = [(t, r) for t, r in IN_REGISTERS if r in _core.SEARCH_ROWS.values() and
 def test_a_score_tile_stays_in_registers(target, row):
     """The full tile that asks for its share of the next block."""
     _, vectors = tile(target, row)
-    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*score_", block)]
+    blocks = disassembly(path(target, row)).split("\n\n")
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*score_", block)]
     loops = [loop for loop in loops_of(functions) if loop.multiplied == vectors and loop.count("prefetch")]
     assert loops
     for loop in loops:
