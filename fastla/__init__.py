@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla._eigen import NoConvergence, eigh, eigsh, linear_operator, power_iteration, svds
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._norms import normalize, vector_norm
@@ -15,18 +16,24 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
 
 __all__ = [
     "FlatIndex",
+    "NoConvergence",
     "cosine_similarity",
     "dot",
+    "eigh",
+    "eigsh",
     "get_num_threads",
     "knn",
+    "linear_operator",
     "matmul",
     "matvec",
     "normalize",
     "num_threads",
     "paired_cosine_similarity",
+    "power_iteration",
     "range_search",
     "set_num_threads",
     "show_config",
+    "svds",
     "vecdot",
     "vecmat",
     "vector_norm",

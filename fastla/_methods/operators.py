@@ -1,0 +1,193 @@
+"""Products with A, as the methods see them: of blocks of rows, checked for NaN, counted, scaled."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from fastla._products import matmul
+
+# Within this, no square of an entry of a product overflows or underflows: nothing is scaled.
+_SAFE_EXPONENT = {4: 20, 8: 200}
+_CHECK_BYTES = 1 << 18          # of a square of A, while it is compared with its transpose
+
+
+Apply = Callable[[np.ndarray], np.ndarray]
+
+
+class Operator:
+    """A as a function of blocks (b, n), and what has been seen of its spectrum.
+
+    Products are multiplied by `scale`, a power of two, 1 for all but extreme magnitudes; so are the values that methods find.
+    """
+
+    def __init__(self, apply: Apply, dtype: np.dtype, block: int, what: str, magnitude: float | None = None,
+                 adjoint: Apply | None = None) -> None:
+        self.dtype, self.block, self.what = dtype, block, what
+        self._apply, self._adjoint = apply, adjoint
+        self.before = self.scale = 1.0
+        self.norm = 0.0                 # the largest length of A v seen, for |v| = 1
+        self.lowest = self.highest = 0.0
+        self.passes = 0
+        self._found = magnitude is not None
+        if magnitude:
+            self._set_scale(magnitude)
+            self.before = 2.0 ** (math.log2(self.scale) // 2)
+
+    def _set_scale(self, magnitude: float) -> None:
+        exponent = math.frexp(magnitude)[1]
+        if abs(exponent) > _SAFE_EXPONENT[np.dtype(self.dtype).type(0).real.dtype.itemsize]:
+            # A scale beyond float64's range would be infinite or zero.
+            self.scale = 2.0 ** -max(min(exponent, 1000), -1000)
+
+    def __call__(self, q: np.ndarray) -> np.ndarray:
+        """scale A q, in an array that the caller may write to."""
+        return self._product(self._apply, q)
+
+    def adjoint(self, p: np.ndarray) -> np.ndarray:
+        """scale A* p, likewise."""
+        return self._product(self._adjoint, p)
+
+    def swapped(self) -> "Operator":
+        """A* as an operator."""
+        self._apply, self._adjoint = self._adjoint, self._apply
+        return self
+
+    def _product(self, apply: Apply, q: np.ndarray) -> np.ndarray:
+        real = q.real.dtype.type
+        w = apply(q if self.before == 1 else q * real(self.before))
+        self.passes += 1
+        top = float(max(w.real.max(initial=0), -w.real.min(initial=0)))
+        if w.dtype.kind == "c":
+            top = max(top, float(np.abs(w.imag).max(initial=0)))
+        if not math.isfinite(top):
+            raise ValueError(f"{self.what} holds NaN or infinity")
+        if not self._found and top > 0:
+            self._found = True
+            self._set_scale(top)
+        if self.scale != 1:
+            rest = self.scale / self.before
+            half = 2.0 ** (math.log2(rest) // 2)
+            w = w * real(half) * real(rest / half)
+        return w
+
+    def saw(self, values: np.ndarray) -> None:
+        """Ritz values bound the spectrum from within."""
+        self.lowest, self.highest = min(self.lowest, values[0]), max(self.highest, values[-1])
+        self.norm = max(self.norm, abs(values[0]), abs(values[-1]))
+
+    def unscaled(self, values: np.ndarray) -> np.ndarray:
+        """Values of A itself, of its real dtype."""
+        return (values / self.scale).astype(np.dtype(self.dtype).type(0).real.dtype)
+
+
+def dense_symmetric(name: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
+    """An array that is symmetric (or Hermitian), with its largest magnitude."""
+    rows = a if a.dtype.kind != "c" and a.flags.c_contiguous else a.T
+    return Operator(lambda q: matmul(q, rows), a.dtype, block, f"{name}: A", magnitude)
+
+
+def dense(name: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
+    """Any array."""
+    return Operator(lambda q: matmul(q, a.T), a.dtype, block, f"{name}: A", magnitude,
+                    lambda p: matmul(p.conj(), a).conj() if a.dtype.kind == "c" else matmul(p, a))
+
+
+def check_symmetric(name: str, a: np.ndarray) -> float:
+    """The largest magnitude in A, which is its own conjugate transpose to within rounding.
+
+    Raises
+    ------
+    ValueError
+        If it is not, or holds NaN or infinity.
+    """
+    side = max(16, int(math.sqrt(_CHECK_BYTES / a.itemsize)))
+    top = skew = 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for i in range(0, len(a), side):
+            for j in range(0, i + 1, side):
+                lower = a[i:i + side, j:j + side]
+                upper = a[j:j + side, i:i + side]
+                top = _largest(name, top, lower, upper)
+                skew = max(skew, float(np.abs(lower - upper.conj().T).max(initial=0)))
+    if skew > 1e3 * np.finfo(a.dtype).eps * top:
+        raise ValueError(
+            f"{name}: A differs from its conjugate transpose by up to {skew:.3g}, expected a symmetric (Hermitian) matrix: "
+            f"pass (A + A.conj().T) / 2 if that is what is meant"
+        )
+    return top
+
+
+def _largest(name: str, top: float, *parts: np.ndarray) -> float:
+    for part in parts:
+        top = max(top, magnitude(part), key=lambda x: (math.isnan(x), x))
+    if not math.isfinite(top):
+        raise ValueError(f"{name}: A holds NaN or infinity")
+    return top
+
+
+def magnitude(a: np.ndarray) -> float:
+    """The largest absolute value; NaN if there is one."""
+    return float(np.abs(a).max(initial=0))
+
+
+def sparse(name: str, a: Any, dtype: np.dtype, block: int) -> Operator:
+    """A SciPy sparse array."""
+    a = a.tocsr()
+    finite(name, "A", a.data)
+    ah = a.conj().T
+    return Operator(lambda q: np.ascontiguousarray((a @ q.T).T, dtype), dtype, block, f"{name}: A",
+                    magnitude(a.data) if a.nnz else None, lambda p: np.ascontiguousarray((ah @ p.T).T, dtype))
+
+
+def finite(name: str, label: str, a: np.ndarray) -> float:
+    """The largest magnitude in an array; an error if it holds NaN or infinity."""
+    top = magnitude(a)
+    if not math.isfinite(top):
+        raise ValueError(f"{name}: {label} holds NaN or infinity")
+    return top
+
+
+def function(name: str, a: Any, dtype: np.dtype, block: int) -> Operator:
+    """A user's operator: functions of one vector, or of a matrix whose columns are vectors."""
+    rows, columns = a.shape
+    adjoint = None if a.rmatvec is None else _by_vectors(name, a.rmatvec, "rmatvec", columns, dtype)
+    if a.matmat is not None:
+        return Operator(_by_columns(name, a.matmat, rows, dtype), dtype, block, f"{name}: a product with A", adjoint=adjoint)
+    return Operator(_by_vectors(name, a.matvec, "matvec", rows, dtype), dtype, 1, f"{name}: a product with A", adjoint=adjoint)
+
+
+def _by_columns(name: str, matmat: Callable[[np.ndarray], Any], n: int, dtype: np.dtype) -> Apply:
+    def apply(q: np.ndarray) -> np.ndarray:
+        w = np.asarray(matmat(q.T.copy()))
+        if w.shape != (n, len(q)):
+            raise ValueError(f"{name}: A's matmat returned shape {w.shape}, expected {(n, len(q))}")
+        return np.array(cast(name, w, dtype).T, order="C")
+    return apply
+
+
+def _by_vectors(name: str, matvec: Callable[[np.ndarray], Any], label: str, n: int, dtype: np.dtype) -> Apply:
+    def apply(q: np.ndarray) -> np.ndarray:
+        w = np.empty((len(q), n), dtype)
+        for i, x in enumerate(q):
+            y = np.asarray(matvec(x.copy()))
+            if y.size != n:
+                raise ValueError(f"{name}: A's {label} returned shape {y.shape}, expected ({n},)")
+            w[i] = cast(name, y.reshape(-1), dtype)
+        return w
+    return apply
+
+
+def cast(name: str, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """What a user's function returned, in the dtype that A has."""
+    if y.dtype.kind == "c" and dtype.kind != "c":
+        raise TypeError(f"{name}: A's dtype is {dtype}, but its product is {y.dtype}: give the operator a complex dtype")
+    return y.astype(dtype, copy=False)
+
+
+def cast_start(name: str, x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """A start vector in A's dtype."""
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        raise TypeError(f"{name}: v0 is complex, expected real numbers for A of dtype {dtype}")
+    return x.astype(dtype, copy=False)
