@@ -6,6 +6,7 @@ from fastla.config import get_num_threads, num_threads, set_num_threads, show_co
 from fastla._eigen import NoConvergence, eigh, eigsh, linear_operator, power_iteration, svds
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
+from fastla._pca import PCA
 from fastla._norms import normalize, vector_norm
 from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
 
@@ -17,6 +18,7 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
 __all__ = [
     "FlatIndex",
     "NoConvergence",
+    "PCA",
     "cosine_similarity",
     "dot",
     "eigh",

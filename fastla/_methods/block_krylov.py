@@ -57,14 +57,15 @@ def block_krylov(operator: Operator, start: np.ndarray, locked: np.ndarray, basi
                  rng: np.random.Generator, restarts: Restarts) -> Ritz:
     """Runs on the complement of the rows of `locked`, with a basis of so many vectors, of which `keep` survive a restart."""
     run = _Run(operator, start, locked, basis, rng)
-    steps = 0
+    steps = checked = 0
     while True:
         run.expand()
         steps += 1
         size, full = run.size, run.is_full()
         complete = len(run.block) == 0
-        if not (full or complete or size <= tuning.EVERY_STEP_BASIS or steps % tuning.EVERY == 0):
+        if not (full or complete or size - checked >= tuning.ritz_after(size)):
             continue
+        checked = size
         values, y, residuals = run.ritz()
         ranks = order(values, which)
         take = done(values[ranks], residuals[ranks], complete, steps)
@@ -72,6 +73,7 @@ def block_krylov(operator: Operator, start: np.ndarray, locked: np.ndarray, basi
             if full:
                 restarts.left -= 1
                 run.restart(ranks[:max(1, min(keep, run.capacity - len(run.block), size - 1))], values, y)
+                checked = run.size
             continue
         best = ranks[:size if take is None else take]
         return Ritz(values[best], combine(y[:, best], run.v[:size]), residuals[best], take is not None, complete)

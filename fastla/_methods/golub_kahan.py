@@ -52,7 +52,7 @@ def golub_kahan(operator: Operator, start: np.ndarray, rows: int, locked: Triple
     start = start.copy()
     project_out(start, [lock_v])
     block, _ = orthonormal(start, [lock_v], 1.0, rng)
-    j = steps = 0
+    j = steps = checked = 0
     while True:
         steps += 1
         end = j + len(block)
@@ -67,8 +67,9 @@ def golub_kahan(operator: Operator, start: np.ndarray, rows: int, locked: Triple
         block, b = orthonormal(z, [v[:end], lock_v], operator.norm, rng)
         newest, j = slice(j, end), end
         complete, full = len(block) == 0, j + max(len(block), 1) > capacity
-        if not (full or complete or j <= tuning.EVERY_STEP_BASIS or steps % tuning.EVERY == 0):
+        if not (full or complete or j - checked >= tuning.ritz_after(j)):
             continue
+        checked = j
         p, s, yh = np.linalg.svd(r[:j, :j])
         y = yh.conj().T
         operator.norm = max(operator.norm, s[0])
@@ -81,7 +82,7 @@ def golub_kahan(operator: Operator, start: np.ndarray, rows: int, locked: Triple
                 v[:kept], u[:kept] = combine(y[:, :kept], v[:j]), combine(p[:, :kept], u[:j])
                 r[:] = 0
                 r[np.arange(kept), np.arange(kept)] = s[:kept]
-                j = kept
+                j = checked = kept
             continue
         best = slice(j if take is None else take)
         return Triplets(combine(p[:, best], u[:j]), s[best], combine(y[:, best], v[:j]), residuals[best],

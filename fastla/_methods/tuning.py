@@ -8,8 +8,6 @@ BLOCK = 4               # vectors in a product
 BASIS = 120             # a basis of 40 needs 900 products of a slow spectrum where this one needs 330
 BASIS_PER_PAIR = 3      # of many pairs
 KEEP = 0.5              # of the basis beyond the wanted pairs, at a restart
-EVERY_STEP_BASIS = 40   # Rayleigh-Ritz every step up to here,
-EVERY = 3               # every third beyond
 ROUNDING = 20           # c of the smallest residual that is asked for, c eps ||A||
 ATTEMPTS = 6            # at residuals that hold when they are computed anew
 
@@ -21,7 +19,8 @@ GRAM_FEATURES = 500     # PCA by the d x d Gram matrix up to here; and where mor
 GRAM_SHARE = 8
 GRAM_COLUMNS = 4        # block Krylov on X gives up after d / GRAM_COLUMNS columns, for the Gram matrix
 PCA_BLOCK = 8
-PCA_TOL = 1e-3          # a component's residual; the loss of variance is its square
+PCA_TOL = 1e-3          # a component's residual for float32 rows; the loss of variance is its square
+PCA_TOL64 = 1e-8        # for float64 rows
 
 
 def basis_size(k: int, block: int) -> int:
@@ -32,3 +31,8 @@ def basis_size(k: int, block: int) -> int:
 def is_dense(n: int, k: int) -> bool:
     """Whether LAPACK finds k pairs of an n x n array sooner."""
     return n <= DENSE_SIDE or DENSE_SHARE * k > n
+
+
+def ritz_after(size: int) -> int:
+    """How many more vectors a basis of this size gets before the next Rayleigh-Ritz, whose cost grows as the cube of it."""
+    return 1 if size <= 8 else BLOCK if size <= 40 else 3 * BLOCK
