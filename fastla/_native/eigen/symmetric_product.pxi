@@ -1,0 +1,149 @@
+# y = x A for a few vectors and a symmetric A, of which one triangle is read: half the memory traffic, which is what such a product costs.
+#
+# An element a[i, j] below the diagonal counts twice: for y[i] with x[j] and for y[j] with x[i]. So a few rows of A at a time meet the columns
+# left of the diagonal, in both roles while they are in registers. Tasks are stripes of rows of about equal area; each has sums of its own,
+# which are added in the order of the stripes. Their bounds depend on n alone.
+
+cdef enum:
+    SYM_ROWS = 4            # of A at a time; AVX2 has registers for two
+    SYM_VECTORS = 4         # of x at a time
+    SYM_COLUMNS = 2048      # of A at a time: x and y stay in L2, A's rows are read from end to end
+    SYM_STRIPES = 16
+    SYM_ALIGN = 16          # rows at which a stripe begins
+    SYM_AHEAD = 512         # bytes of A
+
+
+# y_q += sum_r x_q[i + r] a_r over the columns [0, n), and sums[r * SYM_VECTORS + q] += a_r . x_q; rows and nq are literals.
+cdef inline void symmetric_tile(const int rows, const int nq, Py_ssize_t n, const real* a, Py_ssize_t a_row, const real* x, const real* own,
+                                real* y, Py_ssize_t stride, real* sums) noexcept nogil:
+    cdef vec acc[SYM_ROWS][SYM_VECTORS]
+    cdef vec a_vec[SYM_ROWS]
+    cdef vec x_vec, y_vec
+    cdef Py_ssize_t j, whole = n - n % LANES
+    cdef int r, q
+    for r in range(rows):
+        for q in range(nq):
+            acc[r][q] = zero()
+    for j from 0 <= j < whole by LANES:
+        for r in range(rows):
+            prefetch(<const char*>(a + r * a_row + j) + SYM_AHEAD)
+            a_vec[r] = load(a + r * a_row + j)
+        for q in range(nq):
+            x_vec = load(x + q * stride + j)
+            y_vec = load(y + q * stride + j)
+            for r in range(rows):
+                acc[r][q] = acc[r][q] + a_vec[r] * x_vec
+                y_vec = y_vec + a_vec[r] * splat(own[q * stride + r])
+            store(y + q * stride + j, y_vec)
+    if whole < n:
+        for r in range(rows):
+            a_vec[r] = load_zero(a + r * a_row + whole, n - whole)
+        for q in range(nq):
+            x_vec = load_zero(x + q * stride + whole, n - whole)
+            y_vec = load_zero(y + q * stride + whole, n - whole)
+            for r in range(rows):
+                acc[r][q] = acc[r][q] + a_vec[r] * x_vec
+                y_vec = y_vec + a_vec[r] * splat(own[q * stride + r])
+            store_part(y + q * stride + whole, y_vec, n - whole)
+    for r in range(rows):
+        for q in range(nq):
+            sums[q * stride + r] += reduce_add(acc[r][q])
+
+
+cdef inline void symmetric_vectors(const int rows, Py_ssize_t nq, Py_ssize_t n, const real* a, Py_ssize_t a_row, const real* x,
+                                   const real* own, real* y, Py_ssize_t stride, real* sums) noexcept nogil:
+    if nq == 4:
+        symmetric_tile(rows, 4, n, a, a_row, x, own, y, stride, sums)
+    elif nq == 3:
+        symmetric_tile(rows, 3, n, a, a_row, x, own, y, stride, sums)
+    elif nq == 2:
+        symmetric_tile(rows, 2, n, a, a_row, x, own, y, stride, sums)
+    else:
+        symmetric_tile(rows, 1, n, a, a_row, x, own, y, stride, sums)
+
+
+# Rows [i, i + rows) of A with all b vectors; y is a stripe's.
+cdef void symmetric_rows(Py_ssize_t rows, const SymmetricProduct* p, Py_ssize_t i, real* y, Py_ssize_t stride) noexcept nogil:
+    cdef const real* a = <const real*>p.a + i * p.a_row
+    cdef const real* x = <const real*>p.x
+    cdef Py_ssize_t j, q, nq, width, r, s
+    cdef real value
+    for j from 0 <= j < i by SYM_COLUMNS:
+        width = smaller(SYM_COLUMNS, i - j)
+        for q from 0 <= q < p.b by SYM_VECTORS:
+            nq = smaller(SYM_VECTORS, p.b - q)
+            if rows == 4:
+                symmetric_vectors(4, nq, width, a + j, p.a_row, x + q * stride + j, x + q * stride + i, y + q * stride + j, stride,
+                                  y + q * stride + i)
+            elif rows == 2:
+                symmetric_vectors(2, nq, width, a + j, p.a_row, x + q * stride + j, x + q * stride + i, y + q * stride + j, stride,
+                                  y + q * stride + i)
+            else:
+                for r in range(rows):
+                    symmetric_vectors(1, nq, width, a + r * p.a_row + j, p.a_row, x + q * stride + j, x + q * stride + i + r,
+                                      y + q * stride + j, stride, y + q * stride + i + r)
+    for r in range(rows):
+        for s in range(r + 1):
+            value = a[r * p.a_row + i + s]
+            for q in range(p.b):
+                y[q * stride + i + r] += value * x[q * stride + i + s]
+                if s < r:
+                    y[q * stride + i + s] += value * x[q * stride + i + r]
+
+
+cdef struct SymmetricJob:
+    Job job
+    const SymmetricProduct* product
+    real* parts             # a stripe's sums: b rows of n
+    Py_ssize_t stripes, stripe, rows
+
+
+# Where stripe s begins: the area above it is s / stripes of the triangle.
+cdef inline Py_ssize_t stripe_start(const SymmetricJob* job, Py_ssize_t s) noexcept nogil:
+    if s >= job.stripes:
+        return job.product.n
+    return <Py_ssize_t>(job.product.n * square_root(<double>s / job.stripes)) // SYM_ALIGN * SYM_ALIGN
+
+
+cdef void symmetric_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef SymmetricJob* job = <SymmetricJob*>arg
+    cdef const SymmetricProduct* p = job.product
+    cdef Py_ssize_t s = job.stripes - 1 - index, i, q, end = stripe_start(job, s + 1)       # the longest rows first
+    cdef real* y = job.parts + s * job.stripe
+    for q in range(p.b):
+        memset(y + q * p.n, 0, end * sizeof(real))
+    for i from stripe_start(job, s) <= i < end by job.rows:
+        symmetric_rows(smaller(job.rows, end - i), p, i, y, p.n)
+
+
+cdef void symmetric_sum_task(void* arg, Py_ssize_t q, int slot) noexcept nogil:
+    cdef SymmetricJob* job = <SymmetricJob*>arg
+    cdef Py_ssize_t n = job.product.n, s, j
+    cdef real* y = <real*>job.product.y + q * n
+    cdef const real* part
+    memset(y, 0, n * sizeof(real))
+    for s in range(job.stripes):
+        part = job.parts + s * job.stripe + q * n
+        for j in range(stripe_start(job, s + 1)):
+            y[j] = y[j] + part[j]
+
+
+cdef int symmetric_product(const SymmetricProduct* product, const Runtime* runtime) noexcept nogil:
+    cdef SymmetricJob job
+    cdef Py_ssize_t n = product.n
+    cdef double ns = cost(1.0 * n * n * product.b, 0.5 * n * n, sizeof(real))
+    cdef int status
+    job.job.runtime = runtime
+    job.job.error = KERNEL_OK
+    job.product = product
+    job.rows = smaller(SYM_ROWS, larger(1, MR // 2))
+    job.stripes = larger(1, smaller(SYM_STRIPES, n // 64))
+    job.stripe = line_stride(product.b * n, sizeof(real))
+    job.parts = <real*>runtime.take(job.stripes * job.stripe * sizeof(real))
+    if job.parts == NULL:
+        return KERNEL_NO_MEMORY
+    status = run_tasks(symmetric_task, &job, job.stripes, ns)
+    if status == KERNEL_OK:
+        status = run_tasks(symmetric_sum_task, &job, product.b, cost(0, 1.0 * job.stripes * n * product.b, sizeof(real)))
+    runtime.give(job.parts)
+    return status
