@@ -1,5 +1,6 @@
 """A handful of eigenpairs or singular triplets of a large matrix; all eigenpairs of many small ones."""
 
+import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastla._methods import dense, golub_kahan, leading, operators, power, scipy_route, tuning
+from fastla._methods import dense, golub_kahan, leading, native, operators, power, scipy_route, tuning
 from fastla._methods.blocks import signs
 from fastla._methods.convergence import NoConvergence
 from fastla._methods.linear_operator import LinearOperator
@@ -303,4 +304,15 @@ def eigh(a: ArrayLike, UPLO: str = "L") -> Any:
     >>> fastla.eigh(np.array([[[2.0, 1.0], [1.0, 2.0]]])).eigenvalues
     array([[1., 3.]])
     """
-    return np.linalg.eigh(a, UPLO)
+    matrices = _validate.small_stack(a, UPLO)
+    if matrices is None:
+        return np.linalg.eigh(a, UPLO)
+    n = matrices.shape[-1]
+    values, vectors = native.eigh_stack(matrices.reshape(-1, n, n), UPLO == "U")
+    return _result_type()(values.reshape(matrices.shape[:-1]), vectors.reshape(matrices.shape))
+
+
+@functools.cache
+def _result_type() -> type:
+    """NumPy's EighResult."""
+    return type(np.linalg.eigh(np.eye(1)))

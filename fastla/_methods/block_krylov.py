@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastla._methods import tuning
+from fastla._methods import native, tuning
 from fastla._methods.blocks import combine, orthonormal, project_out, random_block, wide
 from fastla._methods.operators import Operator
 from fastla._methods.wanted import order
@@ -66,17 +66,17 @@ def block_krylov(operator: Operator, start: np.ndarray, locked: np.ndarray, basi
         if not (full or complete or size - checked >= tuning.ritz_after(size)):
             continue
         checked = size
-        values, y, residuals = run.ritz()
+        values, residuals = run.ritz()
         ranks = order(values, which)
         take = done(values[ranks], residuals[ranks], complete, steps)
         if take is None and not complete and not (full and restarts.left <= 0):
             if full:
                 restarts.left -= 1
-                run.restart(ranks[:max(1, min(keep, run.capacity - len(run.block), size - 1))], values, y)
+                run.restart(ranks[:max(1, min(keep, run.capacity - len(run.block), size - 1))])
                 checked = run.size
             continue
         best = ranks[:size if take is None else take]
-        return Ritz(values[best], combine(y[:, best], run.v[:size]), residuals[best], take is not None, complete)
+        return Ritz(values[best], run.vectors(best), residuals[best], take is not None, complete)
 
 
 class _Run:
@@ -119,15 +119,20 @@ class _Run:
         """Whether the basis has no room for another block."""
         return self.size + max(len(self.block), 1) > self.capacity
 
-    def ritz(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Ritz values ascending, their coordinates in V, and residuals."""
-        values, y = np.linalg.eigh(self.t[:self.size, :self.size])
+    def ritz(self) -> tuple[np.ndarray, np.ndarray]:
+        """Ritz values, in no order, and residuals: of the vectors they need the newest block's coordinates alone."""
+        values, y = native.eigh(self.t[:self.size, :self.size], self.size - self.newest)
         self.operator.saw(values)
-        coupling = self.b.T @ y[self.size - self.newest:self.size]
-        return values, y, np.sqrt(np.square(np.abs(coupling)).sum(0)) if len(coupling) else np.zeros(self.size)
+        return values, np.sqrt(np.square(np.abs(self.b.T @ y)).sum(0)) if len(self.block) else np.zeros(self.size)
 
-    def restart(self, kept: np.ndarray, values: np.ndarray, y: np.ndarray) -> None:
+    def vectors(self, which: np.ndarray) -> np.ndarray:
+        """Ritz vectors by number, as ritz() has them."""
+        _, y = native.eigh(self.t[:self.size, :self.size])
+        return combine(y[:, which], self.v[:self.size])
+
+    def restart(self, kept: np.ndarray) -> None:
         """V becomes the kept Ritz vectors: T is diagonal but for their coupling to the block, which the next product finds."""
+        values, y = native.eigh(self.t[:self.size, :self.size])
         self.v[:len(kept)] = combine(y[:, kept], self.v[:self.size])
         self.t[:] = 0
         self.t[np.arange(len(kept)), np.arange(len(kept))] = values[kept]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastla._methods import native
 from fastla._products import matmul
 
 
@@ -61,8 +62,13 @@ def orthonormal(
     w), but later rows may well have a part along it. Fewer rows come back only where the space is full.
     """
     dtype = w.dtype
-    tiny = 10 * np.finfo(dtype).eps * scale
+    tiny = 10 * float(np.finfo(dtype).eps) * scale
     room = w.shape[1] - sum(len(x) for x in bases)
+    if len(w) <= room and native.has(dtype):
+        q = w.copy()
+        r = native.orthonormal(q, tiny)
+        if r is not None:
+            return q, r
     q = np.empty((min(len(w), room), w.shape[1]), dtype)
     random_from: list[tuple[int, int]] = []
     count = 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastla._methods import tuning
+from fastla._methods import native, tuning
 from fastla._methods.block_krylov import Restarts, residual_limit, solve, start_block
 from fastla._methods.blocks import combine, inner, norms, orthonormal, random_rows, wide
 from fastla._methods.convergence import no_convergence
@@ -59,7 +59,7 @@ def last_ritz(operator: Operator, vectors: np.ndarray, which: str,
     x, _ = orthonormal(vectors, [vectors[:0]], 1.0, rng)
     ax = operator(x)
     h = inner(ax, x).astype(wide(x.dtype)).T
-    values, y = np.linalg.eigh((h + h.conj().T) / 2)
+    values, y = native.eigh((h + h.conj().T) / 2)
     ranks = order(values, which)
     values, y = values[ranks], y[:, ranks]
     x, ax = combine(y, x), combine(y, ax)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastla._methods import native
 from fastla._products import matmul
 
 # Within this, no square of an entry of a product overflows or underflows: nothing is scaled.
@@ -74,8 +75,9 @@ class Operator:
 
     def saw(self, values: np.ndarray) -> None:
         """Ritz values bound the spectrum from within."""
-        self.lowest, self.highest = min(self.lowest, values[0]), max(self.highest, values[-1])
-        self.norm = max(self.norm, abs(values[0]), abs(values[-1]))
+        lowest, highest = float(values.min()), float(values.max())
+        self.lowest, self.highest = min(self.lowest, lowest), max(self.highest, highest)
+        self.norm = max(self.norm, -lowest, highest)
 
     def unscaled(self, values: np.ndarray) -> np.ndarray:
         """Values of A itself, of its real dtype."""
@@ -84,8 +86,10 @@ class Operator:
 
 def dense_symmetric(name: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
     """An array that is symmetric (or Hermitian), with its largest magnitude."""
-    rows = a if a.dtype.kind != "c" and a.flags.c_contiguous else a.T
-    return Operator(lambda q: matmul(q, rows), a.dtype, block, f"{name}: A", magnitude)
+    if native.has(a.dtype) and (native.rows_adjacent(a) or native.rows_adjacent(a.T)):
+        rows = a if native.rows_adjacent(a) else a.T
+        return Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, f"{name}: A", magnitude)
+    return Operator(lambda q: matmul(q, a.T), a.dtype, block, f"{name}: A", magnitude)
 
 
 def dense(name: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
@@ -102,15 +106,12 @@ def check_symmetric(name: str, a: np.ndarray) -> float:
     ValueError
         If it is not, or holds NaN or infinity.
     """
-    side = max(16, int(math.sqrt(_CHECK_BYTES / a.itemsize)))
-    top = skew = 0.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        for i in range(0, len(a), side):
-            for j in range(0, i + 1, side):
-                lower = a[i:i + side, j:j + side]
-                upper = a[j:j + side, i:i + side]
-                top = _largest(name, top, lower, upper)
-                skew = max(skew, float(np.abs(lower - upper.conj().T).max(initial=0)))
+    if native.has(a.dtype) and (native.rows_adjacent(a) or native.rows_adjacent(a.T)):
+        top, skew = native.symmetry(a if native.rows_adjacent(a) else a.T)
+    else:
+        top, skew = _symmetry(a)
+    if not math.isfinite(top):
+        raise ValueError(f"{name}: A holds NaN or infinity")
     if skew > 1e3 * np.finfo(a.dtype).eps * top:
         raise ValueError(
             f"{name}: A differs from its conjugate transpose by up to {skew:.3g}, expected a symmetric (Hermitian) matrix: "
@@ -119,12 +120,20 @@ def check_symmetric(name: str, a: np.ndarray) -> float:
     return top
 
 
-def _largest(name: str, top: float, *parts: np.ndarray) -> float:
-    for part in parts:
-        top = max(top, magnitude(part), key=lambda x: (math.isnan(x), x))
-    if not math.isfinite(top):
-        raise ValueError(f"{name}: A holds NaN or infinity")
-    return top
+def _symmetry(a: np.ndarray) -> tuple[float, float]:
+    """As native.symmetry, of any array, by squares of it."""
+    side = max(16, int(math.sqrt(_CHECK_BYTES / a.itemsize)))
+    top = skew = 0.0
+    with np.errstate(invalid="ignore", over="ignore"):
+        for i in range(0, len(a), side):
+            for j in range(0, i + 1, side):
+                lower, upper = a[i:i + side, j:j + side], a[j:j + side, i:i + side]
+                for part in (magnitude(lower), magnitude(upper)):
+                    if not math.isfinite(part):
+                        return math.nan, math.nan
+                    top = max(top, part)
+                skew = max(skew, float(np.abs(lower - upper.conj().T).max(initial=0)))
+    return top, skew
 
 
 def magnitude(a: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastla._methods import native, tuning
 from fastla._products import matmul
 
 _TILE_BYTES = 1 << 20
@@ -34,6 +35,7 @@ class Rows:
         self.is_sparse = not isinstance(x, np.ndarray)
         self.x = x.tocsr() if self.is_sparse else x
         self.work = np.dtype(np.float64) if self.is_sparse else work_dtype(x.dtype)
+        self._is_native = not self.is_sparse and native.can_scatter(x)
         self.step = max(16, _TILE_BYTES // (self.d * self.work.itemsize))
         if self.is_sparse:
             self.mean = self._finite(np.asarray(self.x.sum(0, dtype=float)).ravel() / self.n)
@@ -63,6 +65,12 @@ class Rows:
 
     def gram(self) -> np.ndarray:
         """X^T X, (d, d) in float64; finds the mean."""
+        if self._is_native and self.d <= tuning.GRAM_KERNEL_FEATURES:
+            g, total, _ = native.scatter(self.x, self.shift, None)
+            lacking = self._set_mean(total)
+            g -= self.n * np.outer(lacking, lacking)
+            self._finite(np.trace(g))
+            return g
         g, total = np.zeros((self.d, self.d)), np.zeros(self.d)
         with np.errstate(over="ignore", invalid="ignore"):
             for tile in self._tiles():
@@ -100,6 +108,10 @@ class Rows:
             deviations = np.bincount(x.indices, (x.data - self.mean[x.indices]) ** 2, self.d)
             zeros = self.n - np.bincount(x.indices, minlength=self.d)
             return float(self._finite(deviations + zeros * self.mean**2).sum())
+        if self._is_native:
+            _, total, squares = native.scatter(self.x, self.shift, np.zeros((1, self.d)))
+            lacking = self._set_mean(total)
+            return float(self._finite(squares - self.n * lacking**2).sum())
         total, squares = np.zeros(self.d), np.zeros(self.d)
         with np.errstate(over="ignore", invalid="ignore"):
             for tile in self._tiles():
@@ -113,11 +125,13 @@ class Rows:
         if self.is_sparse:
             y = self.x @ v.T - self.mean @ v.T
             return np.ascontiguousarray((self.x.T @ y - np.outer(self.mean, y.sum(0))).T)
+        lacking = self.mean - self.shift
+        if self._is_native:
+            return native.scatter(self.x, self.shift, v)[0] - self.n * np.outer(matmul(v, lacking), lacking)
         result = np.zeros(v.shape)
         narrow = v.astype(self.work)
         for tile in self._tiles():
             result += matmul(matmul(narrow, tile.T), tile)
-        lacking = self.mean - self.shift
         return result - self.n * np.outer(matmul(v, lacking), lacking)
 
     def centred(self) -> np.ndarray:

@@ -4,6 +4,9 @@ DENSE_SIDE = 200        # LAPACK up to here
 DENSE_SHARE = 5         # and where more than one pair in so many is wanted
 DENSE_SMALLEST = 3000   # LAPACK for the smallest in magnitude up to here; SciPy from here on
 
+TRIANGLE_SIDE = 800     # from here on a product reads one triangle of A; below, all of it lies in cache
+SMALL_SIDE = 256        # of a projected matrix; LAPACK beyond
+
 BLOCK = 4               # vectors in a product
 BASIS = 120             # a basis of 40 needs 900 products of a slow spectrum where this one needs 330
 BASIS_PER_PAIR = 3      # of many pairs
@@ -17,6 +20,7 @@ NEIGHBOURS_RISK = 0.01  # of deflated neighbours: the sum of (residual / gap)^2
 
 GRAM_FEATURES = 500     # PCA by the d x d Gram matrix up to here; and where more than one component in GRAM_SHARE is wanted
 GRAM_SHARE = 8
+GRAM_KERNEL_FEATURES = 700  # the fused Gram pass up to here; beyond, its parts are too large, and products of tiles as fast
 GRAM_COLUMNS = 4        # block Krylov on X gives up after d / GRAM_COLUMNS columns, for the Gram matrix
 PCA_BLOCK = 8
 PCA_TOL = 1e-3          # a component's residual for float32 rows; the loss of variance is its square

@@ -7,7 +7,7 @@ import numpy as np
 
 from fastla._methods import operators, tuning
 from fastla._methods.linear_operator import LinearOperator, float_dtype
-from fastla._validate import one_of, real, whole
+from fastla._validate import foreign, one_of, real, whole
 
 SEED = 20240607
 WHICH = ("LM", "LA", "SA", "BE", "SM")
@@ -186,3 +186,20 @@ def shift(a: Matrix, value: Any) -> tuple[complex, np.dtype]:
     return complex(value), np.result_type(a.dtype, np.complex64)
 
 
+
+
+MOST_STACKED = 32       # rows of a matrix in a stack that the kernels solve
+
+
+def small_stack(a: Any, uplo: Any) -> np.ndarray | None:
+    """A stack of small real matrices, (..., n, n), for the kernels; None where it is NumPy's to do, or to refuse."""
+    if foreign(a) or uplo not in ("L", "U"):
+        return None
+    array = np.asarray(a)
+    if array.ndim < 2 or array.shape[-1] != array.shape[-2] or not 1 <= array.shape[-1] <= MOST_STACKED or not array.size:
+        return None
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    if array.dtype not in (np.float32, np.float64):
+        return None
+    return np.require(array, array.dtype.newbyteorder("="), "A")

@@ -1,14 +1,14 @@
 # The Gram matrix of rows less a shift, its lower triangle, by the micro-kernel on GRAM_ROWS rows that lie in L2: both operands in place.
 
 cdef enum:
-    GRAM_ROWS = 128
-    GRAM_FOLD = 2048
+    GRAM_ROWS = 96          # a panel of NR columns and one of MR stay in L1
+    GRAM_FOLD = 1920
 
 
 # g += rows^T rows, `count` rows of `width` elements, of which d exist.
 cdef void gram_tile(Py_ssize_t count, Py_ssize_t d, Py_ssize_t width, const real* rows, real* g) noexcept nogil:
     cdef Strip strip
-    cdef Py_ssize_t column, first, nv
+    cdef Py_ssize_t column, first, nv, columns = ceil_div(d, LANES) * LANES
     memset(&strip, 0, sizeof(Strip))
     strip.k = count
     strip.a_row = 1
@@ -16,8 +16,8 @@ cdef void gram_tile(Py_ssize_t count, Py_ssize_t d, Py_ssize_t width, const real
     strip.b_row = width
     strip.c_row = width
     strip.add = True
-    for column from 0 <= column < width by NR:
-        nv = smaller(NV, (width - column) // LANES)
+    for column from 0 <= column < columns by NR:
+        nv = smaller(NV, (columns - column) // LANES)
         first = column // MR * MR
         strip.a_next = MR
         strip.c_next = MR * width

@@ -1,7 +1,7 @@
 # Passes over the rows of a data matrix, less a shift: X is read once, and a few rows at a time are used while they are in L1.
 #
 # Rows are cut into parts whose bounds depend on the shape alone; a part's sums are float64, folded from sums of FOLD_ROWS rows in the rows' type.
-# Columns are padded with zeros to whole vectors.
+# Columns are padded with zeros to an odd number of cache lines, so that rows one below the other lie in different sets of the cache.
 
 cdef enum:
     SCATTER_ROWS = 4            # at a time
@@ -176,7 +176,7 @@ cdef int scatter(const Scatter* pass_, const Runtime* runtime) noexcept nogil:
     job.job.runtime = runtime
     job.job.error = KERNEL_OK
     job.pass_ = pass_
-    job.width = ceil_div(pass_.d, LANES) * LANES
+    job.width = (ceil_div(pass_.d * sizeof(real), LINE) | 1) * (LINE // sizeof(real))
     job.result = pass_.b if pass_.v != NULL else pass_.d
     work = 1.0 * pass_.n * pass_.d * (2 * pass_.b if pass_.v != NULL else pass_.d / 2.0)
     most = larger(2, smaller(MOST_PARTS, PARTS_BYTES // ((job.result + 2) * job.width * <Py_ssize_t>sizeof(double))))

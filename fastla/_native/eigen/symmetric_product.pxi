@@ -7,10 +7,9 @@
 cdef enum:
     SYM_ROWS = 4            # of A at a time; AVX2 has registers for two
     SYM_VECTORS = 4         # of x at a time
-    SYM_COLUMNS = 2048      # of A at a time: x and y stay in L2, A's rows are read from end to end
+    SYM_BYTES = 4096        # of a row of A at a time: these pieces of x and y stay in L1 for all rows of the stripe
     SYM_STRIPES = 16
     SYM_ALIGN = 16          # rows at which a stripe begins
-    SYM_AHEAD = 512         # bytes of A
 
 
 # y_q += sum_r x_q[i + r] a_r over the columns [0, n), and sums[r * SYM_VECTORS + q] += a_r . x_q; rows and nq are literals.
@@ -26,7 +25,7 @@ cdef inline void symmetric_tile(const int rows, const int nq, Py_ssize_t n, cons
             acc[r][q] = zero()
     for j from 0 <= j < whole by LANES:
         for r in range(rows):
-            prefetch(<const char*>(a + r * a_row + j) + SYM_AHEAD)
+            prefetch(a + (rows + r) * a_row + j)        # the rows that come next
             a_vec[r] = load(a + r * a_row + j)
         for q in range(nq):
             x_vec = load(x + q * stride + j)
@@ -62,33 +61,39 @@ cdef inline void symmetric_vectors(const int rows, Py_ssize_t nq, Py_ssize_t n, 
         symmetric_tile(rows, 1, n, a, a_row, x, own, y, stride, sums)
 
 
-# Rows [i, i + rows) of A with all b vectors; y is a stripe's.
-cdef void symmetric_rows(Py_ssize_t rows, const SymmetricProduct* p, Py_ssize_t i, real* y, Py_ssize_t stride) noexcept nogil:
-    cdef const real* a = <const real*>p.a + i * p.a_row
+# Rows [i, i + rows) of A, columns [j, j + width) left of the diagonal, with all b vectors; y is a stripe's.
+cdef void symmetric_rows(Py_ssize_t rows, const SymmetricProduct* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t width, real* y) noexcept nogil:
+    cdef const real* a = <const real*>p.a + i * p.a_row + j
     cdef const real* x = <const real*>p.x
-    cdef Py_ssize_t j, q, nq, width, r, s
+    cdef Py_ssize_t n = p.n, nq, q
+    while rows not in (1, 2, 4):
+        symmetric_rows(1, p, i + rows - 1, j, width, y)
+        rows -= 1
+    for q from 0 <= q < p.b by SYM_VECTORS:
+        nq = smaller(SYM_VECTORS, p.b - q)
+        if rows == 4:
+            symmetric_vectors(4, nq, width, a, p.a_row, x + j, x + i, y + j, n, y + i)
+        elif rows == 2:
+            symmetric_vectors(2, nq, width, a, p.a_row, x + j, x + i, y + j, n, y + i)
+        else:
+            symmetric_vectors(1, nq, width, a, p.a_row, x + j, x + i, y + j, n, y + i)
+        x += SYM_VECTORS * n
+        y += SYM_VECTORS * n
+
+
+# The triangle of these rows on the diagonal.
+cdef void symmetric_corner(Py_ssize_t rows, const SymmetricProduct* p, Py_ssize_t i, real* y) noexcept nogil:
+    cdef const real* a = <const real*>p.a + i * p.a_row + i
+    cdef const real* x = <const real*>p.x + i
+    cdef Py_ssize_t q, r, s
     cdef real value
-    for j from 0 <= j < i by SYM_COLUMNS:
-        width = smaller(SYM_COLUMNS, i - j)
-        for q from 0 <= q < p.b by SYM_VECTORS:
-            nq = smaller(SYM_VECTORS, p.b - q)
-            if rows == 4:
-                symmetric_vectors(4, nq, width, a + j, p.a_row, x + q * stride + j, x + q * stride + i, y + q * stride + j, stride,
-                                  y + q * stride + i)
-            elif rows == 2:
-                symmetric_vectors(2, nq, width, a + j, p.a_row, x + q * stride + j, x + q * stride + i, y + q * stride + j, stride,
-                                  y + q * stride + i)
-            else:
-                for r in range(rows):
-                    symmetric_vectors(1, nq, width, a + r * p.a_row + j, p.a_row, x + q * stride + j, x + q * stride + i + r,
-                                      y + q * stride + j, stride, y + q * stride + i + r)
     for r in range(rows):
         for s in range(r + 1):
-            value = a[r * p.a_row + i + s]
+            value = a[r * p.a_row + s]
             for q in range(p.b):
-                y[q * stride + i + r] += value * x[q * stride + i + s]
+                y[q * p.n + i + r] += value * x[q * p.n + s]
                 if s < r:
-                    y[q * stride + i + s] += value * x[q * stride + i + r]
+                    y[q * p.n + i + s] += value * x[q * p.n + r]
 
 
 cdef struct SymmetricJob:
@@ -108,12 +113,17 @@ cdef inline Py_ssize_t stripe_start(const SymmetricJob* job, Py_ssize_t s) noexc
 cdef void symmetric_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef SymmetricJob* job = <SymmetricJob*>arg
     cdef const SymmetricProduct* p = job.product
-    cdef Py_ssize_t s = job.stripes - 1 - index, i, q, end = stripe_start(job, s + 1)       # the longest rows first
+    cdef Py_ssize_t s = job.stripes - 1 - index, i, j, q        # the longest rows first
+    cdef Py_ssize_t start = stripe_start(job, s), end = stripe_start(job, s + 1), columns = SYM_BYTES // sizeof(real)
     cdef real* y = job.parts + s * job.stripe
     for q in range(p.b):
         memset(y + q * p.n, 0, end * sizeof(real))
-    for i from stripe_start(job, s) <= i < end by job.rows:
-        symmetric_rows(smaller(job.rows, end - i), p, i, y, p.n)
+    for j from 0 <= j < end by columns:
+        for i from start <= i < end by job.rows:
+            if j < i:
+                symmetric_rows(smaller(job.rows, end - i), p, i, j, smaller(columns, i - j), y)
+    for i from start <= i < end by job.rows:
+        symmetric_corner(smaller(job.rows, end - i), p, i, y)
 
 
 cdef void symmetric_sum_task(void* arg, Py_ssize_t q, int slot) noexcept nogil:

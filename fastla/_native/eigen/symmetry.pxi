@@ -17,6 +17,9 @@ cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, 
     # turned[i, j] = upper[j, i]
     transpose_into(turned, SYMMETRY_TILE, columns, rows, upper, a_row, 1)
     for i in range(rows):
+        for j from 0 <= j < SYMMETRY_TILE by LINE // sizeof(real):      # the tiles that come next
+            prefetch(lower + i * a_row + SYMMETRY_TILE + j)
+            prefetch(upper + (SYMMETRY_TILE + i) * a_row + j)
         for j from 0 <= j < columns by LANES:
             count = columns - j
             if count >= LANES:
