@@ -3,10 +3,12 @@
 from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
-from fastla._eigen import NoConvergence, eigh, eigsh, linear_operator, power_iteration, svds
+from fastla._eigen import NoConvergence, eigsh, linear_operator, power_iteration
+from fastla._eigh import eigh
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._pca import PCA
+from fastla._svds import svds
 from fastla._norms import normalize, vector_norm
 from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
 

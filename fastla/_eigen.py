@@ -1,6 +1,5 @@
-"""A handful of eigenpairs or singular triplets of a large matrix; all eigenpairs of many small ones."""
+"""A handful of eigenpairs of a large matrix."""
 
-import functools
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -8,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastla._methods import dense, golub_kahan, leading, native, operators, power, scipy_route, tuning
-from fastla._methods.blocks import signs
+from fastla._methods import dense, leading, power, scipy_route, tuning
 from fastla._methods.convergence import NoConvergence
 from fastla._methods.linear_operator import LinearOperator
 from fastla._methods.power import PowerIteration
 from fastla._validate import eigen as _validate
 
-__all__ = ["LinearOperator", "NoConvergence", "PowerIteration", "eigh", "eigsh", "linear_operator", "power_iteration", "svds"]
+__all__ = ["LinearOperator", "NoConvergence", "PowerIteration", "eigsh", "linear_operator", "power_iteration"]
 
 
 def linear_operator(
@@ -113,7 +111,7 @@ def power_iteration(
     maxiter = power.MAXITER if maxiter is None else _validate.whole(name, "maxiter", maxiter, 1)
     start = _validate.start(name, v0, n, dtype)
     rng = _validate.generator(name, "rng", rng)
-    operator = matrix.astype(dtype).operator(name, symmetric=False)
+    operator = matrix.astype(dtype).operator(symmetric=False)
     return power.power_iteration(operator, n, start, tol, maxiter, shift, rng)
 
 
@@ -193,126 +191,14 @@ def eigsh(
         k = n
     call = _validate.request(name, matrix, k, n - (not matrix.is_array), which, tol, maxiter, ncv, v0, rng, _validate.WHICH, n)
     if matrix.is_array and (tuning.is_dense(n, call.k) or which == "SM" and n <= tuning.DENSE_SMALLEST):
-        magnitude = operators.check_symmetric(name, matrix.a)
-        values, vectors = dense.eigenpairs(matrix.a, magnitude, call.k, which)
+        values, vectors = dense.eigenpairs(matrix.a, matrix.magnitude(symmetric=True), call.k, which)
     elif which == "SM":
         return scipy_route.eigsh(f"{name}: which='SM' of an operator", A, call.k, call.rng, return_eigenvectors, v0, which="SM",
                                  ncv=ncv, maxiter=maxiter, tol=tol)
     else:
-        operator = matrix.operator(name, symmetric=True)
+        operator = matrix.operator(symmetric=True)
         values, vectors = leading.eigenpairs(operator, n, call.k, which, call.tol, call.restarts, call.v0, call.rng, call.basis)
     ascending = np.argsort(values, kind="stable")
     if not return_eigenvectors:
         return values[ascending]
     return scipy_route.signed(values[ascending], vectors[ascending])
-
-
-def svds(
-    A: Any, k: int = 6, ncv: int | None = None, tol: float = 0, which: str = "LM", v0: ArrayLike | None = None,
-    maxiter: int | None = None, return_singular_vectors: bool | str = True, solver: str = "arpack", rng: Any = None,
-    options: dict[str, Any] | None = None, *, random_state: Any = None,
-) -> Any:
-    """k singular triplets, by block Golub-Kahan; scipy.sparse.linalg.svds's arguments.
-
-    Parameters
-    ----------
-    A : array_like, sparse array or LinearOperator with rmatvec, (m, n)
-        Real or complex.
-    k : int, default 6
-        How many triplets.
-    ncv, tol, v0, maxiter, rng
-        As eigsh's; v0 has length min(m, n). `random_state` is rng by its old name.
-    which : {"LM", "SM"}
-        Largest or smallest.
-    return_singular_vectors : bool, "u" or "vh"
-        Which vectors to return: the others are None; False: only s.
-    solver : {"arpack", "lobpcg", "propack"}
-        SciPy's; the method here is the same for all.
-    options : dict, optional
-        Of SciPy's solvers; unused.
-
-    Returns
-    -------
-    u : ndarray, shape (m, k)
-    s : ndarray, shape (k,)
-        Ascending; small ones right to eps ||A||.
-    vh : ndarray, shape (k, n)
-
-    Raises
-    ------
-    NoConvergence, TypeError, ValueError, NotImplementedError
-        As eigsh.
-
-    References
-    ----------
-    J. Baglama and L. Reichel, Augmented implicitly restarted Lanczos bidiagonalization methods, SIAM J. Sci. Comput. 27 (2005).
-
-    Examples
-    --------
-    >>> import fastla, numpy as np
-    >>> u, s, vh = fastla.svds(np.diag([5.0, 4.0, 3.0, 2.0]), k=2)
-    >>> s.round(6)
-    array([4., 5.])
-    """
-    name = "svds"
-    matrix = _validate.matrix(name, "A", A, square=False)
-    least = min(matrix.a.shape)
-    call = _validate.request(name, matrix, k, least, which, tol, maxiter, ncv, v0, random_state if rng is None else rng,
-                             ("LM", "SM"), least)
-    kept = _validate.singular_vectors(return_singular_vectors)
-    _validate.one_of(name, "solver", solver, _validate.SOLVERS)
-    if matrix.is_array and (tuning.is_dense(least, call.k) or which == "SM"):
-        u, s, v = dense.triplets(matrix.a, operators.finite(name, "A", matrix.a), call.k, which)
-    elif which == "SM":
-        u, s, v = scipy_route.svds(f"{name}: which='SM' of an operator", A, call.k, call.rng, tol=tol, which="SM", maxiter=maxiter)
-    else:
-        operator = _validate.with_adjoint(name, matrix).operator(name, symmetric=False)
-        wide = matrix.a.shape[0] < matrix.a.shape[1]
-        u, s, v = golub_kahan.triplets(operator.swapped() if wide else operator, max(matrix.a.shape), least, call.k, call.tol,
-                                       call.restarts, call.v0, call.rng, call.basis)
-        u, v = (v, u) if wide else (u, v)
-    ascending = np.argsort(s, kind="stable")
-    u, s, v = u[ascending], s[ascending], v[ascending]
-    sign = signs(u)[:, np.newaxis]
-    u, vh = np.ascontiguousarray((u * sign).T), (v * sign).conj()
-    return s if kept is None else (u if kept != "vh" else None, s, vh if kept != "u" else None)
-
-
-def eigh(a: ArrayLike, UPLO: str = "L") -> Any:
-    """All eigenpairs of symmetric or complex Hermitian matrices, numpy.linalg.eigh's contract.
-
-    Parameters
-    ----------
-    a : array_like, shape (..., n, n)
-        A stack of matrices. Up to n = 32 the real ones are done in one dispatch, spread over the threads; others are NumPy's.
-    UPLO : {"L", "U"}
-        Which triangle is read.
-
-    Returns
-    -------
-    EighResult
-        (eigenvalues (..., n), ascending; eigenvectors (..., n, n), as columns).
-
-    Raises
-    ------
-    LinAlgError
-        If a is not a stack of square matrices, or an iteration does not converge.
-
-    Examples
-    --------
-    >>> import fastla, numpy as np
-    >>> fastla.eigh(np.array([[[2.0, 1.0], [1.0, 2.0]]])).eigenvalues
-    array([[1., 3.]])
-    """
-    matrices = _validate.small_stack(a, UPLO)
-    if matrices is None:
-        return np.linalg.eigh(a, UPLO)
-    n = matrices.shape[-1]
-    values, vectors = native.eigh_stack(matrices.reshape(-1, n, n), UPLO == "U")
-    return _result_type()(values.reshape(matrices.shape[:-1]), vectors.reshape(matrices.shape))
-
-
-@functools.cache
-def _result_type() -> type:
-    """NumPy's EighResult."""
-    return type(np.linalg.eigh(np.eye(1)))

@@ -90,6 +90,7 @@ class _Run:
         self.t = np.zeros((len(self.v), len(self.v)), wide(dtype))
         self.size = self.newest = 0
         self.b = np.empty((0, 0))
+        self.expected = np.zeros((0, len(start)), self.t.dtype)
         start = start.copy()
         project_out(start, [locked])
         self.block, _ = orthonormal(start, [locked], 1.0, rng)
@@ -101,18 +102,19 @@ class _Run:
         self.size, self.newest = end, end - j
         w = self.operator(self.v[j:end])
         c = project_out(w, [self.v[:end], self.locked]).astype(self.t.dtype).T
-        self._check_symmetric(c)
         own = c[j:end]
+        self._check_symmetric(c[:j], own)
         self.t[:j, j:end], self.t[j:end, :j] = c[:j], c[:j].conj().T
         self.t[j:end, j:end] = (own + own.conj().T) / 2
         self.block, self.b = orthonormal(w, [self.v[:end], self.locked], self.operator.norm, self.rng)
+        self.expected = np.zeros((end, len(self.block)), self.t.dtype)
+        self.expected[j:] = self.b.conj()
 
-    def _check_symmetric(self, c: np.ndarray) -> None:
+    def _check_symmetric(self, above: np.ndarray, own: np.ndarray) -> None:
         # An operator is a promise; an array was compared with its transpose.
-        norm = float(np.sqrt(np.square(np.abs(c)).sum(0)).max())
-        self.operator.norm = norm = max(self.operator.norm, norm)
-        own = c[self.size - self.newest:]
-        if np.abs(own - own.conj().T).max() > 1e-2 * norm:
+        norm = max(self.operator.norm, float(np.abs(own).max()), float(np.abs(above).max(initial=0)))
+        self.operator.norm = norm
+        if max(np.abs(own - own.conj().T).max(), np.abs(above - self.expected).max(initial=0)) > 1e-2 * norm:
             raise ValueError(f"{self.operator.what} is not that of a symmetric (Hermitian) operator: V* A V is not symmetric")
 
     def is_full(self) -> bool:
@@ -133,6 +135,7 @@ class _Run:
     def restart(self, kept: np.ndarray) -> None:
         """V becomes the kept Ritz vectors: T is diagonal but for their coupling to the block, which the next product finds."""
         values, y = native.eigh(self.t[:self.size, :self.size])
+        self.expected = (self.b.T @ y[self.size - self.newest:, kept]).conj().T
         self.v[:len(kept)] = combine(y[:, kept], self.v[:self.size])
         self.t[:] = 0
         self.t[np.arange(len(kept)), np.arange(len(kept))] = values[kept]

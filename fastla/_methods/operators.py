@@ -11,7 +11,6 @@ from fastla._products import matmul
 
 # Within this, no square of an entry of a product overflows or underflows: nothing is scaled.
 _SAFE_EXPONENT = {4: 20, 8: 200}
-_CHECK_BYTES = 1 << 18          # of a square of A, while it is compared with its transpose
 
 
 Apply = Callable[[np.ndarray], np.ndarray]
@@ -63,7 +62,7 @@ class Operator:
         if w.dtype.kind == "c":
             top = max(top, float(np.abs(w.imag).max(initial=0)))
         if not math.isfinite(top):
-            raise ValueError(f"{self.what} holds NaN or infinity")
+            raise ValueError(f"{self.what}, or a product with it, holds NaN or infinity")
         if not self._found and top > 0:
             self._found = True
             self._set_scale(top)
@@ -84,119 +83,60 @@ class Operator:
         return (values / self.scale).astype(np.dtype(self.dtype).type(0).real.dtype)
 
 
-def dense_symmetric(name: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
+def dense_symmetric(what: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
     """An array that is symmetric (or Hermitian), with its largest magnitude."""
     if native.has(a.dtype) and (native.rows_adjacent(a) or native.rows_adjacent(a.T)):
         rows = a if native.rows_adjacent(a) else a.T
-        return Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, f"{name}: A", magnitude)
-    return Operator(lambda q: matmul(q, a.T), a.dtype, block, f"{name}: A", magnitude)
+        return Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, what, magnitude)
+    return Operator(lambda q: matmul(q, a.T), a.dtype, block, what, magnitude)
 
 
-def dense(name: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
+def dense(what: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
     """Any array."""
-    return Operator(lambda q: matmul(q, a.T), a.dtype, block, f"{name}: A", magnitude,
+    return Operator(lambda q: matmul(q, a.T), a.dtype, block, what, magnitude,
                     lambda p: matmul(p.conj(), a).conj() if a.dtype.kind == "c" else matmul(p, a))
 
 
-def check_symmetric(name: str, a: np.ndarray) -> float:
-    """The largest magnitude in A, which is its own conjugate transpose to within rounding.
-
-    Raises
-    ------
-    ValueError
-        If it is not, or holds NaN or infinity.
-    """
-    if native.has(a.dtype) and (native.rows_adjacent(a) or native.rows_adjacent(a.T)):
-        top, skew = native.symmetry(a if native.rows_adjacent(a) else a.T)
-    else:
-        top, skew = _symmetry(a)
-    if not math.isfinite(top):
-        raise ValueError(f"{name}: A holds NaN or infinity")
-    if skew > 1e3 * np.finfo(a.dtype).eps * top:
-        raise ValueError(
-            f"{name}: A differs from its conjugate transpose by up to {skew:.3g}, expected a symmetric (Hermitian) matrix: "
-            f"pass (A + A.conj().T) / 2 if that is what is meant"
-        )
-    return top
-
-
-def _symmetry(a: np.ndarray) -> tuple[float, float]:
-    """As native.symmetry, of any array, by squares of it."""
-    side = max(16, int(math.sqrt(_CHECK_BYTES / a.itemsize)))
-    top = skew = 0.0
-    with np.errstate(invalid="ignore", over="ignore"):
-        for i in range(0, len(a), side):
-            for j in range(0, i + 1, side):
-                lower, upper = a[i:i + side, j:j + side], a[j:j + side, i:i + side]
-                for part in (magnitude(lower), magnitude(upper)):
-                    if not math.isfinite(part):
-                        return math.nan, math.nan
-                    top = max(top, part)
-                skew = max(skew, float(np.abs(lower - upper.conj().T).max(initial=0)))
-    return top, skew
-
-
-def magnitude(a: np.ndarray) -> float:
-    """The largest absolute value; NaN if there is one."""
-    return float(np.abs(a).max(initial=0))
-
-
-def sparse(name: str, a: Any, dtype: np.dtype, block: int) -> Operator:
+def sparse(what: str, a: Any, magnitude: float, dtype: np.dtype, block: int) -> Operator:
     """A SciPy sparse array."""
     a = a.tocsr()
-    finite(name, "A", a.data)
     ah = a.conj().T
-    return Operator(lambda q: np.ascontiguousarray((a @ q.T).T, dtype), dtype, block, f"{name}: A",
-                    magnitude(a.data) if a.nnz else None, lambda p: np.ascontiguousarray((ah @ p.T).T, dtype))
+    return Operator(lambda q: np.ascontiguousarray((a @ q.T).T, dtype), dtype, block, what, magnitude,
+                    lambda p: np.ascontiguousarray((ah @ p.T).T, dtype))
 
 
-def finite(name: str, label: str, a: np.ndarray) -> float:
-    """The largest magnitude in an array; an error if it holds NaN or infinity."""
-    top = magnitude(a)
-    if not math.isfinite(top):
-        raise ValueError(f"{name}: {label} holds NaN or infinity")
-    return top
-
-
-def function(name: str, a: Any, dtype: np.dtype, block: int) -> Operator:
+def function(what: str, a: Any, dtype: np.dtype, block: int) -> Operator:
     """A user's operator: functions of one vector, or of a matrix whose columns are vectors."""
     rows, columns = a.shape
-    adjoint = None if a.rmatvec is None else _by_vectors(name, a.rmatvec, "rmatvec", columns, dtype)
+    adjoint = None if a.rmatvec is None else _by_vectors(what, a.rmatvec, "rmatvec", columns, dtype)
     if a.matmat is not None:
-        return Operator(_by_columns(name, a.matmat, rows, dtype), dtype, block, f"{name}: a product with A", adjoint=adjoint)
-    return Operator(_by_vectors(name, a.matvec, "matvec", rows, dtype), dtype, 1, f"{name}: a product with A", adjoint=adjoint)
+        return Operator(_by_columns(what, a.matmat, rows, dtype), dtype, block, what, adjoint=adjoint)
+    return Operator(_by_vectors(what, a.matvec, "matvec", rows, dtype), dtype, 1, what, adjoint=adjoint)
 
 
-def _by_columns(name: str, matmat: Callable[[np.ndarray], Any], n: int, dtype: np.dtype) -> Apply:
+def _by_columns(what: str, matmat: Callable[[np.ndarray], Any], n: int, dtype: np.dtype) -> Apply:
     def apply(q: np.ndarray) -> np.ndarray:
         w = np.asarray(matmat(q.T.copy()))
         if w.shape != (n, len(q)):
-            raise ValueError(f"{name}: A's matmat returned shape {w.shape}, expected {(n, len(q))}")
-        return np.array(cast(name, w, dtype).T, order="C")
+            raise ValueError(f"{what}'s matmat returned shape {w.shape}, expected {(n, len(q))}")
+        return np.array(cast(what, w, dtype).T, order="C")
     return apply
 
 
-def _by_vectors(name: str, matvec: Callable[[np.ndarray], Any], label: str, n: int, dtype: np.dtype) -> Apply:
+def _by_vectors(what: str, matvec: Callable[[np.ndarray], Any], label: str, n: int, dtype: np.dtype) -> Apply:
     def apply(q: np.ndarray) -> np.ndarray:
         w = np.empty((len(q), n), dtype)
         for i, x in enumerate(q):
             y = np.asarray(matvec(x.copy()))
             if y.size != n:
-                raise ValueError(f"{name}: A's {label} returned shape {y.shape}, expected ({n},)")
-            w[i] = cast(name, y.reshape(-1), dtype)
+                raise ValueError(f"{what}'s {label} returned shape {y.shape}, expected ({n},)")
+            w[i] = cast(what, y.reshape(-1), dtype)
         return w
     return apply
 
 
-def cast(name: str, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def cast(what: str, y: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """What a user's function returned, in the dtype that A has."""
     if y.dtype.kind == "c" and dtype.kind != "c":
-        raise TypeError(f"{name}: A's dtype is {dtype}, but its product is {y.dtype}: give the operator a complex dtype")
+        raise TypeError(f"{what}'s dtype is {dtype}, but its product is {y.dtype}: give the operator a complex dtype")
     return y.astype(dtype, copy=False)
-
-
-def cast_start(name: str, x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """A start vector in A's dtype."""
-    if x.dtype.kind == "c" and dtype.kind != "c":
-        raise TypeError(f"{name}: v0 is complex, expected real numbers for A of dtype {dtype}")
-    return x.astype(dtype, copy=False)

@@ -4,7 +4,7 @@ DENSE_SIDE = 200        # LAPACK up to here
 DENSE_SHARE = 5         # and where more than one pair in so many is wanted
 DENSE_SMALLEST = 3000   # LAPACK for the smallest in magnitude up to here; SciPy from here on
 
-TRIANGLE_SIDE = 800     # from here on a product reads one triangle of A; below, all of it lies in cache
+TRIANGLE_SIDE = 400     # from here on a product reads one triangle of A; below, all of it lies in L2
 SMALL_SIDE = 256        # of a projected matrix; LAPACK beyond
 
 BLOCK = 4               # vectors in a product

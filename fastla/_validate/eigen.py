@@ -7,7 +7,7 @@ import numpy as np
 
 from fastla._methods import operators, tuning
 from fastla._methods.linear_operator import LinearOperator, float_dtype
-from fastla._validate import foreign, one_of, real, whole
+from fastla._validate import entries, foreign, one_of, real, whole
 
 SEED = 20240607
 WHICH = ("LM", "LA", "SA", "BE", "SM")
@@ -19,6 +19,7 @@ class Matrix(NamedTuple):
 
     a: Any
     dtype: np.dtype
+    what: str               # for messages: the function and the argument
 
     @property
     def is_array(self) -> bool:
@@ -27,16 +28,20 @@ class Matrix(NamedTuple):
 
     def astype(self, dtype: np.dtype) -> "Matrix":
         """For another dtype's vectors."""
-        return Matrix(self.a.astype(dtype, copy=False) if self.is_array else self.a, dtype)
+        return Matrix(self.a.astype(dtype, copy=False) if self.is_array else self.a, dtype, self.what)
 
-    def operator(self, name: str, symmetric: bool) -> operators.Operator:
+    def magnitude(self, symmetric: bool) -> float:
+        """The largest in an array, which is read for NaN and for symmetry."""
+        return (entries.symmetric if symmetric else entries.finite)(self.what, self.a)
+
+    def operator(self, symmetric: bool) -> operators.Operator:
         """Its products; an array is read for NaN, and for symmetry."""
         if self.is_array:
-            check = operators.check_symmetric(name, self.a) if symmetric else operators.finite(name, "A", self.a)
-            return (operators.dense_symmetric if symmetric else operators.dense)(name, self.a, check, tuning.BLOCK)
+            make = operators.dense_symmetric if symmetric else operators.dense
+            return make(self.what, self.a, self.magnitude(symmetric), tuning.BLOCK)
         if isinstance(self.a, LinearOperator):
-            return operators.function(name, self.a, self.dtype, tuning.BLOCK)
-        return operators.sparse(name, self.a, self.dtype, tuning.BLOCK)
+            return operators.function(self.what, self.a, self.dtype, tuning.BLOCK)
+        return operators.sparse(self.what, self.a, entries.finite(self.what, self.a.tocoo().data), self.dtype, tuning.BLOCK)
 
 
 def is_sparse(a: Any) -> bool:
@@ -56,9 +61,9 @@ def matrix(name: str, label: str, a: Any, square: bool = True) -> Matrix:
     if len(shape) != 2 or (square and shape[0] != shape[1]):
         raise ValueError(f"{name}: {label} has shape {shape}, expected {'a square matrix (n, n)' if square else '(m, n)'}")
     if isinstance(a, LinearOperator):
-        return Matrix(a, a.known_dtype())
+        return Matrix(a, a.known_dtype(), f"{name}: {label}")
     dtype = float_dtype(a.dtype)
-    return Matrix(np.require(a, dtype, "A") if isinstance(a, np.ndarray) else a, dtype)
+    return Matrix(np.require(a, dtype, "A") if isinstance(a, np.ndarray) else a, dtype, f"{name}: {label}")
 
 
 def _check_numbers(name: str, label: str, dtype: np.dtype) -> None:
@@ -117,8 +122,10 @@ def start(name: str, v0: Any, n: int, dtype: np.dtype) -> np.ndarray | None:
     x = _array(name, "v0", v0)
     if x.size != n or x.ndim > 2 or (x.ndim == 2 and 1 not in x.shape):
         raise ValueError(f"{name}: v0 has shape {x.shape}, expected ({n},)")
-    x = operators.cast_start(name, x.reshape(-1), dtype)
-    size = operators.finite(name, "v0", x)
+    if x.dtype.kind == "c" and dtype.kind != "c":
+        raise TypeError(f"{name}: v0 is complex, expected real numbers for A of dtype {dtype}")
+    x = x.reshape(-1).astype(dtype, copy=False)
+    size = entries.finite(f"{name}: v0", x)
     if size == 0:
         return None
     x = x / x.real.dtype.type(size)

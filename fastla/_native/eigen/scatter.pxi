@@ -176,11 +176,11 @@ cdef int scatter(const Scatter* pass_, const Runtime* runtime) noexcept nogil:
     job.job.runtime = runtime
     job.job.error = KERNEL_OK
     job.pass_ = pass_
-    job.width = (ceil_div(pass_.d * sizeof(real), LINE) | 1) * (LINE // sizeof(real))
+    job.width = odd_line_stride(pass_.d)
     job.result = pass_.b if pass_.v != NULL else pass_.d
     work = 1.0 * pass_.n * pass_.d * (2 * pass_.b if pass_.v != NULL else pass_.d / 2.0)
     most = larger(2, smaller(MOST_PARTS, PARTS_BYTES // ((job.result + 2) * job.width * <Py_ssize_t>sizeof(double))))
-    job.rows = ceil_div(larger(FOLD_ROWS, ceil_div(pass_.n, most)), SCATTER_ROWS) * SCATTER_ROWS
+    job.rows = ceil_div(larger(FOLD_ROWS if pass_.v != NULL else GRAM_FOLD, ceil_div(pass_.n, most)), SCATTER_ROWS) * SCATTER_ROWS
     job.parts = larger(1, ceil_div(pass_.n, job.rows))
     job.sums = <double*>runtime.take(job.parts * (job.result + 2) * job.width * sizeof(double))
     if job.sums == NULL:

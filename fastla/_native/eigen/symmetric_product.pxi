@@ -61,46 +61,49 @@ cdef inline void symmetric_vectors(const int rows, Py_ssize_t nq, Py_ssize_t n, 
         symmetric_tile(rows, 1, n, a, a_row, x, own, y, stride, sums)
 
 
+cdef struct SymmetricJob:
+    Job job
+    const SymmetricProduct* product
+    real* x                 # a copy, `stride` elements from row to row
+    real* parts             # a stripe's sums: b such rows
+    Py_ssize_t stride, stripes, rows
+
+
 # Rows [i, i + rows) of A, columns [j, j + width) left of the diagonal, with all b vectors; y is a stripe's.
-cdef void symmetric_rows(Py_ssize_t rows, const SymmetricProduct* p, Py_ssize_t i, Py_ssize_t j, Py_ssize_t width, real* y) noexcept nogil:
+cdef void symmetric_rows(Py_ssize_t rows, const SymmetricJob* job, Py_ssize_t i, Py_ssize_t j, Py_ssize_t width, real* y) noexcept nogil:
+    cdef const SymmetricProduct* p = job.product
     cdef const real* a = <const real*>p.a + i * p.a_row + j
-    cdef const real* x = <const real*>p.x
-    cdef Py_ssize_t n = p.n, nq, q
+    cdef const real* x = job.x
+    cdef Py_ssize_t stride = job.stride, nq, q
     while rows not in (1, 2, 4):
-        symmetric_rows(1, p, i + rows - 1, j, width, y)
+        symmetric_rows(1, job, i + rows - 1, j, width, y)
         rows -= 1
     for q from 0 <= q < p.b by SYM_VECTORS:
         nq = smaller(SYM_VECTORS, p.b - q)
         if rows == 4:
-            symmetric_vectors(4, nq, width, a, p.a_row, x + j, x + i, y + j, n, y + i)
+            symmetric_vectors(4, nq, width, a, p.a_row, x + j, x + i, y + j, stride, y + i)
         elif rows == 2:
-            symmetric_vectors(2, nq, width, a, p.a_row, x + j, x + i, y + j, n, y + i)
+            symmetric_vectors(2, nq, width, a, p.a_row, x + j, x + i, y + j, stride, y + i)
         else:
-            symmetric_vectors(1, nq, width, a, p.a_row, x + j, x + i, y + j, n, y + i)
-        x += SYM_VECTORS * n
-        y += SYM_VECTORS * n
+            symmetric_vectors(1, nq, width, a, p.a_row, x + j, x + i, y + j, stride, y + i)
+        x += SYM_VECTORS * stride
+        y += SYM_VECTORS * stride
 
 
 # The triangle of these rows on the diagonal.
-cdef void symmetric_corner(Py_ssize_t rows, const SymmetricProduct* p, Py_ssize_t i, real* y) noexcept nogil:
+cdef void symmetric_corner(Py_ssize_t rows, const SymmetricJob* job, Py_ssize_t i, real* y) noexcept nogil:
+    cdef const SymmetricProduct* p = job.product
     cdef const real* a = <const real*>p.a + i * p.a_row + i
-    cdef const real* x = <const real*>p.x + i
+    cdef const real* x = job.x + i
     cdef Py_ssize_t q, r, s
     cdef real value
     for r in range(rows):
         for s in range(r + 1):
             value = a[r * p.a_row + s]
             for q in range(p.b):
-                y[q * p.n + i + r] += value * x[q * p.n + s]
+                y[q * job.stride + i + r] += value * x[q * job.stride + s]
                 if s < r:
-                    y[q * p.n + i + s] += value * x[q * p.n + r]
-
-
-cdef struct SymmetricJob:
-    Job job
-    const SymmetricProduct* product
-    real* parts             # a stripe's sums: b rows of n
-    Py_ssize_t stripes, stripe, rows
+                    y[q * job.stride + i + s] += value * x[q * job.stride + r]
 
 
 # Where stripe s begins: the area above it is s / stripes of the triangle.
@@ -115,15 +118,15 @@ cdef void symmetric_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef const SymmetricProduct* p = job.product
     cdef Py_ssize_t s = job.stripes - 1 - index, i, j, q        # the longest rows first
     cdef Py_ssize_t start = stripe_start(job, s), end = stripe_start(job, s + 1), columns = SYM_BYTES // sizeof(real)
-    cdef real* y = job.parts + s * job.stripe
+    cdef real* y = job.parts + s * p.b * job.stride
     for q in range(p.b):
-        memset(y + q * p.n, 0, end * sizeof(real))
+        memset(y + q * job.stride, 0, end * sizeof(real))
     for j from 0 <= j < end by columns:
         for i from start <= i < end by job.rows:
             if j < i:
-                symmetric_rows(smaller(job.rows, end - i), p, i, j, smaller(columns, i - j), y)
+                symmetric_rows(smaller(job.rows, end - i), job, i, j, smaller(columns, i - j), y)
     for i from start <= i < end by job.rows:
-        symmetric_corner(smaller(job.rows, end - i), p, i, y)
+        symmetric_corner(smaller(job.rows, end - i), job, i, y)
 
 
 cdef void symmetric_sum_task(void* arg, Py_ssize_t q, int slot) noexcept nogil:
@@ -133,27 +136,29 @@ cdef void symmetric_sum_task(void* arg, Py_ssize_t q, int slot) noexcept nogil:
     cdef const real* part
     memset(y, 0, n * sizeof(real))
     for s in range(job.stripes):
-        part = job.parts + s * job.stripe + q * n
+        part = job.parts + (s * job.product.b + q) * job.stride
         for j in range(stripe_start(job, s + 1)):
             y[j] = y[j] + part[j]
 
 
 cdef int symmetric_product(const SymmetricProduct* product, const Runtime* runtime) noexcept nogil:
     cdef SymmetricJob job
-    cdef Py_ssize_t n = product.n
-    cdef double ns = cost(1.0 * n * n * product.b, 0.5 * n * n, sizeof(real))
+    cdef Py_ssize_t n = product.n, b = product.b, q
     cdef int status
     job.job.runtime = runtime
     job.job.error = KERNEL_OK
     job.product = product
     job.rows = smaller(SYM_ROWS, larger(1, MR // 2))
     job.stripes = larger(1, smaller(SYM_STRIPES, n // 64))
-    job.stripe = line_stride(product.b * n, sizeof(real))
-    job.parts = <real*>runtime.take(job.stripes * job.stripe * sizeof(real))
-    if job.parts == NULL:
+    job.stride = odd_line_stride(n)
+    job.x = <real*>runtime.take((1 + job.stripes) * b * job.stride * sizeof(real))
+    if job.x == NULL:
         return KERNEL_NO_MEMORY
-    status = run_tasks(symmetric_task, &job, job.stripes, ns)
+    job.parts = job.x + b * job.stride
+    for q in range(b):
+        memcpy(job.x + q * job.stride, <const real*>product.x + q * n, n * sizeof(real))
+    status = run_tasks(symmetric_task, &job, job.stripes, cost(1.0 * n * n * b, 0.5 * n * n, sizeof(real)))
     if status == KERNEL_OK:
-        status = run_tasks(symmetric_sum_task, &job, product.b, cost(0, 1.0 * job.stripes * n * product.b, sizeof(real)))
-    runtime.give(job.parts)
+        status = run_tasks(symmetric_sum_task, &job, b, cost(0, 1.0 * job.stripes * n * b, sizeof(real)))
+    runtime.give(job.x)
     return status
