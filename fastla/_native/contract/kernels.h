@@ -15,7 +15,7 @@ typedef struct {
     void *(*resize)(void *block, size_t bytes);     /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
-enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3 };
+enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4 };
 
 /* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element of which it meets once:
  * rows of adjacent elements c_row apart, of which the first has these numbers in the whole result of the batch's item. It returns a status. */
@@ -142,6 +142,57 @@ typedef struct {
                                                computed, then mirrored; -1: they are not */
 } Search;
 
+/* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ---------------------------------------------- */
+/* y = x A for a symmetric A: its lower triangle alone is read. Rows of A are a_row elements apart. */
+typedef struct {
+    const void *a, *x;
+    void *y;
+    ptrdiff_t n, a_row, b;
+} SymmetricProduct;
+
+/* Set by the kernel: the largest magnitude in A, and the largest difference between A and its transpose; NaN where A holds NaN or
+ * infinity. */
+typedef struct {
+    const void *a;
+    ptrdiff_t n, a_row;
+    double magnitude, skew;
+} Symmetry;
+
+/* Rows of w, orthogonal to each other and of length 1 in place, by modified Gram-Schmidt; w_i = sum_j r[i, j] q_j before. Stops at a row that
+ * is shorter than `tiny` or has lost nine tenths to those before it: `done` is how many rows are orthonormal. */
+typedef struct {
+    void *w;
+    ptrdiff_t n, b, done;
+    double tiny;
+    double *r;
+} Orthonormal;
+
+/* Eigenvalues of a symmetric T (n, n), in no order, and z = its eigenvectors' first factor: rows z_i (n of them, m numbers each, z_row apart) hold
+ * Z^T on entry and (Z Y)^T on return, where T = Y diag(values) Y^T. T is overwritten. */
+typedef struct {
+    double *t, *values, *z, *work;          /* work: 2 max(n, m) + n */
+    ptrdiff_t n, m, z_row;
+} SmallEigh;
+
+/* `count` symmetric matrices of n <= 32, any strides (in elements); `upper`: that triangle is read, else the lower. values (count, n) ascending,
+ * vectors (count, n, n) in columns. Where a matrix does not converge, or holds NaN, KERNEL_NOT_CONVERGED. */
+typedef struct {
+    const void *a;
+    ptrdiff_t count, n, stack, row, column;
+    int upper;
+    void *values, *vectors;
+} EighStack;
+
+/* Passes over the rows of x (n, d), d adjacent, less `shift` (d). All results are double. */
+typedef struct {
+    const void *x;
+    ptrdiff_t n, d, x_row;
+    const void *shift;
+    const void *v;                          /* b x d: scatter = v (X - s)^T (X - s), b x d; NULL: gram = (X - s)^T (X - s), d x d */
+    ptrdiff_t b;
+    double *product, *sums, *squares;       /* sums of columns, of their squares (d each); may be NULL for the scatter */
+} Scatter;
+
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct {
     const char *target, *element;
@@ -156,6 +207,12 @@ typedef struct {
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end);   /* blocks [first, end) */
     int (*search)(Search *search, const Runtime *runtime);
     int (*search_route)(const Search *search);
+    int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);
+    int (*symmetry)(Symmetry *symmetry, const Runtime *runtime);
+    int (*orthonormal)(Orthonormal *block);
+    int (*small_eigh)(SmallEigh *problem);
+    int (*eigh_stack)(const EighStack *stack, const Runtime *runtime);
+    int (*scatter)(const Scatter *pass, const Runtime *runtime);
 } Kernels;
 
 #endif

@@ -71,6 +71,41 @@ cdef extern from "kernels.h":
         Py_ssize_t found_count
         void* c
         Py_ssize_t c_row, symmetric
+    ctypedef struct SymmetricProduct:
+        const void* a
+        const void* x
+        void* y
+        Py_ssize_t n, a_row, b
+    ctypedef struct Symmetry:
+        const void* a
+        Py_ssize_t n, a_row
+        double magnitude, skew
+    ctypedef struct Orthonormal:
+        void* w
+        Py_ssize_t n, b, done
+        double tiny
+        double* r
+    ctypedef struct SmallEigh:
+        double* t
+        double* values
+        double* z
+        double* work
+        Py_ssize_t n, m, z_row
+    ctypedef struct EighStack:
+        const void* a
+        Py_ssize_t count, n, stack, row, column
+        int upper
+        void* values
+        void* vectors
+    ctypedef struct Scatter:
+        const void* x
+        Py_ssize_t n, d, x_row
+        const void* shift
+        const void* v
+        Py_ssize_t b
+        double* product
+        double* sums
+        double* squares
     ctypedef struct Kernels:
         const char* target
         const char* element
@@ -84,9 +119,15 @@ cdef extern from "kernels.h":
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
         int (*search_route)(const Search*) noexcept nogil
+        int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil
+        int (*symmetry)(Symmetry*, const Runtime*) noexcept nogil
+        int (*orthonormal)(Orthonormal*) noexcept nogil
+        int (*small_eigh)(SmallEigh*) noexcept nogil
+        int (*eigh_stack)(const EighStack*, const Runtime*) noexcept nogil
+        int (*scatter)(const Scatter*, const Runtime*) noexcept nogil
     enum:
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
         TYPE_COUNT, TYPE_float32, TYPE_float64
     enum:
-        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED
+        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED
