@@ -81,9 +81,10 @@ TARGETS = [
 ]
 
 FAMILIES = ["products/family", "search/family"]
+REAL_FAMILIES = [*FAMILIES, "simd/vmath"]
 ELEMENTS = [
-    Element("float32", "float", "float", "float", 4, FAMILIES),
-    Element("float64", "double", "double", "double", 8, FAMILIES),
+    Element("float32", "float", "float", "float", 4, REAL_FAMILIES),
+    Element("float64", "double", "double", "double", 8, REAL_FAMILIES),
     Element("float16", "uint16_t", "float", "float", 4, ["search/family"], "load_float16"),
     Element("bfloat16", "uint16_t", "float", "float", 4, ["search/family"], "load_bfloat16"),
     Element("int8", "int16_t", "int32_t", "float", 4, ["search/family"], "load_int8", 2),

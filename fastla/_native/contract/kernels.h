@@ -102,6 +102,9 @@ typedef struct {
     ptrdiff_t symmetric;                    /* the queries are the rows from this one on: one triangle is computed, then mirrored; -1: they are not */
 } Search;
 
+/* The functions of vmath.h. */
+enum { MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC };
+
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct {
     const char *target, *element;
@@ -111,6 +114,7 @@ typedef struct {
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *panels, int metric, ptrdiff_t first, ptrdiff_t end);   /* panels [first, end) */
     int (*search)(Search *search, const Runtime *runtime);
+    void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n);         /* y = function(x), both adjacent */
 } Kernels;
 
 #endif

@@ -201,3 +201,4 @@ def describe(capsule):
 
 include "products.pxi"
 include "search.pxi"
+include "rows.pxi"
