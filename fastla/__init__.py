@@ -3,9 +3,11 @@
 from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla._attention import attention, attention_varlen
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._norms import normalize, vector_norm
+from fastla._softmax import log_softmax, logsumexp, softmax
 from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
 
 __version__ = "0.1.0"
@@ -15,10 +17,14 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
 
 __all__ = [
     "FlatIndex",
+    "attention",
+    "attention_varlen",
     "cosine_similarity",
     "dot",
     "get_num_threads",
     "knn",
+    "log_softmax",
+    "logsumexp",
     "matmul",
     "matvec",
     "normalize",
@@ -27,6 +33,7 @@ __all__ = [
     "range_search",
     "set_num_threads",
     "show_config",
+    "softmax",
     "vecdot",
     "vecmat",
     "vector_norm",

@@ -61,6 +61,32 @@ cdef extern from "kernels.h":
         Py_ssize_t found_count
         void* c
         Py_ssize_t c_row, symmetric
+    ctypedef struct Softmax:
+        int kind, type, dims
+        const char* x
+        char* out
+        Py_ssize_t n, x_step, out_step, columns, x_column, out_column, count
+        const Py_ssize_t* shape
+        const Py_ssize_t* x_stride
+        const Py_ssize_t* out_stride
+    ctypedef struct Heads:
+        char* data
+        int type
+        Py_ssize_t head, row, column
+        const Py_ssize_t* batch
+    ctypedef struct Attention:
+        Heads query, key, value, out, mask, lse, slopes, key_scale, value_scale
+        const void* sinks
+        int dims
+        const Py_ssize_t* shape
+        Py_ssize_t batch, heads, kv_heads, queries, keys, width, value_width
+        const Py_ssize_t* query_starts
+        const Py_ssize_t* key_starts
+        const Py_ssize_t* offsets
+        const Py_ssize_t* lengths
+        int causal
+        Py_ssize_t left, right
+        double scale, softcap
     ctypedef struct Kernels:
         const char* target
         const char* element
@@ -70,9 +96,11 @@ cdef extern from "kernels.h":
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
+        int (*softmax)(const Softmax*, const Runtime*) noexcept nogil
+        int (*attention)(const Attention*, const Runtime*) noexcept nogil
         void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
     enum:
-        MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC
+        MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC, SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
     enum:
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
         TYPE_INT8, TYPE_INT16, TYPE_INT32, TYPE_INT64, TYPE_UINT8, TYPE_UINT16, TYPE_UINT32, TYPE_UINT64

@@ -202,3 +202,4 @@ def describe(capsule):
 include "products.pxi"
 include "search.pxi"
 include "rows.pxi"
+include "attention.pxi"

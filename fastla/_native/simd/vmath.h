@@ -17,6 +17,8 @@ typedef integer integers __attribute__((vector_size(VECTOR_BYTES)));    /* as wi
 
 #define LENGTH(array) (int)(sizeof(array) / sizeof *(array))
 #define DOUBLE (REAL_BYTES == 8)
+#define REAL_INFINITY ((real)__builtin_inf())
+#define REAL_MAX ((real)(REAL_BYTES == 8 ? __DBL_MAX__ : __FLT_MAX__))
 #define MANTISSA (DOUBLE ? 52 : 23)
 #define BIAS (DOUBLE ? 1023 : 127)
 #define CONSTANT(for_float, for_double) (DOUBLE ? (real)(for_double) : (real)(for_float))
@@ -142,7 +144,7 @@ INLINE vec vec_log(vec x)
     vec s = f / (2 + f), z = s * s, half_square = f * f * (real)0.5;
     vec r = z * polynomial(z, log_table, LENGTH(log_table));
     vec y = n * LN2_HIGH - ((half_square - (s * (half_square + r) + n * LN2_LOW)) - f);
-    const vec infinity = splat((real)__builtin_inf());
+    const vec infinity = splat(REAL_INFINITY);
     y = blend(x == infinity, infinity, y);
     y = blend(x == zero(), -infinity, y);
     return blend((x < zero()) | (x != x), splat((real)__builtin_nan("")), y);
@@ -193,7 +195,7 @@ INLINE vec vec_erf(vec x)
     return blend(size < 1, x + erf_less_x(x), far);
 }
 
-/* (1 + 2 x) e^(x^2) erfc(x) - 1 of (x - 4) / (x + 4), for x >= 0.5 (from 1 on it is used) */
+/* (1 + 2 x) e^(x^2) erfc(x) - 1 of (x - 4) / (x + 4), for x >= 0.5 */
 TABLE(erfc_table,
       LIST(0x1.dd2c8cp-3, -0x1.1df1a6p-3, 0x1.f7f73p-7, 0x1.16ea46p-4, -0x1.9de0a2p-4, 0x1.8012f6p-4, -0x1.0f690ep-4, 0x1.2f09d6p-5,
            -0x1.0f89d6p-6, 0x1.59aaeep-8),
@@ -219,8 +221,23 @@ INLINE vec vec_erfc(vec x)
     doubles quotient = (1 + __builtin_convertvector(above, doubles)) / (1 + 2 * __builtin_convertvector(size, doubles));
     quotient += quotient * __builtin_convertvector(exp_less_1(r), doubles);
     vec far = times_power(__builtin_convertvector(quotient, vec), n, bits);
-    return blend(size < 1, (1 - x) - erf_less_x(x), blend(x < zero(), 2 - far, far));
+    return blend(size < (real)0.75, (1 - x) - erf_less_x(x), blend(x < zero(), 2 - far, far));
 }
+
+/* Of one number. */
+INLINE real first_lane(vec x) { return x[0]; }
+INLINE real exp_weight_of(real x) { return first_lane(vec_exp_weight(splat(x))); }
+INLINE real log_of(real x) { return first_lane(vec_log(splat(x))); }
+/* The largest of the lanes; a NaN among them may be passed over. */
+INLINE real reduce_larger(vec x)
+{
+    real most = x[0];
+    for (int i = 1; i < LANES; i++)
+        most = x[i] > most ? x[i] : most;
+    return most;
+}
+/* What softmax subtracts: the largest score, or 0 where that is -infinity, so that no difference is NaN but of NaN. */
+INLINE vec finite_base(vec top) { return blend(top == splat(-REAL_INFINITY), zero(), top); }
 
 #undef LENGTH
 #undef DOUBLE

@@ -8,7 +8,11 @@ cdef extern from "vmath.h":
     vec vec_erf(vec x) noexcept nogil
     vec vec_erfc(vec x) noexcept nogil
     vec larger_of(vec a, vec b) noexcept nogil
-    vec smaller_of(vec a, vec b) noexcept nogil
+    vec finite_base(vec top) noexcept nogil
+    real exp_weight_of(real x) noexcept nogil
+    real log_of(real x) noexcept nogil
+    real reduce_larger(vec x) noexcept nogil
+    const real REAL_INFINITY, REAL_MAX
 
 
 cdef inline vec math_function(const int function, vec x) noexcept nogil:
