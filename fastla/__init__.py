@@ -5,6 +5,7 @@ from contextlib import suppress
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
 from fastla._attention import attention, attention_varlen
 from fastla._index import FlatIndex
+from fastla._kv_cache import KVCache
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._norms import normalize, vector_norm
 from fastla._softmax import log_softmax, logsumexp, softmax
@@ -17,6 +18,7 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
 
 __all__ = [
     "FlatIndex",
+    "KVCache",
     "attention",
     "attention_varlen",
     "cosine_similarity",

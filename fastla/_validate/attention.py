@@ -33,6 +33,7 @@ class Call(NamedTuple):
     key_starts: np.ndarray | None = None
     key_scale: np.ndarray | None = None
     value_scale: np.ndarray | None = None
+    stored: str | None = None       # what key and value hold, where their dtype does not say: bfloat16 as uint16
 
 
 def computed(query: np.ndarray) -> np.dtype:
@@ -64,7 +65,15 @@ def attention(
     scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
 ) -> Call:
     """What `fastla.attention` works on; its arguments, as the user gave them."""
-    q, k, v = floats(name, "query", query), floats(name, "key", key), floats(name, "value", value)
+    return fit(name, floats(name, "query", query), floats(name, "key", key), floats(name, "value", value), attn_mask, is_causal, q_offset,
+               kv_lengths, window, scale, softcap, sinks, alibi_slopes, return_lse, out)
+
+
+def fit(
+    name: str, q: np.ndarray, k: np.ndarray, v: np.ndarray, attn_mask: Any, is_causal: Any, q_offset: Any, kv_lengths: Any, window: Any,
+    scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
+) -> Call:
+    """The same for a query, key and value that are arrays already."""
     shown = f"{name}: query has shape {q.shape}, key {k.shape}, value {v.shape}"
     if min(q.ndim, k.ndim, v.ndim) < 3:
         raise ValueError(f"{shown}, expected (..., heads, length, width): one head of one sequence is query[None]")

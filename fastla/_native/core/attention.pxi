@@ -59,6 +59,8 @@ def attention(capsule, call):
     set_heads(&a.query, batch[0], a.dims, query)
     set_heads(&a.key, batch[1], a.dims, key)
     set_heads(&a.value, batch[2], a.dims, call.value)
+    if call.stored is not None:
+        a.key.type = a.value.type = NUMBER_TYPES[call.stored]
     set_heads(&a.out, batch[3], a.dims, call.out)
     set_heads(&a.mask, batch[4], a.dims, call.mask)
     set_heads(&a.lse, batch[5], a.dims, None if call.lse is None else call.lse[..., None])
