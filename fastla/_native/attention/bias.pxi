@@ -24,9 +24,18 @@ cdef extern from *:
             for (ptrdiff_t i = 0; i < n; i++)
                 to[i] = from[i * step] ? 0 : -REAL_INFINITY;
     }
+    /* How many of n biases have this value. */
+    static ptrdiff_t count_equal(const real *bias, ptrdiff_t n, real value)
+    {
+        integer count = 0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            count += bias[i] == value;
+        return count;
+    }
     """
     void read_clamped(real* to, const char* source, Py_ssize_t step, Py_ssize_t n) noexcept nogil
     void read_booleans(real* to, const char* source, Py_ssize_t step, Py_ssize_t n) noexcept nogil
+    Py_ssize_t count_equal(const real* bias, Py_ssize_t n, real value) noexcept nogil
 
 
 cdef inline void read_mask(const Heads* mask, const char* source, Py_ssize_t n, real* to) noexcept nogil:
@@ -58,22 +67,17 @@ cdef void bias_row(const Attention* a, const Item* item, Py_ssize_t head, const 
 
 # Whether a row of a bias has nothing but -infinity.
 cdef inline bint sees_nothing(const real* bias, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t j
-    for j in range(n):
-        if bias[j] != -REAL_INFINITY:
-            return False
-    return True
+    return count_equal(bias, n, -REAL_INFINITY) == n
 
 
 # What keys [first, first + keys) of mask rows [row, row + rows) show. `bias` has room for a row.
 cdef int classify(const Heads* mask, const char* source, Py_ssize_t rows, Py_ssize_t keys, real* bias) noexcept nogil:
     cdef bint full = True, empty = True
-    cdef Py_ssize_t i, j
+    cdef Py_ssize_t i
     for i in range(rows):
         read_mask(mask, source + i * mask.row, keys, bias)
-        for j in range(keys):
-            full = full and bias[j] == 0
-            empty = empty and bias[j] == -REAL_INFINITY
+        full = full and count_equal(bias, keys, 0) == keys
+        empty = empty and sees_nothing(bias, keys)
         if not (full or empty):
             return TILE_MIXED
     return TILE_EMPTY if empty else TILE_FULL

@@ -1,12 +1,14 @@
-# A block of keys and values: where they lie, or staged as adjacent reals where they are of another type, not adjacent, so far apart that their
-# rows evict each other, or not finite.
+# A block of keys and values: where they lie, or staged as adjacent reals where they are of another type, not adjacent, or so far apart that their
+# rows evict each other.
+#
+# 0 * NaN is NaN: values that are not finite would reach rows that do not see them. So sums that turn out not to be finite are found again carefully:
+# with zeros in the place of such values, which then join the sums of the rows that see them. The other sums have the same bits.
 
 cdef struct KeyBlock:
     Py_ssize_t first, count             # keys
     const real* key
     const real* value
     Py_ssize_t key_row, value_row
-    bint finite                         # are all values? If not, `value` has zeros in the place of those that are not
 
 
 # Rows that are reals where they lie.
@@ -42,33 +44,13 @@ cdef void stage_rows(const Heads* heads, const char* source, Py_ssize_t count, P
                 to[i * to_row + j] = to[i * to_row + j] * times
 
 
-# Whether all numbers are finite: the sum of x * 0 is 0 or NaN.
-cdef bint all_finite(Py_ssize_t count, Py_ssize_t width, const real* x, Py_ssize_t row) noexcept nogil:
-    cdef vec sum[4]
-    cdef vec nothing = zero()
-    cdef Py_ssize_t i, j
-    cdef int u
-    for u in range(4):
-        sum[u] = zero()
-    for i in range(count):
-        j = 0
-        while j + 4 * LANES <= width:
-            for u in range(4):
-                sum[u] = sum[u] + load(x + i * row + j + u * LANES) * nothing
-            j += 4 * LANES
-        while j < width:
-            sum[0] = sum[0] + load_zero(x + i * row + j, smaller(LANES, width - j)) * nothing
-            j += LANES
-    return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) == 0
-
-
 cdef inline bint is_finite(real x) noexcept nogil:
     return x - x == 0
 
 
-# The block of keys [first, first + count) for the heads that share `kv_head`. `room` has space for both halves.
+# The block of keys [first, first + count) for the heads that share `kv_head`. careful: values that are not finite are zeros.
 cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, Py_ssize_t first, Py_ssize_t count, real* key_room,
-                     real* value_room, KeyBlock* block) noexcept nogil:
+                     real* value_room, bint careful, KeyBlock* block) noexcept nogil:
     cdef const char* key = item.key + kv_head * a.key.head + first * a.key.row
     cdef const char* value = item.value + kv_head * a.value.head + first * a.value.row
     cdef Py_ssize_t i, j
@@ -88,8 +70,7 @@ cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, P
         block.value_row = staged_row(a.value_width)
         stage_rows(&a.value, value, count, a.value_width, &a.value_scale, <const char*>NULL if item.value_scale == NULL else
                    item.value_scale + kv_head * a.value_scale.head + first * a.value_scale.row, value_room, block.value_row)
-    block.finite = all_finite(count, a.value_width, block.value, block.value_row)
-    if not block.finite:
+    if careful:
         for i in range(count):
             for j in range(a.value_width):
                 value_room[i * staged_row(a.value_width) + j] = \

@@ -1,5 +1,8 @@
 # The decoding route: few rows, so that memory decides. Scores are dot products of K's rows as they lie; V's rows are the micro-kernel's `b`.
 
+cdef enum:
+    KEYS_AHEAD = 8                      # rows of K that are asked for ahead
+
 cdef struct DecodeScratch:
     Panel panel
     real* tile                          # [DECODE_ROWS][KEYS]
@@ -24,19 +27,39 @@ cdef Py_ssize_t lay_decode(const AttentionJob* job, DecodeScratch* s, char* bloc
     s.panel.row_low = <Py_ssize_t*>carve(&at, DECODE_ROWS * sizeof(Py_ssize_t))
     s.panel.row_high = <Py_ssize_t*>carve(&at, DECODE_ROWS * sizeof(Py_ssize_t))
     s.panel.position = <Py_ssize_t*>carve(&at, DECODE_ROWS * sizeof(Py_ssize_t))
-    s.panel.top = <real*>carve(&at, DECODE_ROWS * size)
-    s.panel.total = <real*>carve(&at, DECODE_ROWS * size)
+    s.panel.top = <real*>carve(&at, ceil_div(DECODE_ROWS, LANES) * LANES * size)
+    s.panel.total = <real*>carve(&at, ceil_div(DECODE_ROWS, LANES) * LANES * size)
     s.panel.query = <real*>carve(&at, DECODE_ROWS * a.width * size)
     s.panel.sums = <real*>carve(&at, DECODE_ROWS * sums_row(a) * size)
     return at - block
 
 
-cdef void decode_scores(const Attention* a, const Panel* panel, const KeyBlock* block, real* tile) noexcept nogil:
+# A row of K against all queries, as many at once as `rows`, a literal.
+cdef inline void key_dots(const int rows, const Attention* a, const real* query, const real* key, real* scores) noexcept nogil:
     cdef Py_ssize_t p = 0
     while p < a.width or p == 0:
-        dot_block(block.count, panel.count, smaller(DOT_CHUNK, a.width - p), block.key + p, block.key_row, panel.query + p, a.width,
-                  tile, 1, KEYS, p > 0)
+        dot_tile(rows, 1, 1, 0, smaller(DOT_CHUNK, a.width - p), query + p, a.width, key + p, 0, scores, KEYS, 1, p > 0)
         p += DOT_CHUNK
+
+
+# K's rows one after the other, for memory likes to be read from end to end; some rows ahead are asked for.
+cdef void decode_scores(const Attention* a, const Panel* panel, const KeyBlock* block, real* tile) noexcept nogil:
+    cdef Py_ssize_t i, j, p
+    cdef const real* key
+    for i in range(block.count):
+        key = block.key + i * block.key_row
+        for p from 0 <= p < a.width by LINE // <Py_ssize_t>sizeof(real):
+            prefetch(key + KEYS_AHEAD * block.key_row + p)
+        j = 0
+        while panel.count - j >= 4:
+            key_dots(4, a, panel.query + j * a.width, key, tile + j * KEYS + i)
+            j += 4
+        if panel.count - j == 3:
+            key_dots(3, a, panel.query + j * a.width, key, tile + j * KEYS + i)
+        elif panel.count - j == 2:
+            key_dots(2, a, panel.query + j * a.width, key, tile + j * KEYS + i)
+        elif panel.count - j == 1:
+            key_dots(1, a, panel.query + j * a.width, key, tile + j * KEYS + i)
 
 
 # Scores of a row become weights; what the row has summed so far is rescaled.
@@ -113,7 +136,7 @@ cdef bint block_empty(const Panel* panel, Py_ssize_t keys, const real* bias) noe
     return True
 
 
-cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t first, Py_ssize_t keys,
+cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t first, Py_ssize_t keys, bint careful,
                        DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
@@ -127,14 +150,33 @@ cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t hea
                 s.bias[i * KEYS + j] = -REAL_INFINITY
         if block_empty(panel, keys, s.bias):
             return
-    find_block(a, item, kv_head, first, keys, s.key_room, s.value_room, &block)
+    find_block(a, item, kv_head, first, keys, s.key_room, s.value_room, careful, &block)
     decode_scores(a, panel, &block, s.tile)
     for i in range(panel.count):
         soften_row(a, panel, i, first, keys, s.bias + i * KEYS if biased else NULL, s.tile + i * KEYS)
     add_values(a, panel, &block, s.tile)
     panel.started = True
-    if not block.finite:
+    if careful:
         add_not_finite(a, item, kv_head, &block, panel, s.tile, s.bias if biased else NULL, KEYS, 1, panel.sums, sums_row(a), 1)
+
+
+# Keys [begin, end) of a unit. Returns whether all sums are finite.
+cdef bint decode_part(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t begin, Py_ssize_t end, bint careful,
+                      DecodeScratch* s) noexcept nogil:
+    cdef const Attention* a = job.attention
+    cdef Panel* panel = &s.panel
+    cdef Py_ssize_t first, last, i
+    place_rows(a, item, panel, begin, end)
+    for i in range(ceil_div(DECODE_ROWS, LANES) * LANES):
+        panel.top[i] = -REAL_INFINITY
+        panel.total[i] = 0
+    memset(panel.sums, 0, panel.count * sums_row(a) * sizeof(real))
+    first = panel.low // job.keys * job.keys
+    while first < panel.high:
+        last = smaller(first + job.keys, panel.high)
+        decode_block(job, item, head, larger(first, panel.low), last - larger(first, panel.low), careful, s)
+        first += job.keys
+    return finite_sums(panel.sums, panel.count * sums_row(a))
 
 
 # Task `index` of an item: a part of the keys of a unit.
@@ -142,21 +184,20 @@ cdef void decode_task(const AttentionJob* job, const Item* item, Py_ssize_t b, P
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
     cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries, parts = parts_of(rows, item.length)
-    cdef Py_ssize_t part = index % parts, head = index // parts * heads, first, end, i
-    cdef real* records = NULL
-    if parts > 1:
-        records = job.records + job.record_starts[b] + (index // parts * parts + part) * rows * record_size(a)
+    cdef Py_ssize_t part = index % parts, head = index // parts * heads, i
+    cdef Py_ssize_t begin = part_start(item.length, parts, part), end = part_start(item.length, parts, part + 1)
+    cdef real factor[DECODE_ROWS + LANES]
     panel.first = 0
     panel.count = rows
-    place_rows(a, item, panel, part_start(item.length, parts, part), part_start(item.length, parts, part + 1))
     read_queries(a, item, head, panel, panel.query)
+    multiply_all(panel.query, rows * a.width, <real>a.scale)
+    if not decode_part(job, item, head, begin, end, False, s):
+        decode_part(job, item, head, begin, end, True, s)
+    if parts == 1:
+        finish_weights(a, item, head, 0, rows, panel.top, panel.total, factor)
     for i in range(rows):
-        panel.top[i] = -REAL_INFINITY
-        panel.total[i] = 0
-    memset(panel.sums, 0, rows * sums_row(a) * sizeof(real))
-    first = panel.low // job.keys * job.keys
-    while first < panel.high:
-        end = smaller(first + job.keys, panel.high)
-        decode_block(job, item, head, larger(first, panel.low), end - larger(first, panel.low), s)
-        first += job.keys
-    finish_rows(a, item, head, panel, panel.sums, sums_row(a), records)
+        if parts == 1:
+            write_scaled(a, item, head, i, factor[i], panel.sums + i * sums_row(a))
+        else:
+            write_record(a, panel.top[i], panel.total[i], panel.sums + i * sums_row(a),
+                         job.records + job.record_starts[b] + ((index // parts * parts + part) * rows + i) * record_size(a))

@@ -47,16 +47,19 @@ cdef Py_ssize_t lay_forward(const AttentionJob* job, ForwardScratch* s, char* bl
     return at - block
 
 
-# Queries of a panel, scaled, [count][width].
+# Queries of a panel, [count][width].
 cdef void read_queries(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, real* to) noexcept nogil:
-    cdef Py_ssize_t i, d, row
-    cdef real scale = <real>a.scale
+    cdef Py_ssize_t i, row
     for i in range(panel.count):
         row = panel.first + i
         read_row(<output*>(to + i * a.width), item.query + (head + row // item.queries) * a.query.head + row % item.queries * a.query.row,
                  a.query.column, a.width, a.query.type)
-        for d in range(a.width):
-            to[i * a.width + d] = to[i * a.width + d] * scale
+
+
+cdef void multiply_all(real* x, Py_ssize_t n, real factor) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] = x[i] * factor
 
 
 # Panel `index` of so many in a unit of `rows`, before it has met any keys of [begin, end).
@@ -70,15 +73,25 @@ cdef void start_panel(const Attention* a, const Item* item, Py_ssize_t head, Py_
     for i in range(panel.vectors * LANES):
         panel.top[i] = -REAL_INFINITY
         panel.total[i] = 0
-    if panel.low < panel.high and a.width:
+    if panel.low >= panel.high or a.width == 0:
+        return
+    if item.queries >= rows and as_they_lie(&a.query, a.width):
+        pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width,
+                   <const real*>(item.query + head * a.query.head + panel.first * a.query.row), a.query.row // <Py_ssize_t>sizeof(real), 1)
+    else:
         read_queries(a, item, head, panel, room)
         pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width, room, a.width, 1)
+    multiply_all(panel.query, panel.vectors * LANES * a.width, <real>a.scale)
 
 
 # The bias of a tile, [keys][lanes], from rows that are transposed.
 cdef void bias_tile(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t first, Py_ssize_t keys, bint masked,
                     ForwardScratch* s) noexcept nogil:
     cdef Py_ssize_t i, width = panel.vectors * LANES
+    if masked and item.slopes == NULL and panel.first + panel.count <= item.queries and as_they_lie(&a.mask, KEYS):
+        pack_panel(s.bias, width, panel.count, keys, <const real*>(item.mask + head * a.mask.head + panel.first * a.mask.row +
+                   first * a.mask.column), a.mask.row // <Py_ssize_t>sizeof(real), 1)
+        return
     for i in range(panel.count):
         bias_row(a, item, head, panel, i, first, keys, masked, s.bias_rows + i * KEYS)
     pack_panel(s.bias, width, panel.count, keys, s.bias_rows, KEYS, 1)
@@ -94,8 +107,8 @@ cdef inline int shown(const AttentionJob* job, Py_ssize_t b, Py_ssize_t head, Py
                      job.table_blocks + first // KEYS]
 
 
-# A panel meets a block of keys, all of which some of its rows may see.
-cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block, bint masked,
+# A panel meets a block of keys.
+cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block, bint masked, bint careful,
                      ForwardScratch* s) noexcept nogil:
     cdef Py_ssize_t width = panel.vectors * LANES
     cdef bint biased = masked or item.slopes != NULL
@@ -110,7 +123,7 @@ cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Pane
     soften_any(panel, block.count, a.value_width, s.tile)
     multiply_tiles(a.value_width, panel.vectors, block.count, block.value, 1, block.value_row, s.tile, panel.sums, panel.started)
     panel.started = True
-    if not block.finite:
+    if careful:
         add_not_finite(a, item, head // (a.heads // a.kv_heads), block, panel, s.tile, s.bias if biased else NULL, 1, width,
                        panel.sums, 1, width)
 
@@ -126,9 +139,9 @@ cdef inline KeyBlock seen_part(const KeyBlock* block, const Panel* panel) noexce
     return part
 
 
-# Panels [index, index + count) of a unit against keys [begin, end).
-cdef void attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index,
-                        Py_ssize_t count, Py_ssize_t begin, Py_ssize_t end, ForwardScratch* s) noexcept nogil:
+# Panels [index, index + count) of a unit against keys [begin, end). Returns whether all sums are finite.
+cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index,
+                        Py_ssize_t count, Py_ssize_t begin, Py_ssize_t end, bint careful, ForwardScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Py_ssize_t low = end, high = begin, first, last, i
     cdef bint found
@@ -150,18 +163,41 @@ cdef void attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b,
             if show == TILE_EMPTY:
                 continue
             if not found:
-                find_block(a, item, head // (a.heads // a.kv_heads), block.first, last - block.first, s.key_room, s.value_room, &block)
+                find_block(a, item, head // (a.heads // a.kv_heads), block.first, last - block.first, s.key_room, s.value_room, careful, &block)
                 found = True
             part = seen_part(&block, s.panel + i)
-            meet_block(a, item, head, s.panel + i, &part, show == TILE_MIXED, s)
+            meet_block(a, item, head, s.panel + i, &part, show == TILE_MIXED, careful, s)
+    for i in range(count):
+        if s.panel[i].started and not finite_sums(s.panel[i].sums, a.value_width * s.panel[i].vectors * LANES):
+            return False
+    return True
 
 
+# A panel's sums go out, or into records.
 cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, real* room, real* records) noexcept nogil:
-    if panel.started:
-        transpose_into(room, a.value_width, a.value_width, panel.count, panel.sums, panel.vectors * LANES, 1)
-    else:
-        memset(room, 0, panel.count * a.value_width * sizeof(real))
-    finish_rows(a, item, head, panel, room, a.value_width, records)
+    cdef real factor[NR]
+    cdef Py_ssize_t width = panel.vectors * LANES, i, d
+    cdef bint there = records == NULL and panel.first + panel.count <= item.queries and as_they_lie(&a.out, a.value_width)
+    cdef real* to = room
+    cdef Py_ssize_t to_row = a.value_width
+    if not panel.started:
+        memset(panel.sums, 0, width * a.value_width * sizeof(real))
+    if there:
+        to = <real*>out_row(a, item, head, panel.first)
+        to_row = a.out.row // <Py_ssize_t>sizeof(real)
+    if records == NULL:
+        finish_weights(a, item, head, panel.first, panel.count, panel.top, panel.total, factor)
+        for d in range(a.value_width):
+            for i from 0 <= i < width by LANES:
+                store(panel.sums + d * width + i, load(panel.sums + d * width + i) * load(factor + i))
+    transpose_into(to, to_row, a.value_width, panel.count, panel.sums, width, 1)
+    if there:
+        return
+    for i in range(panel.count):
+        if records == NULL:
+            write_row(out_row(a, item, head, panel.first + i), a.out.column, <output*>(room + i * a.value_width), a.value_width, a.out.type)
+        else:
+            write_record(a, panel.top[i], panel.total[i], room + i * a.value_width, records + (panel.first + i) * record_size(a))
 
 
 # Task `index` of an item: groups of panels, the last one (under a causal mask the longest) first.
@@ -174,7 +210,8 @@ cdef void forward_task(const AttentionJob* job, const Item* item, Py_ssize_t b, 
     cdef real* records = NULL
     if parts > 1:
         records = job.records + job.record_starts[b] + (unit * parts + part) * rows * record_size(a)
-    attend_panels(job, item, b, unit * heads, rows, first, count, part_start(item.length, parts, part),
-                  part_start(item.length, parts, part + 1), s)
+    cdef Py_ssize_t begin = part_start(item.length, parts, part), end = part_start(item.length, parts, part + 1)
+    if not attend_panels(job, item, b, unit * heads, rows, first, count, begin, end, False, s):
+        attend_panels(job, item, b, unit * heads, rows, first, count, begin, end, True, s)
     for i in range(count):
         finish_panel(a, item, unit * heads, s.panel + i, s.rows, records)

@@ -152,3 +152,12 @@ cdef void soften_any(Panel* panel, Py_ssize_t keys, Py_ssize_t value_width, real
         soften(1, panel, keys, value_width, tile)
     elif NV > 2:
         soften(2, panel, keys, value_width, tile)
+
+
+# Whether n sums, in whole vectors, are finite: x * 0 is 0 or NaN.
+cdef bint finite_sums(const real* sums, Py_ssize_t n) noexcept nogil:
+    cdef vec sum = zero(), nothing = zero()
+    cdef Py_ssize_t i
+    for i from 0 <= i < n by LANES:
+        sum = sum + load(sums + i) * nothing
+    return reduce_add(sum) == 0

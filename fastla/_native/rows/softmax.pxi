@@ -117,6 +117,45 @@ cdef inline bint adjacent(const void* data, Py_ssize_t step, int type) noexcept 
     return type == TYPE_REAL and step == sizeof(real) and <size_t>data % sizeof(real) == 0
 
 
+# A line of at most SIDE vectors, in registers. nv is a literal; `rest` numbers of the last vector exist.
+cdef inline void short_line(const int nv, Py_ssize_t rest, const real* x, real* y) noexcept nogil:
+    cdef vec v[SIDE]
+    cdef vec top, sum
+    cdef int j
+    for j in range(nv):
+        v[j] = load(x + j * LANES) if j < nv - 1 or rest == LANES else load_part(x + j * LANES, rest)
+    top = v[0]
+    for j in range(1, nv):
+        top = larger_of(top, v[j])
+    top = finite_base(splat(reduce_larger(top)))
+    for j in range(nv):
+        v[j] = vec_exp_weight(v[j] - top)
+    sum = v[nv - 1] if rest == LANES else first_lanes_of(v[nv - 1], rest)
+    for j in range(nv - 1):
+        sum = sum + v[j]
+    sum = splat(1 / reduce_add(sum))
+    for j in range(nv):
+        if j < nv - 1 or rest == LANES:
+            store(y + j * LANES, v[j] * sum)
+        else:
+            store_part(y + j * LANES, v[j] * sum, rest)
+
+
+cdef inline bint is_short(const Softmax* s, const char* x, char* out) noexcept nogil:
+    return s.kind == SOFTMAX and 0 < s.n <= SIDE * LANES and adjacent(x, s.x_step, s.type) and adjacent(out, s.out_step, s.type)
+
+
+cdef void short_line_any(Py_ssize_t n, const real* x, real* y) noexcept nogil:
+    if n <= LANES:
+        short_line(1, n, x, y)
+    elif n <= 2 * LANES:
+        short_line(2, n - LANES, x, y)
+    elif n <= 3 * LANES:
+        short_line(3, n - 2 * LANES, x, y)
+    else:
+        short_line(4, n - 3 * LANES, x, y)
+
+
 cdef void softmax_line(const Softmax* s, const char* x, char* out, real* buffer) noexcept nogil:
     cdef Py_ssize_t most = LINE_PIECE // <Py_ssize_t>sizeof(real), first, count
     cdef bint there = adjacent(x, s.x_step, s.type), to_there = adjacent(out, s.out_step, s.type)
@@ -266,6 +305,8 @@ cdef void softmax_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
             out += i * s.out_stride[d]
         if job.across:
             softmax_columns(s, x, out, smaller(side, s.columns - column), buffer)
+        elif is_short(s, x, out):
+            short_line_any(s.n, <const real*>x, <real*>out)
         else:
             softmax_line(s, x, out, buffer)
     job.job.runtime.give(buffer)

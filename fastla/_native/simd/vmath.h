@@ -224,17 +224,32 @@ INLINE vec vec_erfc(vec x)
     return blend(size < (real)0.75, (1 - x) - erf_less_x(x), blend(x < zero(), 2 - far, far));
 }
 
+/* The first n lanes, and zeros. */
+INLINE vec first_lanes_of(vec x, ptrdiff_t n)
+{
+    real numbers[LANES];
+    store(numbers, x);
+    return load_zero(numbers, n);
+}
 /* Of one number. */
 INLINE real first_lane(vec x) { return x[0]; }
 INLINE real exp_weight_of(real x) { return first_lane(vec_exp_weight(splat(x))); }
 INLINE real log_of(real x) { return first_lane(vec_log(splat(x))); }
 /* The largest of the lanes; a NaN among them may be passed over. */
-INLINE real reduce_larger(vec x)
+#define FOLD_LARGER(s) v = larger_of(v, __builtin_shufflevector(v, v, EACH_LANE(ROTATED, s)));
+INLINE real reduce_larger(vec v)
 {
-    real most = x[0];
-    for (int i = 1; i < LANES; i++)
-        most = x[i] > most ? x[i] : most;
-    return most;
+#if LANES > 8
+    FOLD_LARGER(8)
+#endif
+#if LANES > 4
+    FOLD_LARGER(4)
+#endif
+#if LANES > 2
+    FOLD_LARGER(2)
+#endif
+    FOLD_LARGER(1)
+    return v[0];
 }
 /* What softmax subtracts: the largest score, or 0 where that is -infinity, so that no difference is NaN but of NaN. */
 INLINE vec finite_base(vec top) { return blend(top == splat(-REAL_INFINITY), zero(), top); }

@@ -9,6 +9,7 @@ cdef extern from "vmath.h":
     vec vec_erfc(vec x) noexcept nogil
     vec larger_of(vec a, vec b) noexcept nogil
     vec finite_base(vec top) noexcept nogil
+    vec first_lanes_of(vec x, Py_ssize_t n) noexcept nogil
     real exp_weight_of(real x) noexcept nogil
     real log_of(real x) noexcept nogil
     real reduce_larger(vec x) noexcept nogil
