@@ -80,10 +80,11 @@ TARGETS = [
     Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
-FAMILIES = ["products/family", "search/family", "eigen/family"]
+FAMILIES = ["products/family", "search/family"]
+REAL_FAMILIES = [*FAMILIES, "simd/vmath", "rows/softmax", "attention/family", "eigen/family"]
 ELEMENTS = [
-    Element("float32", "float", "float", "float", 4, FAMILIES),
-    Element("float64", "double", "double", "double", 8, FAMILIES),
+    Element("float32", "float", "float", "float", 4, REAL_FAMILIES),
+    Element("float64", "double", "double", "double", 8, REAL_FAMILIES),
     Element("float16", "uint16_t", "float", "float", 4, ["search/family"], "load_float16"),
     Element("bfloat16", "uint16_t", "float", "float", 4, ["search/family"], "load_bfloat16"),
     Element("int8", "int16_t", "int32_t", "float", 4, ["search/family"], "load_int8", 2),

@@ -3,15 +3,20 @@
 from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+
+# isort: split
+from fastla._attention import attention, attention_varlen
 from fastla._eigen import NoConvergence, eigsh, linear_operator, power_iteration
 from fastla._eigh import eigh
 from fastla._index import FlatIndex
-from fastla._products import dot, matmul, matvec, vecdot, vecmat
-from fastla._pca import PCA
-from fastla._svds import svds
-from fastla._norms import normalize, vector_norm
 from fastla._knn import knn, range_search
+from fastla._kv_cache import KVCache
+from fastla._norms import normalize, vector_norm
+from fastla._pca import PCA
+from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._similarity import cosine_similarity, paired_cosine_similarity
+from fastla._softmax import log_softmax, logsumexp, softmax
+from fastla._svds import svds
 
 __version__ = "0.1.0"
 
@@ -19,9 +24,12 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
     import fastla._threadpoolctl  # noqa: F401
 
 __all__ = [
-    "FlatIndex",
-    "NoConvergence",
     "PCA",
+    "FlatIndex",
+    "KVCache",
+    "NoConvergence",
+    "attention",
+    "attention_varlen",
     "cosine_similarity",
     "dot",
     "eigh",
@@ -29,6 +37,8 @@ __all__ = [
     "get_num_threads",
     "knn",
     "linear_operator",
+    "log_softmax",
+    "logsumexp",
     "matmul",
     "matvec",
     "normalize",
@@ -38,6 +48,7 @@ __all__ = [
     "range_search",
     "set_num_threads",
     "show_config",
+    "softmax",
     "svds",
     "vecdot",
     "vecmat",

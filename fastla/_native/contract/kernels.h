@@ -192,6 +192,48 @@ typedef struct {
     ptrdiff_t b;
     double *product, *sums, *squares;       /* sums of columns, of their squares (d each); may be NULL for the scatter */
 } Scatter;
+/* The functions of vmath.h. */
+enum { MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC };
+
+/* --- softmax ------------------------------------------------------------------------------------------------------------ */
+enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP };
+
+/* Lines of n numbers, each with a result of its own. Strides count bytes: x_step from one number of a line to the next. `columns` lines lie
+ * side by side, x_column apart (1: lines are read one by one); `dims` further axes have `count` items. logsumexp has one result a line, and no out_step. x and out have one type. */
+typedef struct {
+    int kind, type, dims;
+    const char *x;
+    char *out;
+    ptrdiff_t n, x_step, out_step, columns, x_column, out_column, count;
+    const ptrdiff_t *shape, *x_stride, *out_stride;
+} Softmax;
+
+/* --- attention ---------------------------------------------------------------------------------------------------------- */
+/* Rows of numbers, by batch item, head, row (query or key) and column. Strides count bytes; `batch` has one for each leading axis. */
+typedef struct {
+    char *data;                             /* NULL: there are none */
+    int type;
+    ptrdiff_t head, row, column;
+    const ptrdiff_t *batch;
+} Heads;
+
+enum { ATTENTION_ARRAYS = 9 };
+typedef struct {
+    Heads query, key, value, out;
+    Heads mask;                             /* a column a key; booleans (TYPE_uint8), or what is added to the scores */
+    Heads lse;                              /* a number a row, of the type that is computed in */
+    Heads slopes;                           /* ALiBi: a number a head */
+    Heads key_scale, value_scale;           /* what a row of int8 is multiplied by, float32 */
+    const void *sinks;                      /* a number a head, or NULL */
+    int dims;
+    const ptrdiff_t *shape;                 /* of the leading axes */
+    ptrdiff_t batch, heads, kv_heads, queries, keys, width, value_width;
+    const ptrdiff_t *query_starts, *key_starts;     /* packed sequences: item b has rows [starts[b], starts[b + 1]); NULL: they are not */
+    const ptrdiff_t *offsets, *lengths;     /* of each item: query i stands at i + offset; keys from length on do not count */
+    int causal;
+    ptrdiff_t left, right;                  /* of the window; -1: unbounded */
+    double scale, softcap;                  /* softcap 0: none */
+} Attention;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct {
@@ -213,6 +255,9 @@ typedef struct {
     int (*small_eigh)(SmallEigh *problem);
     int (*eigh_stack)(const EighStack *stack, const Runtime *runtime);
     int (*scatter)(const Scatter *pass, const Runtime *runtime);
+    int (*softmax)(const Softmax *softmax, const Runtime *runtime);
+    int (*attention)(const Attention *attention, const Runtime *runtime);
+    void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n);         /* y = function(x), both adjacent */
 } Kernels;
 
 #endif

@@ -106,6 +106,32 @@ cdef extern from "kernels.h":
         double* product
         double* sums
         double* squares
+    ctypedef struct Softmax:
+        int kind, type, dims
+        const char* x
+        char* out
+        Py_ssize_t n, x_step, out_step, columns, x_column, out_column, count
+        const Py_ssize_t* shape
+        const Py_ssize_t* x_stride
+        const Py_ssize_t* out_stride
+    ctypedef struct Heads:
+        char* data
+        int type
+        Py_ssize_t head, row, column
+        const Py_ssize_t* batch
+    ctypedef struct Attention:
+        Heads query, key, value, out, mask, lse, slopes, key_scale, value_scale
+        const void* sinks
+        int dims
+        const Py_ssize_t* shape
+        Py_ssize_t batch, heads, kv_heads, queries, keys, width, value_width
+        const Py_ssize_t* query_starts
+        const Py_ssize_t* key_starts
+        const Py_ssize_t* offsets
+        const Py_ssize_t* lengths
+        int causal
+        Py_ssize_t left, right
+        double scale, softcap
     ctypedef struct Kernels:
         const char* target
         const char* element
@@ -125,9 +151,14 @@ cdef extern from "kernels.h":
         int (*small_eigh)(SmallEigh*) noexcept nogil
         int (*eigh_stack)(const EighStack*, const Runtime*) noexcept nogil
         int (*scatter)(const Scatter*, const Runtime*) noexcept nogil
+        int (*softmax)(const Softmax*, const Runtime*) noexcept nogil
+        int (*attention)(const Attention*, const Runtime*) noexcept nogil
+        void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
+    enum:
+        MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC, SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
     enum:
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
-        TYPE_COUNT, TYPE_float32, TYPE_float64
+        TYPE_COUNT, TYPE_uint8, TYPE_float32, TYPE_float64
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED

@@ -7,7 +7,7 @@ cdef enum:
     SCATTER_ROWS = 4            # at a time
     SCATTER_VECTORS = 4         # of v at a time
     FOLD_ROWS = 512
-    MOST_PARTS = 64
+    SCATTER_PARTS = 64
     PARTS_BYTES = 1 << 25       # of all parts
 
 
@@ -179,7 +179,7 @@ cdef int scatter(const Scatter* pass_, const Runtime* runtime) noexcept nogil:
     job.width = odd_line_stride(pass_.d)
     job.result = pass_.b if pass_.v != NULL else pass_.d
     work = 1.0 * pass_.n * pass_.d * (2 * pass_.b if pass_.v != NULL else pass_.d / 2.0)
-    most = larger(2, smaller(MOST_PARTS, PARTS_BYTES // ((job.result + 2) * job.width * <Py_ssize_t>sizeof(double))))
+    most = larger(2, smaller(SCATTER_PARTS, PARTS_BYTES // ((job.result + 2) * job.width * <Py_ssize_t>sizeof(double))))
     job.rows = ceil_div(larger(FOLD_ROWS if pass_.v != NULL else GRAM_FOLD, ceil_div(pass_.n, most)), SCATTER_ROWS) * SCATTER_ROWS
     job.parts = larger(1, ceil_div(pass_.n, job.rows))
     job.sums = <double*>runtime.take(job.parts * (job.result + 2) * job.width * sizeof(double))

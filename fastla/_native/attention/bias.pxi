@@ -1,0 +1,83 @@
+# What is added to the scores of a tile: the mask and ALiBi, a row at a time, -infinity where a key is not seen.
+
+cdef enum:
+    TILE_EMPTY, TILE_FULL, TILE_MIXED       # what a tile of the mask shows: nothing, all and adds nothing, or what must be read
+
+
+cdef extern from *:
+    """
+    /* float64 numbers as reals: what is finite stays so, that a row of very small ones is uniform rather than empty. */
+    static void read_clamped(real *to, const char *from, ptrdiff_t step, ptrdiff_t n)
+    {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            double x;
+            memcpy(&x, from + i * step, sizeof x);
+            to[i] = (real)(x < -(double)REAL_MAX && x > -REAL_INFINITY ? -(double)REAL_MAX : x > (double)REAL_MAX && x < REAL_INFINITY ? (double)REAL_MAX : x);
+        }
+    }
+    static void read_booleans(real *to, const char *from, ptrdiff_t step, ptrdiff_t n)
+    {
+        if (step == 1)
+            for (ptrdiff_t i = 0; i < n; i++)
+                to[i] = from[i] ? 0 : -REAL_INFINITY;
+        else
+            for (ptrdiff_t i = 0; i < n; i++)
+                to[i] = from[i * step] ? 0 : -REAL_INFINITY;
+    }
+    /* How many of n biases have this value. */
+    static ptrdiff_t count_equal(const real *bias, ptrdiff_t n, real value)
+    {
+        integer count = 0;
+        for (ptrdiff_t i = 0; i < n; i++)
+            count += bias[i] == value;
+        return count;
+    }
+    """
+    void read_clamped(real* to, const char* source, Py_ssize_t step, Py_ssize_t n) noexcept nogil
+    void read_booleans(real* to, const char* source, Py_ssize_t step, Py_ssize_t n) noexcept nogil
+    Py_ssize_t count_equal(const real* bias, Py_ssize_t n, real value) noexcept nogil
+
+
+cdef inline void read_mask(const Heads* mask, const char* source, Py_ssize_t n, real* to) noexcept nogil:
+    if mask.type == TYPE_uint8:
+        read_booleans(to, source, mask.column, n)
+    elif mask.type == TYPE_float64:
+        read_clamped(to, source, mask.column, n)
+    else:
+        read_row(<output*>to, source, mask.column, n, mask.type)
+
+
+# The bias of row i of a panel at keys [first, first + keys).
+cdef void bias_row(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t i, Py_ssize_t first, Py_ssize_t keys,
+                   bint masked, real* to) noexcept nogil:
+    cdef Py_ssize_t query = (panel.first + i) % item.queries, j, distance
+    cdef real slope
+    head += (panel.first + i) // item.queries
+    if masked:
+        read_mask(&a.mask, item.mask + head * a.mask.head + query * a.mask.row + first * a.mask.column, keys, to)
+    else:
+        for j in range(keys):
+            to[j] = 0
+    if item.slopes != NULL:
+        slope = (<const real*>(item.slopes + head * a.slopes.head))[0]
+        for j in range(keys):
+            distance = panel.position[i] - first - j
+            to[j] = to[j] - slope * <real>(distance if distance > 0 else -distance)
+
+
+# Whether a row of a bias has nothing but -infinity.
+cdef inline bint sees_nothing(const real* bias, Py_ssize_t n) noexcept nogil:
+    return count_equal(bias, n, -REAL_INFINITY) == n
+
+
+# What keys [first, first + keys) of mask rows [row, row + rows) show. `bias` has room for a row.
+cdef int classify(const Heads* mask, const char* source, Py_ssize_t rows, Py_ssize_t keys, real* bias) noexcept nogil:
+    cdef bint full = True, empty = True
+    cdef Py_ssize_t i
+    for i in range(rows):
+        read_mask(mask, source + i * mask.row, keys, bias)
+        full = full and count_equal(bias, keys, 0) == keys
+        empty = empty and sees_nothing(bias, keys)
+        if not (full or empty):
+            return TILE_MIXED
+    return TILE_EMPTY if empty else TILE_FULL

@@ -1,0 +1,217 @@
+# The forward route: some panels of a unit against the keys that they see, block by block.
+
+# What the tasks of a call share.
+cdef struct AttentionJob:
+    Job job
+    const Attention* attention
+    Py_ssize_t* starts                  # [batch + 1]: the first task of each item
+    Py_ssize_t* record_starts           # [batch + 1]: its first record (real*)
+    real* records                       # of items that are cut into parts: [unit][part][row]
+    unsigned char* table                # what tiles of the mask show: [item][head][panel][block of keys]; NULL: there is none
+    Py_ssize_t table_items, table_heads, table_panels, table_blocks
+    Py_ssize_t panels                   # of a task, at most
+    Py_ssize_t keys                     # of a block
+    Py_ssize_t tasks, chunk             # tasks, and how many one index stands for
+    bint decodes                        # whether any item takes the decoding route, and any the forward one
+    bint forwards
+
+
+cdef struct ForwardScratch:
+    Panel panel[STAGED_PANELS]
+    real* tile                          # [KEYS][NR]
+    real* bias                          # likewise
+    real* bias_rows                     # [NR][KEYS]
+    real* rows                          # [NR][the larger width]
+    real* key_room                      # [keys][staged row]
+    real* value_room
+
+
+cdef Py_ssize_t lay_forward(const AttentionJob* job, ForwardScratch* s, char* block) noexcept nogil:
+    cdef const Attention* a = job.attention
+    cdef char* at = block
+    cdef Py_ssize_t i, size = sizeof(real)
+    s.tile = <real*>carve(&at, KEYS * NR * size)
+    s.bias = <real*>carve(&at, KEYS * NR * size)
+    s.bias_rows = <real*>carve(&at, KEYS * NR * size)
+    s.rows = <real*>carve(&at, NR * larger(a.width, a.value_width) * size)
+    s.key_room = <real*>carve(&at, job.keys * staged_row(a.width) * size)
+    s.value_room = <real*>carve(&at, job.keys * staged_row(a.value_width) * size)
+    for i in range(job.panels):
+        s.panel[i].row_low = <Py_ssize_t*>carve(&at, NR * sizeof(Py_ssize_t))
+        s.panel[i].row_high = <Py_ssize_t*>carve(&at, NR * sizeof(Py_ssize_t))
+        s.panel[i].position = <Py_ssize_t*>carve(&at, NR * sizeof(Py_ssize_t))
+        s.panel[i].top = <real*>carve(&at, NR * size)
+        s.panel[i].total = <real*>carve(&at, NR * size)
+        s.panel[i].query = <real*>carve(&at, NR * a.width * size)
+        s.panel[i].sums = <real*>carve(&at, NR * a.value_width * size)
+    return at - block
+
+
+# Queries of a panel, [count][width].
+cdef void read_queries(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, real* to) noexcept nogil:
+    cdef Py_ssize_t i, row
+    for i in range(panel.count):
+        row = panel.first + i
+        read_row(<output*>(to + i * a.width), item.query + (head + row // item.queries) * a.query.head + row % item.queries * a.query.row,
+                 a.query.column, a.width, a.query.type)
+
+
+cdef void multiply_all(real* x, Py_ssize_t n, real factor) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        x[i] = x[i] * factor
+
+
+# Panel `index` of so many in a unit of `rows`, before it has met any keys of [begin, end).
+cdef void start_panel(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index, Py_ssize_t panels, Py_ssize_t begin,
+                      Py_ssize_t end, Panel* panel, real* room) noexcept nogil:
+    cdef Py_ssize_t vectors = ceil_div(rows, LANES), start = panel_start(vectors, panels, index), i
+    panel.vectors = <int>(panel_start(vectors, panels, index + 1) - start)
+    panel.first = start * LANES
+    panel.count = smaller(panel.vectors * LANES, rows - panel.first)
+    place_query_rows(a, item, panel, begin, end)
+    for i in range(panel.vectors * LANES):
+        panel.top[i] = -REAL_INFINITY
+        panel.total[i] = 0
+    if panel.low >= panel.high or a.width == 0:
+        return
+    if item.queries >= rows and as_they_lie(&a.query, a.width):
+        pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width,
+                   <const real*>(item.query + head * a.query.head + panel.first * a.query.row), a.query.row // <Py_ssize_t>sizeof(real), 1)
+    else:
+        read_queries(a, item, head, panel, room)
+        pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width, room, a.width, 1)
+    multiply_all(panel.query, panel.vectors * LANES * a.width, <real>a.scale)
+
+
+# The bias of a tile, [keys][lanes], from rows that are transposed.
+cdef void bias_tile(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t first, Py_ssize_t keys, bint masked,
+                    ForwardScratch* s) noexcept nogil:
+    cdef Py_ssize_t i, width = panel.vectors * LANES
+    if masked and item.slopes == NULL and panel.first + panel.count <= item.queries and as_they_lie(&a.mask, KEYS):
+        pack_panel(s.bias, width, panel.count, keys, <const real*>(item.mask + head * a.mask.head + panel.first * a.mask.row +
+                   first * a.mask.column), a.mask.row // <Py_ssize_t>sizeof(real), 1)
+        return
+    for i in range(panel.count):
+        bias_row(a, item, head, panel, i, first, keys, masked, s.bias_rows + i * KEYS)
+    pack_panel(s.bias, width, panel.count, keys, s.bias_rows, KEYS, 1)
+
+
+# What a tile of the mask shows a panel.
+cdef inline int shown(const AttentionJob* job, Py_ssize_t b, Py_ssize_t head, Py_ssize_t panel, Py_ssize_t first) noexcept nogil:
+    if job.attention.mask.data == NULL:
+        return TILE_FULL
+    if job.table == NULL:
+        return TILE_MIXED
+    return job.table[((b % job.table_items * job.table_heads + head % job.table_heads) * job.table_panels + panel % job.table_panels) *
+                     job.table_blocks + first // KEYS]
+
+
+# A panel meets a block of keys.
+cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block, bint masked, bint careful,
+                     ForwardScratch* s) noexcept nogil:
+    cdef Py_ssize_t width = panel.vectors * LANES
+    cdef bint biased = masked or item.slopes != NULL
+    multiply_tiles(block.count, panel.vectors, a.width, block.key, block.key_row, 1, panel.query, s.tile, False)
+    if a.softcap != 0:
+        cap_scores(s.tile, block.count * width, <real>a.softcap)
+    if biased:
+        bias_tile(a, item, head, panel, block.first, block.count, masked, s)
+        add_bias_tile(s.tile, s.bias, block.count * width)
+    if at_edge(panel, block.first, block.first + block.count):
+        hide_unseen(panel, block.first, block.count, s.tile)
+    soften_any(panel, block.count, a.value_width, s.tile)
+    multiply_tiles(a.value_width, panel.vectors, block.count, block.value, 1, block.value_row, s.tile, panel.sums, panel.started)
+    panel.started = True
+    if careful:
+        add_not_finite(a, item, head // (a.heads // a.kv_heads), block, panel, s.tile, s.bias if biased else NULL, 1, width,
+                       panel.sums, 1, width)
+
+
+# The part of a block that a panel sees.
+cdef inline KeyBlock seen_part(const KeyBlock* block, const Panel* panel) noexcept nogil:
+    cdef KeyBlock part = block[0]
+    cdef Py_ssize_t skipped = larger(0, panel.low - block.first)
+    part.first += skipped
+    part.key += skipped * block.key_row
+    part.value += skipped * block.value_row
+    part.count = smaller(block.first + block.count, panel.high) - part.first
+    return part
+
+
+# Panels [index, index + count) of a unit against keys [begin, end). Returns whether all sums are finite.
+cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index,
+                        Py_ssize_t count, Py_ssize_t begin, Py_ssize_t end, bint careful, ForwardScratch* s) noexcept nogil:
+    cdef const Attention* a = job.attention
+    cdef Py_ssize_t low = end, high = begin, first, last, i
+    cdef bint found
+    cdef int show
+    cdef KeyBlock block, part
+    for i in range(count):
+        start_panel(a, item, head, rows, index + i, panels_of(rows), begin, end, s.panel + i, s.rows)
+        if s.panel[i].low < s.panel[i].high:
+            low = smaller(low, s.panel[i].low)
+            high = larger(high, s.panel[i].high)
+    for first from low // job.keys * job.keys <= first < high by job.keys:
+        found = False
+        block.first = larger(first, low)
+        last = smaller(first + job.keys, high)
+        for i in range(count):
+            if s.panel[i].low >= last or s.panel[i].high <= block.first:
+                continue
+            show = shown(job, b, head, index + i, first)
+            if show == TILE_EMPTY:
+                continue
+            if not found:
+                find_block(a, item, head // (a.heads // a.kv_heads), block.first, last - block.first, s.key_room, s.value_room, careful, &block)
+                found = True
+            part = seen_part(&block, s.panel + i)
+            meet_block(a, item, head, s.panel + i, &part, show == TILE_MIXED, careful, s)
+    for i in range(count):
+        if s.panel[i].started and not finite_sums(s.panel[i].sums, a.value_width * s.panel[i].vectors * LANES):
+            return False
+    return True
+
+
+# A panel's sums go out, or into records.
+cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, real* room, real* records) noexcept nogil:
+    cdef real factor[NR]
+    cdef Py_ssize_t width = panel.vectors * LANES, i, d
+    cdef bint there = records == NULL and panel.first + panel.count <= item.queries and as_they_lie(&a.out, a.value_width)
+    cdef real* to = room
+    cdef Py_ssize_t to_row = a.value_width
+    if not panel.started:
+        memset(panel.sums, 0, width * a.value_width * sizeof(real))
+    if there:
+        to = <real*>out_row(a, item, head, panel.first)
+        to_row = a.out.row // <Py_ssize_t>sizeof(real)
+    if records == NULL:
+        finish_weights(a, item, head, panel.first, panel.count, panel.top, panel.total, factor)
+        for d in range(a.value_width):
+            for i from 0 <= i < width by LANES:
+                store(panel.sums + d * width + i, load(panel.sums + d * width + i) * load(factor + i))
+    transpose_into(to, to_row, a.value_width, panel.count, panel.sums, width, 1)
+    if there:
+        return
+    for i in range(panel.count):
+        if records == NULL:
+            write_row(out_row(a, item, head, panel.first + i), a.out.column, <output*>(room + i * a.value_width), a.value_width, a.out.type)
+        else:
+            write_record(a, panel.top[i], panel.total[i], room + i * a.value_width, records + (panel.first + i) * record_size(a))
+
+
+# Task `index` of an item: groups of panels, the last one (under a causal mask the longest) first.
+cdef void forward_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index, ForwardScratch* s) noexcept nogil:
+    cdef const Attention* a = job.attention
+    cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries, units = a.heads // heads
+    cdef Py_ssize_t parts = parts_of(rows, item.length), groups = ceil_div(panels_of(rows), job.panels)
+    cdef Py_ssize_t part = index % parts, unit = index // parts % units, group = groups - 1 - index // parts // units
+    cdef Py_ssize_t first = panel_start(panels_of(rows), groups, group), count = panel_start(panels_of(rows), groups, group + 1) - first, i
+    cdef real* records = NULL
+    if parts > 1:
+        records = job.records + job.record_starts[b] + (unit * parts + part) * rows * record_size(a)
+    cdef Py_ssize_t begin = part_start(item.length, parts, part), end = part_start(item.length, parts, part + 1)
+    if not attend_panels(job, item, b, unit * heads, rows, first, count, begin, end, False, s):
+        attend_panels(job, item, b, unit * heads, rows, first, count, begin, end, True, s)
+    for i in range(count):
+        finish_panel(a, item, unit * heads, s.panel + i, s.rows, records)

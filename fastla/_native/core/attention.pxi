@@ -1,0 +1,91 @@
+# Part of the core: attention. Shapes and dtypes were checked by _validate.
+
+ctypedef Py_ssize_t Strides[MAX_DIMS]
+
+
+# x as rows by item, head, row and column: its last three axes, and those before them, aligned with the call's. An axis of length 1 is repeated.
+cdef int set_heads(Heads* heads, Py_ssize_t* batch, int dims, x) except -1:
+    cdef cnp.ndarray array
+    cdef int d, before
+    heads.batch = batch
+    memset(batch, 0, dims * sizeof(Py_ssize_t))
+    heads.data = NULL
+    heads.type = TYPE_float32
+    heads.head = heads.row = heads.column = 0
+    if x is None:
+        return 0
+    array = x
+    heads.data = <char*>cnp.PyArray_DATA(array)
+    heads.type = NUMBER_TYPES[array.dtype.name]
+    heads.head = stride_of(array, -3)
+    heads.row = stride_of(array, -2)
+    heads.column = stride_of(array, -1)
+    before = cnp.PyArray_NDIM(array) - 3
+    for d in range(dims):
+        if before - dims + d >= 0:
+            batch[d] = stride_of(array, -3 - dims + d)
+    return 0
+
+
+cdef inline Py_ssize_t stride_of(cnp.ndarray x, int axis) noexcept:
+    cdef int d = cnp.PyArray_NDIM(x) + axis
+    return 0 if d < 0 or cnp.PyArray_DIM(x, d) == 1 else cnp.PyArray_STRIDE(x, d)
+
+
+cdef inline Py_ssize_t length_of(cnp.ndarray x, int axis) noexcept:
+    return cnp.PyArray_DIM(x, cnp.PyArray_NDIM(x) + axis)
+
+
+cdef const Py_ssize_t* integers(cnp.ndarray x) noexcept:
+    return <const Py_ssize_t*>cnp.PyArray_DATA(x)
+
+
+def attention(capsule, call):
+    """out, and lse unless it is None, of a call that _validate.attention has made."""
+    cdef const Kernels* kernels = kernels_of(capsule)
+    cdef Attention a
+    cdef Runtime runtime
+    cdef Strides batch[ATTENTION_ARRAYS]
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef unsigned flags = fp_status_get()
+    cdef int status, d
+    query, key, lead = call.query, call.key, call.lead
+    a.dims = len(lead)
+    a.batch = 1
+    for d in range(a.dims):
+        shape[d] = lead[d]
+        a.batch *= shape[d]
+    a.shape = shape
+    set_heads(&a.query, batch[0], a.dims, query)
+    set_heads(&a.key, batch[1], a.dims, key)
+    set_heads(&a.value, batch[2], a.dims, call.value)
+    if call.stored is not None:
+        a.key.type = a.value.type = NUMBER_TYPES[call.stored]
+    set_heads(&a.out, batch[3], a.dims, call.out)
+    set_heads(&a.mask, batch[4], a.dims, call.mask)
+    set_heads(&a.lse, batch[5], a.dims, None if call.lse is None else call.lse[..., None])
+    set_heads(&a.slopes, batch[6], a.dims, None if call.slopes is None else call.slopes[..., None, None])
+    set_heads(&a.key_scale, batch[7], a.dims, None if call.key_scale is None else call.key_scale[..., None])
+    set_heads(&a.value_scale, batch[8], a.dims, None if call.value_scale is None else call.value_scale[..., None])
+    a.sinks = NULL if call.sinks is None else cnp.PyArray_DATA(<cnp.ndarray>call.sinks)
+    a.heads = length_of(query, -3)
+    a.queries = length_of(query, -2)
+    a.width = length_of(query, -1)
+    a.kv_heads = length_of(key, -3)
+    a.keys = length_of(key, -2)
+    a.value_width = length_of(call.value, -1)
+    a.query_starts = a.key_starts = NULL
+    if call.query_starts is not None:
+        a.query_starts = integers(call.query_starts)
+        a.key_starts = integers(call.key_starts)
+    a.offsets = integers(call.offsets)
+    a.lengths = integers(call.lengths)
+    a.causal = call.causal
+    a.left, a.right = call.window
+    a.scale = call.scale
+    a.softcap = call.softcap
+    fill(&runtime)
+    with cython.nogil:
+        status = kernels.attention(&a, &runtime)
+    fp_status_set(flags)            # it warns of nothing
+    end("no memory for the blocks of attention", status)
