@@ -80,7 +80,7 @@ TARGETS = [
     Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
-FAMILIES = ["products/family", "search/family"]
+FAMILIES = ["products/family", "search/family", "rows/family"]
 ELEMENTS = [
     Element("float32", "float", "float", "float", 4, FAMILIES),
     Element("float64", "double", "double", "double", 8, FAMILIES),

@@ -6,7 +6,8 @@ from fastla.config import get_num_threads, num_threads, set_num_threads, show_co
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._norms import normalize, vector_norm
-from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
+from fastla._paired import paired_cosine_similarity
+from fastla._similarity import cosine_similarity, knn, range_search
 
 __version__ = "0.1.0"
 
