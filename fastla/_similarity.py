@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike
 
 from fastla import _core, _validate
 from fastla._core import core
-from fastla._products import vecdot
-from fastla._norms import normalize
 
 
 # Rows whose largest number lies between 2 to these powers, negative and positive, have norms and products in range.
@@ -74,50 +72,3 @@ def _in_range(x: np.ndarray) -> np.ndarray:
         _, exponent = np.frexp(np.where(np.isfinite(largest), largest, 1))
         far = (np.abs(exponent) > _SAFE_EXPONENT[x.dtype.name]) & (largest > 0)
         return np.ldexp(x, np.where(far, -exponent, 0)) if far.any() else x
-
-
-def paired_cosine_similarity(x: ArrayLike, y: ArrayLike) -> Any:
-    """Cosine of the angle between each row of `x` and the same row of `y`.
-
-    Parameters
-    ----------
-    x, y : array_like, shape (..., d)
-        Broadcast against each other but for the last axis.
-
-    Returns
-    -------
-    ndarray or scalar, shape (...)
-        As `cosine_similarity`'s.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an operand is sparse or not of real numbers, or shapes do not fit; the message names them.
-
-    Examples
-    --------
-    >>> import fastla, numpy as np
-    >>> fastla.paired_cosine_similarity(np.array([[1.0, 0.0], [3.0, 4.0]]), np.array([[2.0, 0.0], [0.0, 1.0]]))
-    array([1. , 0.8])
-    """
-    a, b = (_validate.numbers("paired_cosine_similarity", label, z) for label, z in (("x", x), ("y", y)))
-    if 0 in (a.ndim, b.ndim) or a.shape[-1] != b.shape[-1]:
-        raise ValueError(f"paired_cosine_similarity: x has shape {a.shape} and y has shape {b.shape}, expected (..., d) both")
-    try:
-        stack = np.broadcast_shapes(a.shape[:-1], b.shape[:-1])
-    except ValueError:
-        raise ValueError(f"paired_cosine_similarity: shapes {a.shape} of x and {b.shape} of y cannot be broadcast together") from None
-    dtype, d = _validate.score_dtype(a, b), a.shape[-1]
-    result = np.empty(stack, dtype)
-    if not stack:
-        with np.errstate(all="ignore"):
-            return vecdot(normalize(a.astype(dtype)), normalize(b.astype(dtype))).clip(-1, 1)
-    # So many of the outermost dimension at a time that their copies stay in cache.
-    a, b = np.broadcast_to(a, (*stack, d)), np.broadcast_to(b, (*stack, d))
-    step = max(1, 16384 // max(1, d * (result.size // max(1, len(result)))))
-    for first in range(0, len(result), step):
-        rows = slice(first, first + step)
-        with np.errstate(all="ignore"):
-            x_rows, y_rows = (normalize(z[rows].astype(dtype)) for z in (a, b))
-            np.clip(vecdot(x_rows, y_rows), -1, 1, out=result[rows])
-    return result

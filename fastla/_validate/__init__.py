@@ -6,6 +6,7 @@ from fastla._validate.common import (
     MAX_THREADS,
     axes,
     numbers,
+    numbers_or_complex,
     one_axis,
     one_of,
     output,
@@ -14,7 +15,7 @@ from fastla._validate.common import (
     thread_count,
     whole,
 )
-from fastla._validate.cosine import Cosine, cosine
+from fastla._validate.cosine import Cosine, cosine, paired
 from fastla._validate.index import ids, ids_left, index_dim, known, new_ids, rows, storage, unknown
 from fastla._validate.products import MAX_DIMS, Product, foreign, product
 from fastla._validate.search import candidates, corpus, excluded, excluded_ids, queries, search_mask
@@ -39,9 +40,11 @@ __all__ = [
     "known",
     "new_ids",
     "numbers",
+    "numbers_or_complex",
     "one_axis",
     "one_of",
     "output",
+    "paired",
     "product",
     "queries",
     "real",

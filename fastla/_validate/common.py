@@ -30,6 +30,12 @@ def numbers(name: str, label: str, x: Any) -> np.ndarray:
     return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
 
 
+def numbers_or_complex(name: str, label: str, x: Any) -> np.ndarray:
+    """The same, or an array of complex numbers."""
+    found = np.asarray(x) if getattr(x, "dtype", None) in (np.complex64, np.complex128) else as_array(name, label, x)
+    return found if found.dtype in (np.complex64, np.complex128) else numbers(name, label, found)
+
+
 def score_dtype(*arrays: np.ndarray) -> np.dtype:
     """float32, or float64 where NumPy's promotion with float32 gives it."""
     wide = any(np.result_type(x.dtype, np.float32) == np.float64 for x in arrays if x.dtype.name != "bfloat16")

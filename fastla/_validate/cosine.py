@@ -27,3 +27,13 @@ def cosine(a: np.ndarray, b: np.ndarray, out: Any) -> Cosine:
         ) from None
     dtype = score_dtype(a, b)
     return Cosine(dtype, output(name, out, stack + a.shape[-2:-1] + b.shape[-2:-1], dtype))
+
+
+def paired(name: str, x: np.ndarray, y: np.ndarray) -> tuple[int, ...]:
+    """The shape of what pairs of vectors give, the last axes of x and y."""
+    if 0 in (x.ndim, y.ndim) or x.shape[-1] != y.shape[-1]:
+        raise ValueError(f"{name}: x has shape {x.shape} and y has shape {y.shape}, expected (..., d) both")
+    try:
+        return np.broadcast_shapes(x.shape[:-1], y.shape[:-1])
+    except ValueError:
+        raise ValueError(f"{name}: shapes {x.shape} of x and {y.shape} of y cannot be broadcast together") from None

@@ -7,7 +7,8 @@ import pytest
 
 import fastla
 
-MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._knn", "fastla._index"]
+# Where the public functions and classes live.
+MODULES = sorted({getattr(fastla, name).__module__ for name in fastla.__all__})
 
 
 @pytest.mark.parametrize("name", MODULES)

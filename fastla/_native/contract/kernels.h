@@ -70,6 +70,23 @@ typedef enum {
     PRODUCT_ROUTES
 } Route;
 
+/* --- vectors reduced to numbers ----------------------------------------------------------------------------------- */
+/* What becomes of a vector: its norm, 1 / its Euclidean norm (0 of zeros), itself divided by that, its cosine with another. */
+enum { REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE };
+/* Orders of norms. ORDER_POWER is a whole one above 2; the others but ORDER_TWO are for REDUCE_NORM alone. */
+enum { ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER };
+enum { MAX_BATCH_DIMS = 64 };
+
+/* Vectors of `length` numbers, at least one; strides count elements. A batch of at least one dimension and item says
+ * where they begin: its operands are x, y (cosines alone) and `to`. */
+typedef struct {
+    int result, order, power;
+    const void *x, *y;
+    void *to;                               /* numbers, or vectors: these may take the place of x */
+    ptrdiff_t length, x_stride, y_stride, to_stride;
+    int *unsafe;                            /* set where squares, or products of two such vectors, leave the range; NULL: not asked */
+} Reduction;
+
 /* --- rows of numbers, and searching among them ----------------------------------------------------------------- */
 /* Every type of numbers that is read from memory: NumPy's name, the C type that holds one, and its value (read.h). */
 #define NUMBER_TYPES(row)                                                                                        \
@@ -245,6 +262,7 @@ typedef struct {
     int (*product_route)(const Product *product);       /* which way it would take */
     int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
                            ptrdiff_t first_column, ptrdiff_t item);     /* a CosineEpilogue's apply() */
+    int (*reduce)(const Reduction *reduction, const Batch *batch, const Runtime *runtime);
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end);   /* blocks [first, end) */
     int (*search)(Search *search, const Runtime *runtime);

@@ -37,6 +37,13 @@ cdef extern from "kernels.h":
     ctypedef enum Route:
         ROUTE_DOT, ROUTE_GEMV, ROUTE_SPLIT_K, ROUTE_INNER, ROUTE_TRANSPOSED, ROUTE_TRANSPOSE_B, ROUTE_STREAM, ROUTE_ROWS
         ROUTE_IN_PLACE, ROUTE_PACK_B, ROUTE_PACK_BOTH, PRODUCT_ROUTES
+    ctypedef struct Reduction:
+        int result, order, power
+        const void* x
+        const void* y
+        void* to
+        Py_ssize_t length, x_stride, y_stride, to_stride
+        int* unsafe
     ctypedef struct Rows:
         const char* data
         Py_ssize_t n, d, row, column
@@ -141,6 +148,7 @@ cdef extern from "kernels.h":
         int (*product_route)(const Product*) noexcept nogil
         int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                                Py_ssize_t) noexcept nogil
+        int (*reduce)(const Reduction*, const Batch*, const Runtime*) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
@@ -157,6 +165,8 @@ cdef extern from "kernels.h":
     enum:
         MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC, SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
     enum:
+        REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE
+        ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
         TYPE_COUNT, TYPE_uint8, TYPE_float32, TYPE_float64

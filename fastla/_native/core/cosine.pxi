@@ -1,22 +1,5 @@
 # Cosine similarity: the norms of the rows of both operands, then their product with an epilogue that divides by them.
 
-from libc.string cimport memcpy
-
-# Inverse norms of x's rows, in the order of its leading dimensions. False: a row was out of the range in which products
-# are safe.
-cdef bint inverse_norms(const Kernels* kernels, cnp.ndarray x, void* norms) except -1:
-    import numpy as np
-    with np.errstate(all="ignore"):
-        s = np.square(x).sum(-1).ravel()
-        low, high = (1e-28, 1e34) if x.dtype == np.float32 else (1e-280, 1e280)
-        bad = ~((s > low) & (s < high)) & (s != 0) & (s == s) & np.isfinite(np.abs(x).max(-1, initial=0)).ravel()
-        if (bad | ((s == 0) & (np.abs(x).max(-1, initial=0).ravel() > 0))).any():
-            return False
-        inv = np.where(s == 0, 0, 1 / np.sqrt(s)).astype(x.dtype)
-    memcpy(norms, cnp.PyArray_DATA(inv), inv.nbytes)
-    return True
-
-
 cdef Py_ssize_t rows_of(cnp.ndarray x) noexcept:
     cdef Py_ssize_t count = 1
     cdef int d

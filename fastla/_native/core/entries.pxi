@@ -33,6 +33,12 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_cosine
     elif kernel == "knn":
         row.kernel = compiled_knn
+    elif kernel == "norm":
+        row.kernel = compiled_norm
+    elif kernel == "normalize":
+        row.kernel = compiled_normalize
+    elif kernel == "paired":
+        row.kernel = compiled_paired
     else:
         raise ValueError(f"no compiled function {kernel!r}")
     return 0

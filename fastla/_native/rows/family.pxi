@@ -1,0 +1,10 @@
+# Rows of numbers, and vectors in any layout: norms of every order, vectors of norm 1, cosines of pairs.
+include "orders.pxi"
+include "along.pxi"
+include "across.pxi"
+include "plan.pxi"
+include "cursor.pxi"
+include "tiles.pxi"
+include "finish.pxi"
+include "divide.pxi"
+include "reduce.pxi"
