@@ -43,6 +43,7 @@ class Target:
     requires: str                       # CPU features, as cpu.c names them
     prefilters: bool                    # dot products of bytes are faster than those of reals (or it is a test's stand-in)
     numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
+    test_only: bool = False             # for tests: never chosen by itself, and not in wheels
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ TARGETS = [
            {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
            False, NEVER),
     Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
-           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", True, NEVER),
+           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", True, NEVER, test_only=True),
     Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
@@ -141,12 +142,14 @@ def kernel_extension(target: Target, element: Element) -> Extension:
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
+    test_only = " ".join(target.name for target in targets if target.test_only)
     sources = [str(NATIVE / name) for name in ("core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c")]
     return Extension(
         "fastla._native.fastla_core", sources, include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"],
-        depends=[str(written("targets", rows)), *headers("contract", "runtime")],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"'),
+                       ("FASTLA_TEST_ONLY", f'"{test_only}"')],
+        extra_compile_args=FLAGS, extra_link_args=["-pthread"],
+        depends=[str(written("targets", f"{rows} {test_only}")), *headers("contract", "runtime")],
     )
 
 
@@ -166,14 +169,28 @@ def extensions() -> list[Extension]:
     return built
 
 
-class ParallelBuild(build_ext):
-    """build_ext over all cores."""
+def is_test_only(extension: Extension) -> bool:
+    """Whether it is part of a target that is for tests alone."""
+    module = extension.name.rpartition(".")[2]
+    return any(target.test_only and module.startswith(f"{target.name}_") for target in TARGETS)
+
+
+class Build(build_ext):
+    """build_ext over all cores; what is for tests alone is built in place (editable installs too), and not for wheels."""
 
     def finalize_options(self) -> None:
         """As many compilers as cores, unless told otherwise."""
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
+        self.left_out = [] if self.inplace else [extension for extension in self.extensions if is_test_only(extension)]
+        self.extensions = [extension for extension in self.extensions if extension not in self.left_out]
+
+    def run(self) -> None:
+        """Nor is what an earlier build in place has left where wheels are packed from."""
+        for extension in self.left_out:
+            Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+        super().run()
 
 
 if __name__ == "__main__":
-    setup(ext_modules=extensions(), cmdclass={"build_ext": ParallelBuild})
+    setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

@@ -14,7 +14,8 @@ import pytest
 from fastla import _core
 from fastla._core import core
 
-MODULES = [(target, row) for target in _core.built_targets() for row in sorted({*_core.ROWS.values(), *_core.SEARCH_ROWS.values()})]
+ROWS = sorted({*_core.ROWS.values(), *_core.SEARCH_ROWS.values()})
+MODULES = [(target, row) for target in _core.built_targets() for row in ROWS]
 # "wide" has 64-byte vectors on 32-byte registers: it is split, spills, and is for tests alone.
 IN_REGISTERS = [(target, row) for target, row in MODULES if target != "wide"]
 VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "avx512vnni": 64, "wide": 64}
@@ -240,13 +241,15 @@ def test_no_tile_spills(target, row):
 
 
 # Without F16C a conversion has constants in half of the registers.
-SCANNED = [(t, r) for t, r in IN_REGISTERS if r in ("float32", "float16", "bfloat16", "int8") and (t, r) != ("baseline", "float16")]
+NARROW = ("float32", "float16", "bfloat16", "int8")
+SCANNED = [(target, row) for target, row in IN_REGISTERS if row in NARROW and (target, row) != ("baseline", "float16")]
 
 
 @pytest.mark.parametrize(("target", "row"), SCANNED)
 def test_scanning_stays_in_registers(target, row):
-    """For every number of queries that meet a panel's 48 rows together."""
-    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*(scan_blocks|score_queries)", block)]
+    """For every number of queries that are scored together against a block's 48 rows."""
+    blocks = disassembly(path(target, row)).split("\n\n")
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*(scan_blocks|score_queries)", block)]
     width = 48 * 4 // VECTOR_BYTES[target]
     vectors = {width * (i + 1) for i in range(max(1, 3 * tile(target, row)[0] // width))}
     loops = [loop for loop in loops_of(functions) if loop.multiplied in vectors and not loop.count("v?cmpl?e?p")]
@@ -256,8 +259,8 @@ def test_scanning_stays_in_registers(target, row):
 
 
 @pytest.mark.parametrize("row", ["float32", "float16", "bfloat16"])
-def test_the_screen_stays_in_registers(row):
-    """Of MR queries and a panel's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
+def test_the_prefilter_stays_in_registers(row):
+    """Of MR queries and a block's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
     rows, vectors = tile("avx512vnni", row)
     blocks = [block for block in disassembly(path("avx512vnni", row)).split("\n\n") if "vpdpbusd" in block]
     loops = [loop for loop in loops_of(blocks) if loop.count("vpdpbusd")]

@@ -64,6 +64,7 @@ cdef extern from *:
     """
     void here_is_main(unsigned long)
     const char* FASTLA_TARGETS          # by setup.py: "name=feature feature|name=..." , best first
+    const char* FASTLA_TEST_ONLY        # by setup.py: those of them that are for tests alone
     bint is_main() noexcept nogil
     int get_local_threads() noexcept nogil
     void set_local_threads(int) noexcept nogil
@@ -167,6 +168,11 @@ def targets():
     """{target of this platform: the CPU features it requires}, best first."""
     rows = (row.split("=") for row in FASTLA_TARGETS.decode().split("|"))
     return {name: frozenset(features.split()) for name, features in rows}
+
+
+def test_only_targets():
+    """The targets that are never chosen by themselves."""
+    return frozenset(FASTLA_TEST_ONLY.decode().split())
 
 
 def cpu_features():
