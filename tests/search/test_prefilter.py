@@ -1,25 +1,26 @@
-"""Screening (screen.pxi) changes no bit of any result. A search of few queries is not screened, so it is the oracle of one of many."""
+"""The prefilter changes no bit of a result. A search of few queries goes without: it is the oracle of one of many."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from grids import combinations
+from grids import combinations, few_of_all
 
 import fastla
 from fastla import _core
 
-SCREENING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `screens`
-UNSCREENED = 20         # queries at a time: fewer than a screened search has, more than those that meet raw rows by dot products
+PREFILTERING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]   # setup.py's `prefilters`
+PLAIN = 20          # queries at a time: fewer than the prefilter asks for, and too many for dot products of raw rows
 METRICS = ["cosine", "dot", "euclidean"]
-SHAPES = [      # m, n, d, k: as many rows for each of the k best as a screened search has (SCREEN_ROWS)
-    (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4), (40, 850, 1501, 1),
+SHAPES = [      # m, n, d, k: as many rows for each of the k best as the prefilter asks for
+    (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4),
+    (40, 850, 1501, 1),
 ]
 
 
-@pytest.fixture(params=SCREENING)
+@pytest.fixture(params=PREFILTERING)
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
-    """As conftest's, of the targets that screen."""
+    """As conftest's, of the targets that prefilter."""
     before = _core.current_target()
     _core.use_target(request.param)
     yield request.param
@@ -36,14 +37,14 @@ def duplicates(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.nda
 
 
 def clusters(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that no screen can tell apart, and queries that are among them."""
+    """Rows that no prefilter can tell apart, and queries that are among them."""
     _, x = normal(rng, 1, n, d)
     x = x[rng.integers(0, 5, n)] + np.float32(1e-4) * x
     return x[rng.integers(0, n, m)], x
 
 
 def magnitudes(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and queries from 1e-14 to 1e14, beyond the range that is screened; some of zeros."""
+    """Rows and queries from 1e-14 to 1e14, beyond the range that is prefiltered; some of zeros."""
     q, x = normal(rng, m, n, d)
     q *= 10 ** rng.uniform(-14, 14, (m, 1)).astype(np.float32)
     x *= 10 ** rng.uniform(-14, 14, (n, 1)).astype(np.float32)
@@ -81,20 +82,23 @@ def same(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> None:
         np.testing.assert_array_equal(x, y, strict=True)
 
 
-def in_parts(search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def in_parts(
+    search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     parts = []
-    for i in range(0, len(q), UNSCREENED):
+    for i in range(0, len(q), PLAIN):
         # The last part is as long as the others, for few queries are done in another way.
-        rows = slice(max(0, min(i, len(q) - UNSCREENED)), min(i + UNSCREENED, len(q)))
+        rows = slice(max(0, min(i, len(q) - PLAIN)), min(i + PLAIN, len(q)))
         own = mask[rows] if mask is not None and mask.ndim == 2 else mask
         found = search(q[rows], own, None if exclude is None else exclude[rows])
         parts.append([x[i - rows.start:] for x in found])
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
+@pytest.mark.parametrize("shapes", few_of_all(SHAPES[2:5:2], SHAPES[::2]))
 @pytest.mark.parametrize(("metric", "data"), combinations(METRICS, DATA))
-def test_knn(target, metric, data):
-    for m, n, d, k in SHAPES[::2]:
+def test_knn(target, metric, data, shapes):
+    for m, n, d, k in shapes:
         rng = np.random.default_rng(m + n)
         q, x = data(rng, m, n, d)
         exclude = rng.integers(-1, n, m)
@@ -125,7 +129,10 @@ def test_an_index(target, dtype, metric, data):
             same(whole, search(q, mask))
 
 
-@pytest.mark.parametrize(("metric", "data"), combinations(METRICS, [normal, duplicates, clusters, magnitudes, lone_number]))
+RANGE_DATA = [normal, duplicates, clusters, magnitudes, lone_number]
+
+
+@pytest.mark.parametrize(("metric", "data"), combinations(METRICS, RANGE_DATA))
 def test_range_search(target, metric, data):
     for m, n, d, k in SHAPES[1::2]:
         q, x = data(np.random.default_rng(m + n), m, n, d)
@@ -134,11 +141,12 @@ def test_range_search(target, metric, data):
         lims, scores, ids = fastla.range_search(q, x, threshold, metric=metric)
         first = 0
         while first < m:
-            part = slice(min(first, m - UNSCREENED), min(first, m - UNSCREENED) + UNSCREENED)
+            part = slice(min(first, m - PLAIN), min(first, m - PLAIN) + PLAIN)
             part_lims, part_scores, part_ids = fastla.range_search(q[part], x, threshold, metric=metric)
             found = slice(lims[part.start], lims[part.stop])
-            same((lims[part.start:part.stop + 1] - lims[part.start], scores[found], ids[found]), (part_lims, part_scores, part_ids))
-            first += UNSCREENED
+            whole = lims[part.start:part.stop + 1] - lims[part.start], scores[found], ids[found]
+            same(whole, (part_lims, part_scores, part_ids))
+            first += PLAIN
 
 
 def check_in_parts(search, q: np.ndarray) -> None:
