@@ -118,7 +118,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name.upper()}",
+        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name}",
         "PREFILTERS": int(target.prefilters and element.computed == "float"),
         "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
@@ -139,6 +139,12 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     )
 
 
+# Thread-locals of a library that Python loads are else made when a thread first uses them, and glibc ends the process
+# where there is no memory then. So they are in the space that every thread begins with, which is small: keep them to
+# some 100 bytes. (musl makes them early anyway, and refuses to load a library with these.)
+TLS_FLAGS = ["-ftls-model=initial-exec"] if platform.libc_ver()[0] == "glibc" else []
+
+
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
@@ -148,7 +154,7 @@ def core_extension(targets: list[Target]) -> Extension:
         "fastla._native.fastla_core", sources, include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"'),
                        ("FASTLA_TEST_ONLY", f'"{test_only}"')],
-        extra_compile_args=FLAGS, extra_link_args=["-pthread"],
+        extra_compile_args=FLAGS + TLS_FLAGS, extra_link_args=["-pthread"],
         depends=[str(written("targets", f"{rows} {test_only}")), *headers("contract", "runtime")],
     )
 

@@ -6,7 +6,8 @@ from fastla.config import get_num_threads, num_threads, set_num_threads, show_co
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._norms import normalize, vector_norm
-from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
+from fastla._knn import knn, range_search
+from fastla._similarity import cosine_similarity, paired_cosine_similarity
 
 __version__ = "0.1.0"
 

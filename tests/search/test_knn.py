@@ -447,7 +447,7 @@ X = np.zeros((5, 3), np.float32)
         ((X, X), {"metric": "l2"}, ValueError, "metric must be one of 'cosine', 'dot', 'euclidean', not 'l2'"),
         ((X, Sparse()), {}, TypeError, "corpus is a SciPy sparse array, expected a dense one: pass corpus.toarray()"),
         ((X, X.astype(complex)), {}, TypeError, "corpus has dtype complex128, expected real numbers"),
-        ((X.astype(object), X), {}, TypeError, "queries has dtype object"),
+        ((np.full((5, 3), None), X), {}, TypeError, "queries has dtype object, with None of type NoneType"),
         ((np.ma.masked_array(X), X), {}, TypeError, "queries is a masked array"),
         ((X, X, 1), {"mask": np.ones(5)}, TypeError, "mask has dtype float64, expected bool"),
         ((X, X, 1), {"mask": np.ma.masked_array(np.ones(5, bool))}, TypeError,

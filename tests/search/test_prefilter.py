@@ -10,7 +10,7 @@ import fastla
 from fastla import _core
 
 PREFILTERING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]   # setup.py's `prefilters`
-PLAIN = 20          # queries at a time: fewer than the prefilter asks for, and too many for dot products of raw rows
+UNFILTERED = 20     # queries at a time: fewer than the prefilter asks for, and too many for dot products of raw rows
 METRICS = ["cosine", "dot", "euclidean"]
 SHAPES = [      # m, n, d, k: as many rows for each of the k best as the prefilter asks for
     (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4),
@@ -86,9 +86,9 @@ def in_parts(
     search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     parts = []
-    for i in range(0, len(q), PLAIN):
+    for i in range(0, len(q), UNFILTERED):
         # The last part is as long as the others, for few queries are done in another way.
-        rows = slice(max(0, min(i, len(q) - PLAIN)), min(i + PLAIN, len(q)))
+        rows = slice(max(0, min(i, len(q) - UNFILTERED)), min(i + UNFILTERED, len(q)))
         own = mask[rows] if mask is not None and mask.ndim == 2 else mask
         found = search(q[rows], own, None if exclude is None else exclude[rows])
         parts.append([x[i - rows.start:] for x in found])
@@ -114,7 +114,7 @@ def test_knn(target, metric, data, shapes):
 
 @pytest.mark.parametrize(("metric", "dtype", "data"), combinations(METRICS, ["float32", "float16", "bfloat16"], DATA))
 def test_an_index(target, dtype, metric, data):
-    for m, n, d, k in SHAPES[4:6]:       # rows put aside are gathered, and turned (TURN_ROWS)
+    for m, n, d, k in SHAPES[4:6]:       # re-ranked rows are gathered, and transposed (TRANSPOSE_ROWS)
         rng = np.random.default_rng(m + n)
         q, x = data(rng, m, n, d)
         index = fastla.FlatIndex(d, metric=metric, dtype=dtype)
@@ -141,12 +141,12 @@ def test_range_search(target, metric, data):
         lims, scores, ids = fastla.range_search(q, x, threshold, metric=metric)
         first = 0
         while first < m:
-            part = slice(min(first, m - PLAIN), min(first, m - PLAIN) + PLAIN)
+            part = slice(min(first, m - UNFILTERED), min(first, m - UNFILTERED) + UNFILTERED)
             part_lims, part_scores, part_ids = fastla.range_search(q[part], x, threshold, metric=metric)
             found = slice(lims[part.start], lims[part.stop])
             whole = lims[part.start:part.stop + 1] - lims[part.start], scores[found], ids[found]
             same(whole, (part_lims, part_scores, part_ids))
-            first += PLAIN
+            first += UNFILTERED
 
 
 def check_in_parts(search, q: np.ndarray) -> None:
