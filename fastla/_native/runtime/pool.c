@@ -109,7 +109,8 @@ static int start_thread(pthread_t *thread, void *(*body)(void *))
 #if defined(__linux__)
 static int this_cpu(void) { return sched_getcpu(); }
 static pid_t thread_id(void) { return (pid_t)syscall(SYS_gettid); }
-/* What a worker was given, and what it was then kept to. On its stack: thread-locals are few bytes (setup.py, core_extension). */
+/* What a worker was given, and what it was then kept to. On its stack: thread-locals are few bytes (setup.py,
+ * core_extension). */
 struct affinity {
     cpu_set_t own, kept_to;
 };
