@@ -41,7 +41,7 @@ class Target:
     vector_bytes: int
     tiles: dict[int | str, Tile]        # by the element row's name, or else the computed element's size in bytes
     requires: str                       # CPU features, as cpu.c names them
-    prefilters: bool                    # dot products of bytes are faster than those of reals (or it is a test's stand-in)
+    prefilters: bool                    # dot products of bytes beat those of reals (or it stands in for such a target)
     numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
     test_only: bool = False             # for tests: never chosen by itself, and not in wheels
 
@@ -60,8 +60,9 @@ class Element:
     width: int = 1                      # numbers in an element
 
 
-# Best first: the first that the CPU can run is taken at import. VNNI, which the first CPUs with AVX-512 lack, multiplies bytes. "wide" is for
-# tests alone: it has the tiles and edges of 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
+# Best first: the first that the CPU can run is taken at import. VNNI, which the first CPUs with AVX-512 lack,
+# multiplies bytes. "wide" is for tests alone: it has the tiles and edges of 64-byte vectors on machines without AVX-512
+# (the compiler splits each vector).
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"]
 AVX512_TILES = {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)}
 TARGETS = [
@@ -71,8 +72,8 @@ TARGETS = [
            "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", False, NEVER),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
            # int8: its products pass through a register of their own before they are added.
-           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)}, "avx2 fma f16c",
-           False, NEVER),
+           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)},
+           "avx2 fma f16c", False, NEVER),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
            {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
            False, NEVER),
@@ -92,8 +93,9 @@ ELEMENTS = [
 ]
 
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
-# it sets flush-to-zero for the whole process. The warnings that are off: GCC's note on passing wide vectors (they are never passed,
-# all is inlined), one it gives for pieces of a vector's copy that cannot be reached (vec.h), and shared pieces that a row does not use.
+# it sets flush-to-zero for the whole process. The warnings that are off: GCC's note on passing wide vectors (they are
+# never passed, all is inlined), one it gives for pieces of a vector's copy that cannot be reached (vec.h), and shared
+# pieces that a row does not use.
 FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow",
          "-Wno-unused-function"]
 
@@ -149,9 +151,10 @@ def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
     test_only = " ".join(target.name for target in targets if target.test_only)
-    sources = [str(NATIVE / name) for name in ("core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c")]
+    sources = ["core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c"]
     return Extension(
-        "fastla._native.fastla_core", sources, include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
+        "fastla._native.fastla_core", [str(NATIVE / source) for source in sources],
+        include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"'),
                        ("FASTLA_TEST_ONLY", f'"{test_only}"')],
         extra_compile_args=FLAGS + TLS_FLAGS, extra_link_args=["-pthread"],
@@ -182,7 +185,7 @@ def is_test_only(extension: Extension) -> bool:
 
 
 class Build(build_ext):
-    """build_ext over all cores; what is for tests alone is built in place (editable installs too), and not for wheels."""
+    """build_ext over all cores; what is for tests alone is built in place, as editable installs do, not for wheels."""
 
     def finalize_options(self) -> None:
         """As many compilers as cores, unless told otherwise."""
