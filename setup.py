@@ -41,8 +41,9 @@ class Target:
     vector_bytes: int
     tiles: dict[int | str, Tile]        # by the element row's name, or else the computed element's size in bytes
     requires: str                       # CPU features, as cpu.c names them
-    prefilters: bool                    # dot products of bytes are faster than those of reals (or it is a test's stand-in)
+    prefilters: bool                    # dot products of bytes beat those of reals (or it stands in for such a target)
     numpy_flops: float                  # from here on NumPy's BLAS is faster, or has not been measured to be slower
+    test_only: bool = False             # for tests: never chosen by itself, and not in wheels
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ class Element:
     width: int = 1                      # numbers in an element
 
 
-# Best first: the first that the CPU can run is taken at import. VNNI, which the first CPUs with AVX-512 lack, multiplies bytes. "wide" is for
-# tests alone: it has the tiles and edges of 64-byte vectors on machines without AVX-512 (the compiler splits each vector).
+# Best first: the first that the CPU can run is taken at import. VNNI, which the first CPUs with AVX-512 lack,
+# multiplies bytes. "wide" is for tests alone: it has the tiles and edges of 64-byte vectors on machines without AVX-512
+# (the compiler splits each vector).
 AVX512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mf16c"]
 AVX512_TILES = {4: Tile(8, 3, 48, 1024, 1056), 8: Tile(8, 3, 48, 768, 1032)}
 TARGETS = [
@@ -70,13 +72,13 @@ TARGETS = [
            "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", False, NEVER),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
            # int8: its products pass through a register of their own before they are added.
-           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)}, "avx2 fma f16c",
-           False, NEVER),
+           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)},
+           "avx2 fma f16c", False, NEVER),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
            {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
            False, NEVER),
     Target("wide", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 64,
-           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", True, NEVER),
+           {4: Tile(4, 2, 32, 64, 128), 8: Tile(4, 2, 32, 64, 128)}, "avx2 fma f16c", True, NEVER, test_only=True),
     Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
@@ -92,8 +94,9 @@ ELEMENTS = [
 ]
 
 # -fwrapv: integer products wrap around as NumPy's do. No -std=c11: it turns contraction into FMA off. No -ffast-math:
-# it sets flush-to-zero for the whole process. The warnings that are off: GCC's note on passing wide vectors (they are never passed,
-# all is inlined), one it gives for pieces of a vector's copy that cannot be reached (vec.h), and shared pieces that a row does not use.
+# it sets flush-to-zero for the whole process. The warnings that are off: GCC's note on passing wide vectors (they are
+# never passed, all is inlined), one it gives for pieces of a vector's copy that cannot be reached (vec.h), and shared
+# pieces that a row does not use.
 FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow",
          "-Wno-unused-function"]
 
@@ -148,12 +151,15 @@ TLS_FLAGS = ["-ftls-model=initial-exec"] if platform.libc_ver()[0] == "glibc" el
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
-    sources = [str(NATIVE / name) for name in ("core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c")]
+    test_only = " ".join(target.name for target in targets if target.test_only)
+    sources = ["core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c"]
     return Extension(
-        "fastla._native.fastla_core", sources, include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')],
+        "fastla._native.fastla_core", [str(NATIVE / source) for source in sources],
+        include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"'),
+                       ("FASTLA_TEST_ONLY", f'"{test_only}"')],
         extra_compile_args=FLAGS + TLS_FLAGS, extra_link_args=["-pthread"],
-        depends=[str(written("targets", rows)), *headers("contract", "runtime")],
+        depends=[str(written("targets", f"{rows} {test_only}")), *headers("contract", "runtime")],
     )
 
 
@@ -173,14 +179,28 @@ def extensions() -> list[Extension]:
     return built
 
 
-class ParallelBuild(build_ext):
-    """build_ext over all cores."""
+def is_test_only(extension: Extension) -> bool:
+    """Whether it is part of a target that is for tests alone."""
+    module = extension.name.rpartition(".")[2]
+    return any(target.test_only and module.startswith(f"{target.name}_") for target in TARGETS)
+
+
+class Build(build_ext):
+    """build_ext over all cores; what is for tests alone is built in place, as editable installs do, not for wheels."""
 
     def finalize_options(self) -> None:
         """As many compilers as cores, unless told otherwise."""
         super().finalize_options()
         self.parallel = self.parallel or os.cpu_count()
+        self.left_out = [] if self.inplace else [extension for extension in self.extensions if is_test_only(extension)]
+        self.extensions = [extension for extension in self.extensions if extension not in self.left_out]
+
+    def run(self) -> None:
+        """Nor is what an earlier build in place has left where wheels are packed from."""
+        for extension in self.left_out:
+            Path(self.get_ext_fullpath(extension.name)).unlink(missing_ok=True)
+        super().run()
 
 
 if __name__ == "__main__":
-    setup(ext_modules=extensions(), cmdclass={"build_ext": ParallelBuild})
+    setup(ext_modules=extensions(), cmdclass={"build_ext": Build})

@@ -22,9 +22,6 @@ ROWS = {"float32": "float32", "float64": "float64", "int32": "int32"}
 # The element row that searches what is stored in each dtype. Scores of the narrow ones are float32.
 SEARCH_ROWS = {"float64": "float64", **{name: storage.row for name, storage in STORAGE.items()}}
 
-# Runs anywhere AVX2 does, and is slower: for the tests of another target's tiles.
-TEST_ONLY = {"wide"}
-
 _current = ""
 
 
@@ -99,7 +96,7 @@ def _first_target() -> str:
     if forced:
         return forced
     for target in runnable_targets():
-        if target not in TEST_ONLY:
+        if target not in core.test_only_targets():
             return target
     raise ImportError(
         f"fastla: no kernels for this machine; built: {built_targets() or 'none'}, "

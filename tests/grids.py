@@ -8,7 +8,8 @@ import pytest
 
 def slow(*values: Any) -> list:
     """These values, for the slow run alone. Of several arguments each value is a tuple."""
-    return [pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow) for value in values]
+    each = (value if isinstance(value, tuple) else (value,) for value in values)
+    return [pytest.param(*arguments, marks=pytest.mark.slow) for arguments in each]
 
 
 def few_of_all(few: Any, every: Any) -> list:

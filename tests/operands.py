@@ -100,7 +100,7 @@ class Shape(NamedTuple):
 PATHS = {
     "in place": Shape(13, 20, 29),
     "in place, a by columns": Shape(13, 20, 29, "F", "C"),
-    "in place, several panels": Shape(35, 40, 131),
+    "in place, several micro-panels": Shape(35, 40, 131),
     "streams": Shape(7, 300, 301),
     "streams, wide": Shape(3, 33, 4500),
     "b packed": Shape(21, 33, 35, "C", "F"),
@@ -145,6 +145,7 @@ def row_masks(n: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Masks over n rows: few and many scattered, runs at either end and in the middle, a single row, and all."""
     rows = np.arange(n)
     return {
-        "1 in 50": rng.random(n) < 0.02, "half": rng.random(n) < 0.5, "nearly all": rng.random(n) < 0.97, "first tenth": rows < n // 10,
-        "last tenth": rows >= n - n // 10, "two runs": rows % (n // 2) < n // 20, "one": rows == n // 3, "all": rows >= 0,
+        "1 in 50": rng.random(n) < 0.02, "half": rng.random(n) < 0.5, "nearly all": rng.random(n) < 0.97,
+        "first tenth": rows < n // 10, "last tenth": rows >= n - n // 10, "two runs": rows % (n // 2) < n // 20,
+        "one": rows == n // 3, "all": rows >= 0,
     }

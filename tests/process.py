@@ -18,7 +18,7 @@ HEEDS_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_i
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment with the fastla under test, these helpers and `variables`; without what configures fastla."""
+    """This process's, with the fastla under test, these helpers and `variables`; without what configures fastla."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("FASTLA_", "OMP_NUM_THREADS"))}
     path = os.pathsep.join(filter(None, [*map(str, WHERE), kept.get("PYTHONPATH")]))
     return {**kept, "PYTHONPATH": path, "PYTHONWARNINGS": FORKS, **variables}

@@ -20,8 +20,10 @@ from fastla import _core
 ROOT = Path(__file__).resolve().parents[2]
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 TARGETS = {"x86_64": ["avx512vnni", "avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}.get(MACHINE, [])
+TEST_ONLY = {"wide"}
 ROWS = ["float32", "float64", "float16", "bfloat16", "int8", "int32"]
 KERNELS = {f"{target}_{row}" for target in TARGETS for row in ROWS}
+SHIPPED = {f"{target}_{row}" for target in TARGETS if target not in TEST_ONLY for row in ROWS}
 ROW = ROWS[-1]
 KERNELS_OF_ROW = {f"{target}_{ROW}" for target in TARGETS}
 
@@ -134,7 +136,10 @@ def test_each_kernel_source_exists_once():
 
 
 def test_flags_name_features(built):
-    own = {"avx512vnni": "-mavx512vnni", "avx512": "-mavx512f", "avx2": "-mavx2", "baseline": "-march=x86-64-v2", "wide": "-mavx2", "neon": ""}
+    own = {
+        "avx512vnni": "-mavx512vnni", "avx512": "-mavx512f", "avx2": "-mavx2", "baseline": "-march=x86-64-v2",
+        "wide": "-mavx2", "neon": "",
+    }
     for line in built.first:
         flags = line.split()
         assert "-fvisibility=hidden" in flags
@@ -243,14 +248,16 @@ def run_pip(python: str | Path, *arguments: str, cwd: Path) -> None:
 
 
 def keep_compiled(tree: Path) -> None:
-    """What the checkout has compiled goes into a copy of it, newer than all it depends on: compiling everything takes minutes, and
-    was done, in an isolated environment, when the checkout was installed."""
+    """What the checkout has compiled for this Python goes into a copy of it, newer than all it depends on.
+
+    Compiling everything takes minutes, and was done, in an isolated environment, when the checkout was installed.
+    """
     for name in ("stubs", "cython"):
         if (ROOT / "build" / name).exists():
             shutil.copytree(ROOT / "build" / name, tree / "build" / name, copy_function=shutil.copy)
     to = tree / "build" / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}" / "fastla" / "_native"
     to.mkdir(parents=True)
-    for module in (ROOT / "fastla" / "_native").glob("*.so"):
+    for module in (ROOT / "fastla" / "_native").glob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
         shutil.copy(module, to)
 
 
@@ -277,7 +284,8 @@ def test_the_wheel_holds_the_modules_and_nothing_else(wheel):
         names = [name for name in archive.namelist() if not name.endswith("/")]
     packages = {name for name in names if ".dist-info/" not in name}
     modules = {name for name in packages if name.endswith(".so")}
-    assert {Path(name).name.split(".")[0] for name in modules} == KERNELS | {"fastla_core"}
+    assert {Path(name).name.split(".")[0] for name in modules} == SHIPPED | {"fastla_core"}
+    assert len(modules) == len(SHIPPED) + 1, "modules of another Python"
     assert all(name.startswith("fastla/_native/") for name in modules)
     python = {str(path.relative_to(ROOT)) for path in (ROOT / "fastla").rglob("*.py")}
     assert packages - modules - {"fastla/py.typed"} == python
@@ -307,7 +315,13 @@ def test_the_wheel_needs_numpy_alone(installed):
     assert set(in_environment(installed, code).split()) - {"pip", "setuptools"} == {"fastla", "numpy"}
 
 
-@pytest.mark.parametrize("target", ["", *TARGETS])
+def test_the_wheel_is_without_the_target_for_tests(installed):
+    """It was compiled in the tree that the wheel comes from."""
+    code = "import fastla; from fastla import _core; print(*_core.built_targets())"
+    assert in_environment(installed, code).split() == [name for name in TARGETS if name not in TEST_ONLY]
+
+
+@pytest.mark.parametrize("target", ["", *(name for name in TARGETS if name not in TEST_ONLY)])
 def test_the_wheel_works_outside_the_checkout(installed, target):
     if target and target not in _core.runnable_targets():
         pytest.skip(f"{target} does not run here")

@@ -14,7 +14,8 @@ import pytest
 from fastla import _core
 from fastla._core import core
 
-MODULES = [(target, row) for target in _core.built_targets() for row in sorted({*_core.ROWS.values(), *_core.SEARCH_ROWS.values()})]
+ROWS = sorted({*_core.ROWS.values(), *_core.SEARCH_ROWS.values()})
+MODULES = [(target, row) for target in _core.built_targets() for row in ROWS]
 # "wide" has 64-byte vectors on 32-byte registers: it is split, spills, and is for tests alone.
 IN_REGISTERS = [(target, row) for target, row in MODULES if target != "wide"]
 VECTOR_BYTES = {"baseline": 16, "avx2": 32, "avx512": 64, "avx512vnni": 64, "wide": 64}

@@ -36,8 +36,8 @@ def test_arguments_that_do_not_fit(name: str) -> None:
     x = np.ones((3, 3))
     function = getattr(fastla, name)
     for arguments, keywords, said in (
-        ((), {}, "missing 2"), ((x,), {}, "missing 1"), ((x,), {"out": x}, "missing 1"), ((x, x, None, x), {}, "4 were given"),
-        ((x, x), {"nonsense": 1}, "nonsense"),
+        ((), {}, "missing 2"), ((x,), {}, "missing 1"), ((x,), {"out": x}, "missing 1"),
+        ((x, x, None, x), {}, "4 were given"), ((x, x), {"nonsense": 1}, "nonsense"),
     ):
         with pytest.raises(TypeError, match=rf"{name}\(\).*{said}"):
             function(*arguments, **keywords)

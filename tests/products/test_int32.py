@@ -15,7 +15,10 @@ def wrapped(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return ((exact + 2**31) % 2**32 - 2**31).astype(np.int64).astype(np.int32)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 3, 3), (9, 40, 17), (33, 70, 5), (2, 300, 2), (60, 90, 61), (5, 4100, 3)])
+SHAPES = [(1, 1, 1), (3, 3, 3), (9, 40, 17), (33, 70, 5), (2, 300, 2), (60, 90, 61), (5, 4100, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
 def test_wraps_around(target: str, shape: tuple[int, int, int], transposed: tuple[bool, bool]) -> None:
     m, k, n = shape

@@ -121,8 +121,10 @@ def test_out_with_more_leading_dimensions_than_the_result(target: str, dtype: ty
 
 def test_the_choice_to_turn_a_product_ends(target: str, dtype: type) -> None:
     """Square and nearly square products in all four orders: turning one must not ask for turning it back."""
-    for m, n, k in [(m, m + d, k) for m in (7, 8, 16, 24, 32, 33, 40, 48) for d in (-1, 0, 1) for k in (7, 8, 16, 63, 64, 100)]:
+    for m, d, k in itertools.product((7, 8, 16, 24, 32, 33, 40, 48), (-1, 0, 1), (7, 8, 16, 63, 64, 100)):
+        n = m + d
         a, b = (np.arange(rows * columns, dtype=dtype).reshape(rows, columns) % 5 for rows, columns in ((m, k), (k, n)))
         for x in (a, np.asfortranarray(a)):
             for y in (b, np.asfortranarray(b)):
-                assert np.array_equal(fastla.matmul(x, y), reference.matmul(a, b)), (m, n, k, x.flags.f_contiguous, y.flags.f_contiguous)
+                orders = x.flags.f_contiguous, y.flags.f_contiguous
+                assert np.array_equal(fastla.matmul(x, y), reference.matmul(a, b)), (m, n, k, orders)

@@ -1,4 +1,4 @@
-"""Every route of a product is taken, by the shapes and strides it is for, gives the right numbers, and honours an epilogue."""
+"""Every route of a product is taken by the shapes and strides it is for, is right, and honours an epilogue."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,8 @@ def test_every_route_gives_every_element_to_the_epilogue_once(target, dtype, nam
 @pytest.mark.parametrize(("n", "k"), [(40, 3), (100, 70), (40, 2000), (300, 40)])
 def test_the_epilogue_meets_both_triangles_of_a_syrk(target, dtype, n, k):
     x = place(integers(3, n, k), dtype, "C")
-    np.testing.assert_array_equal(_core.marked_product(x, x.T), x.astype(np.float64) @ x.T.astype(np.float64) + placed(n, n))
+    expected = x.astype(np.float64) @ x.T.astype(np.float64) + placed(n, n)
+    np.testing.assert_array_equal(_core.marked_product(x, x.T), expected)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

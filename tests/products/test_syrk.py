@@ -12,7 +12,8 @@ import fastla
 
 pytestmark = pytest.mark.parametrize("dtype", DTYPES)
 IN_ITS_OWN_MEMORY = [name for name in LAYOUTS if name not in ("unaligned", "byte-swapped")]
-some_layouts = pytest.mark.parametrize("layouts", few_of_all(["C", "F", "every other", "reversed F"], IN_ITS_OWN_MEMORY))
+FEW = ["C", "F", "every other", "reversed F"]
+some_layouts = pytest.mark.parametrize("layouts", few_of_all(FEW, IN_ITS_OWN_MEMORY))
 
 
 @functools.cache

@@ -23,15 +23,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(condition, ...)                                           \
-    do {                                                                \
-        if (!(condition)) {                                             \
-            printf("line %d: " #condition ": ", __LINE__);              \
-            printf(__VA_ARGS__);                                        \
-            printf("\n");                                               \
-            fflush(stdout);                                             \
-            _exit(1);                                                   \
-        }                                                               \
+#define CHECK(condition, ...)                              \
+    do {                                                   \
+        if (!(condition)) {                                \
+            printf("line %d: " #condition ": ", __LINE__); \
+            printf(__VA_ARGS__);                           \
+            printf("\n");                                  \
+            fflush(stdout);                                \
+            _exit(1);                                      \
+        }                                                  \
     } while (0)
 
 enum { MAX_COUNT = 5000, MAX_THREADS = 16 };
@@ -84,10 +84,10 @@ struct run {
     ptrdiff_t count;
     int threads, depth;
     uint64_t seed;
-    unsigned char done[MAX_COUNT];  /* plain: one task writes each */
-    int per_slot[MAX_THREADS];      /* plain: one thread writes each */
+    unsigned char done[MAX_COUNT]; /* plain: one task writes each */
+    int per_slot[MAX_THREADS];     /* plain: one thread writes each */
     atomic_int busy[MAX_THREADS], inside;
-    atomic_uint raised;             /* what the tasks have raised, those of inner jobs included */
+    atomic_uint raised; /* what the tasks have raised, those of inner jobs included */
 };
 
 static unsigned checked_run(uint64_t seed, int depth);
@@ -399,7 +399,7 @@ static void check_places(void)
     }
     double end = now_s() + 20;
     cpu_set_t found, both;
-    do { /* it is on the caller's CPU, and need not be: unless the system is first to move it away, it goes and keeps off */
+    do { /* it is on the caller's CPU, and need not be: unless the system moves it away first, it goes and keeps off */
         CHECK(now_s() < end, "the worker may run on the caller's CPU again");
         helper_place(&here);
         helper_place(&all);
@@ -609,8 +609,8 @@ int main(int argc, char **argv)
     static const struct {
         const char *name;
         void (*run)(double seconds);
-    } modes[] = {{"contract", mode_contract}, {"wake", mode_wake}, {"stress", mode_stress}, {"interrupt", mode_interrupt},
-                 {"stop", mode_stop}, {"fork", mode_fork}};
+    } modes[] = {{"contract", mode_contract},   {"wake", mode_wake}, {"stress", mode_stress},
+                 {"interrupt", mode_interrupt}, {"stop", mode_stop}, {"fork", mode_fork}};
     double seconds = argc > 2 ? atof(argv[2]) : 1;
     for (size_t i = 0; argc > 1 && i < sizeof modes / sizeof *modes; i++)
         if (!strcmp(argv[1], modes[i].name)) {

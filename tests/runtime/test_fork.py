@@ -61,7 +61,7 @@ def test_fork_while_others_compute(threads):
 
     def fork() -> None:
         try:
-            for _ in range(15):
+            for _ in range(8):
                 in_child(check_in_a_fresh_process)
                 CASES[2].check()
         finally:

@@ -21,12 +21,16 @@ LONG = {
     "stack of long k": "repeat(f // 20_480_000, 32, 10000), repeat(1, 10000, 32)",
     "long k": "repeat(48, f // 4608), repeat(f // 4608, 48)",
     "long k, b packed by each task": "repeat(256, f // 131_072), repeat(f // 131_072, 256)",
-    "long k, both operands turned": "repeat(f // 131_072, 256).T, repeat(256, f // 131_072).T",
+    "long k, both operands transposed": "repeat(f // 131_072, 256).T, repeat(256, f // 131_072).T",
     "few rows": "repeat(4, f // 40_000), repeat(f // 40_000, 5000)",
     "few columns": "repeat(f // 40_000, 5000), repeat(5000, 4)",
 }
-DEFAULT = [("one product", 1), ("one product", 2), ("stack, a thread each", 2), ("few rows", 2), ("long k, b packed by each task", 2)]
-FEW_TASKS = ("long k, b packed by each task", "long k, both operands turned")
+DEFAULT = [
+    ("one product", 1), ("one product", 2), ("stack, a thread each", 2), ("few rows", 2),
+    ("long k, b packed by each task", 2),
+]
+OTHERS = [(kind, 2) for kind in LONG if (kind, 2) not in DEFAULT]
+FEW_TASKS = ("long k, b packed by each task", "long k, both operands transposed")
 INTERRUPTED = """
     import time
     import numpy as np
@@ -73,9 +77,9 @@ def interrupt(code: str, **variables: str) -> tuple[float, list[str], int, str]:
 
 
 @needs_signals
-@pytest.mark.parametrize(("kind", "threads"), [*DEFAULT, *slow(*((kind, 2) for kind in LONG if (kind, 2) not in DEFAULT))])
+@pytest.mark.parametrize(("kind", "threads"), [*DEFAULT, *slow(*OTHERS)])
 def test_ctrl_c(kind, threads):
-    """The contract is 200 ms; a busy machine is given a second, of a product of three, or of twelve where it would be a few long tasks."""
+    """The contract is 200 ms; a busy machine is given a second, of a product of three, of few and long tasks twelve."""
     code = INTERRUPTED.format(seconds=12 if kind in FEW_TASKS else 3, operands=LONG[kind], calls_first=True)
     sent, printed, code, errors = interrupt(code, FASTLA_NUM_THREADS=str(threads))
     assert (code, errors, printed[-1]) == (0, "", "right"), errors
@@ -215,7 +219,11 @@ def test_an_interrupted_product_leaves_no_warning_behind():
 
 
 @needs_signals
-@pytest.mark.parametrize("search", [lambda q, x: fastla.knn(q, x, 2, metric="dot"), lambda q, x: fastla.range_search(q, x, 0, metric="dot")])
+@pytest.mark.parametrize(
+    "search",
+    [lambda q, x: fastla.knn(q, x, 2, metric="dot"), lambda q, x: fastla.range_search(q, x, 0, metric="dot")],
+    ids=["knn", "range_search"],
+)
 def test_a_handler_may_end_a_search_at_any_time(search):
     """Also while the queries are made ready."""
 

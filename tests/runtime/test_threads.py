@@ -1,6 +1,5 @@
 """Several threads of Python, several of the pool, and the end of the process."""
 
-import os
 import random
 import sys
 import threading
@@ -9,13 +8,13 @@ import time
 import numpy as np
 import pytest
 from concurrency import CASES, at_once
+from grids import slow
 from process import output_of, run_python
 
 import fastla
 from fastla._core import core
 
 THREADS = [1, 2, 3, 7, 16]
-SOAK_SECONDS = float(os.environ.get("FASTLA_SOAK_SECONDS", "3"))
 
 
 # --- how many threads -------------------------------------------------------------------------------------------------
@@ -136,7 +135,8 @@ def test_a_mask_that_is_written_meanwhile(threads):
     try:
         with fastla.num_threads(threads):
             for m in [1, 9, 60, 400] * 10:
-                for _, ids in (fastla.knn(x[:m], x, 10, mask=mask, pad=True), index.search(x[:m], 10, mask=mask, pad=True)):
+                raw = fastla.knn(x[:m], x, 10, mask=mask, pad=True)
+                for _, ids in (raw, index.search(x[:m], 10, mask=mask, pad=True)):
                     assert ids.min() >= -1
                     assert ids.max() < n
     finally:
@@ -144,9 +144,10 @@ def test_a_mask_that_is_written_meanwhile(threads):
         writer.join()
 
 
-def test_soak():
-    """For FASTLA_SOAK_SECONDS (3): callers, shapes and numbers of threads mixed, and threads that come and go."""
-    end = time.monotonic() + SOAK_SECONDS
+@pytest.mark.parametrize("seconds", [1.5, *slow(20)])
+def test_soak(seconds):
+    """Callers, shapes and numbers of threads mixed, and threads that come and go."""
+    end = time.monotonic() + seconds
     counts = [0] * 5
 
     def work(number: int) -> None:
@@ -167,7 +168,7 @@ def test_soak():
             fastla.set_num_threads(rng.choice(THREADS))
             at_once(rng.choice(CASES).check, rng.choice(CASES).check)
 
-    at_once(*(lambda number=number: work(number) for number in range(len(counts))), disturb, timeout=SOAK_SECONDS + 60)
+    at_once(*(lambda number=number: work(number) for number in range(len(counts))), disturb, timeout=seconds + 60)
     assert all(count > 5 for count in counts), counts
 
 

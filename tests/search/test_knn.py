@@ -12,7 +12,8 @@ import fastla
 
 METRICS = ["cosine", "dot", "euclidean"]
 SHAPES = [      # m, n, d, k
-    (1, 5, 1, 3), (1, 1000, 7, 10), (3, 300, 33, 5), (4, 97, 48, 97), (5, 130, 16, 130), (50, 777, 20, 10), (97, 49, 5, 1),
+    (1, 5, 1, 3), (1, 1000, 7, 10), (3, 300, 33, 5), (4, 97, 48, 97), (5, 130, 16, 130), (50, 777, 20, 10),
+    (97, 49, 5, 1),
     (200, 2000, 24, 33), (2, 50, 2500, 7), (60, 100, 1500, 9), (300, 3, 17, 2), (1, 1, 1, 1), (6, 48, 3, 48),
 ]
 
@@ -44,9 +45,12 @@ def test_exact_data(target, metric, dtype):
         np.testing.assert_allclose(scores, np.take_along_axis(s, indices, 1), rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize(("m", "n", "d", "k"), [(1, 3000, 384, 10), (7, 3000, 129, 100), (120, 5000, 64, 20), (400, 500, 31, 50)])
-def test_random_data(target, metric, m, n, d, k):
+RANDOM = [(1, 3000, 384, 10), (7, 3000, 129, 100), (120, 5000, 64, 20), (400, 500, 31, 50)]      # m, n, d, k
+
+
+@pytest.mark.parametrize(("metric", "shape"), combinations(METRICS, RANDOM))
+def test_random_data(target, metric, shape):
+    m, n, d, k = shape
     rng = np.random.default_rng(n + m)
     q, x = rng.standard_normal((m, d), dtype=np.float32), rng.standard_normal((n, d), dtype=np.float32)
     s = reference.scores(q, x, metric)
@@ -60,7 +64,7 @@ def test_random_data(target, metric, m, n, d, k):
 
 @pytest.mark.parametrize("m", [1, 5, 100, *slow(4, 500)])
 def test_equal_rows_tie_wherever_they_are(target, m):
-    """Copies in other tiles, regions and threads' parts have the very same score, so they come by index."""
+    """Copies in other tiles, chunks and threads' parts have the very same score, so they come by index."""
     rng = np.random.default_rng(m)
     d, n = 37, 6000
     distinct = rng.standard_normal((11, d), dtype=np.float32) * 3
@@ -86,7 +90,8 @@ def test_threads_do_not_show(target, metric, m):
     results = []
     for threads in (1, 2, 3, 7):
         with fastla.num_threads(threads):
-            results.append((*fastla.knn(q, x, 12, metric=metric), *fastla.range_search(q, x, 0.4 if metric != "euclidean" else 8.0, metric=metric)))
+            near = fastla.range_search(q, x, 0.4 if metric != "euclidean" else 8.0, metric=metric)
+            results.append((*fastla.knn(q, x, 12, metric=metric), *near))
     for other in results[1:]:
         for first, second in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(first, second)
@@ -149,7 +154,8 @@ def test_equal_vectors_have_distance_zero(target, m, dtype):
         np.testing.assert_array_equal(indices[:, 0], np.arange(m))
         assert (scores[:, 0] == 0).all()
         np.testing.assert_array_equal(np.diff(fastla.range_search(x[:m], x, 0, metric="euclidean")[0]), np.ones(m))
-    scores, indices = fastla.knn(np.array([[3, 0]] * m, dtype), np.array([[3, 1e-20], [3, 0]], dtype), 2, metric="euclidean")
+    close = np.array([[3, 1e-20], [3, 0]], dtype)
+    scores, indices = fastla.knn(np.array([[3, 0]] * m, dtype), close, 2, metric="euclidean")
     np.testing.assert_array_equal(indices, [[1, 0]] * m)
     huge = np.array([[1e30, 1e30]] * m, dtype)
     scores, indices = fastla.knn(huge, np.array([[1e16, -1e16], [1, 1]], dtype), 2, metric="euclidean")
@@ -262,7 +268,8 @@ def test_a_mask_is_a_corpus_of_the_rows_that_it_allows(target, metric, dtype):
             expected = scores, np.where(places >= 0, rows[places], -1)
             for threads in (1, 2):
                 with fastla.num_threads(threads):
-                    for found, right in zip(fastla.knn(q[:m], x, k, metric=metric, mask=mask, pad=True), expected, strict=True):
+                    results = fastla.knn(q[:m], x, k, metric=metric, mask=mask, pad=True)
+                    for found, right in zip(results, expected, strict=True):
                         np.testing.assert_array_equal(found, right, err_msg=f"{name}, {m} queries, {threads} threads")
 
 
@@ -328,9 +335,10 @@ def test_layouts(target, metric, m, tmp_path):
     padded[:, :22] = x
     variants = {
         "strided": wide[::2, ::2], "columns": np.asfortranarray(x), "backwards": x[::-1].copy()[::-1],
-        "mirrored": x[:, ::-1].copy()[:, ::-1], "readonly": readonly, "swapped": x.astype(">f4"), "unaligned": unaligned,
-        "mapped": np.memmap(tmp_path / "x", np.float32, "r", shape=x.shape), "padded": padded[:, :22], "list": x.tolist(),
-        "int64": x.astype(np.int64), "uint16": (x + 8).astype(np.uint16), "int8": x.astype(np.int8), "float16": x.astype(np.float16),
+        "mirrored": x[:, ::-1].copy()[:, ::-1], "readonly": readonly, "swapped": x.astype(">f4"),
+        "unaligned": unaligned, "mapped": np.memmap(tmp_path / "x", np.float32, "r", shape=x.shape),
+        "padded": padded[:, :22], "list": x.tolist(), "int64": x.astype(np.int64),
+        "uint16": (x + 8).astype(np.uint16), "int8": x.astype(np.int8), "float16": x.astype(np.float16),
     }
     for name, variant in variants.items():
         if name == "uint16":
@@ -429,7 +437,8 @@ X = np.zeros((5, 3), np.float32)
 @pytest.mark.parametrize(
     ("arguments", "keywords", "error", "message"),
     [
-        ((X, np.zeros((5, 4))), {}, ValueError, r"queries has shape \(5, 3\), expected \(m, 4\) or \(4,\) for a corpus of shape \(5, 4\)"),
+        ((X, np.zeros((5, 4))), {}, ValueError,
+         r"queries has shape \(5, 3\), expected \(m, 4\) or \(4,\) for a corpus of shape \(5, 4\)"),
         ((X, np.zeros(3)), {}, ValueError, r"corpus has shape \(3,\), expected \(n, d\)"),
         ((np.zeros((1, 2, 3)), X), {}, ValueError, r"queries has shape \(1, 2, 3\)"),
         ((X, X, 0), {}, ValueError, "k must be at least 1, not 0"),
@@ -441,8 +450,10 @@ X = np.zeros((5, 3), np.float32)
         ((np.full((5, 3), None), X), {}, TypeError, "queries has dtype object, with None of type NoneType"),
         ((np.ma.masked_array(X), X), {}, TypeError, "queries is a masked array"),
         ((X, X, 1), {"mask": np.ones(5)}, TypeError, "mask has dtype float64, expected bool"),
-        ((X, X, 1), {"mask": np.ma.masked_array(np.ones(5, bool))}, TypeError, "mask is a masked array, expected a plain one"),
-        ((X, X, 1), {"mask": np.ones((4, 5), bool)}, ValueError, r"mask has shape \(4, 5\), expected \(5,\) or \(5, 5\)"),
+        ((X, X, 1), {"mask": np.ma.masked_array(np.ones(5, bool))}, TypeError,
+         "mask is a masked array, expected a plain one"),
+        ((X, X, 1), {"mask": np.ones((4, 5), bool)}, ValueError,
+         r"mask has shape \(4, 5\), expected \(5,\) or \(5, 5\)"),
         ((X[:2], X, 1), {"exclude": True}, ValueError, "there are 2 and 5 rows"),
         ((X, X, 1), {"exclude": [1, 2]}, ValueError, r"exclude has shape \(2,\), expected \(5,\)"),
         ((X, X, 1), {"exclude": [0, 1, 2, 3, 5]}, ValueError, "exclude has indices from 0 to 5, expected from -1"),

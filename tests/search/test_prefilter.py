@@ -1,19 +1,20 @@
-"""The prefilter (prefilter.pxi) changes no bit of any result. A search of few queries has none, so it is the oracle of one of many."""
+"""The prefilter changes no bit of a result. A search of few queries goes without: it is the oracle of one of many."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from grids import combinations
+from grids import combinations, few_of_all
 
 import fastla
 from fastla import _core
 
-PREFILTERING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `prefilters`
-UNFILTERED = 20         # queries at a time: fewer than a prefiltered search has, more than those that take dot products with raw rows
+PREFILTERING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]   # setup.py's `prefilters`
+UNFILTERED = 20     # queries at a time: fewer than the prefilter asks for, and too many for dot products of raw rows
 METRICS = ["cosine", "dot", "euclidean"]
-SHAPES = [      # m, n, d, k: as many rows for each of the k best as a prefiltered search has (PREFILTER_ROWS)
-    (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4), (40, 850, 1501, 1),
+SHAPES = [      # m, n, d, k: as many rows for each of the k best as the prefilter asks for
+    (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4),
+    (40, 850, 1501, 1),
 ]
 
 
@@ -81,7 +82,9 @@ def same(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> None:
         np.testing.assert_array_equal(x, y, strict=True)
 
 
-def in_parts(search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def in_parts(
+    search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     parts = []
     for i in range(0, len(q), UNFILTERED):
         # The last part is as long as the others, for few queries are done in another way.
@@ -92,9 +95,10 @@ def in_parts(search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
+@pytest.mark.parametrize("shapes", few_of_all(SHAPES[2:5:2], SHAPES[::2]))
 @pytest.mark.parametrize(("metric", "data"), combinations(METRICS, DATA))
-def test_knn(target, metric, data):
-    for m, n, d, k in SHAPES[::2]:
+def test_knn(target, metric, data, shapes):
+    for m, n, d, k in shapes:
         rng = np.random.default_rng(m + n)
         q, x = data(rng, m, n, d)
         exclude = rng.integers(-1, n, m)
@@ -125,7 +129,10 @@ def test_an_index(target, dtype, metric, data):
             same(whole, search(q, mask))
 
 
-@pytest.mark.parametrize(("metric", "data"), combinations(METRICS, [normal, duplicates, clusters, magnitudes, lone_number]))
+RANGE_DATA = [normal, duplicates, clusters, magnitudes, lone_number]
+
+
+@pytest.mark.parametrize(("metric", "data"), combinations(METRICS, RANGE_DATA))
 def test_range_search(target, metric, data):
     for m, n, d, k in SHAPES[1::2]:
         q, x = data(np.random.default_rng(m + n), m, n, d)
@@ -137,7 +144,8 @@ def test_range_search(target, metric, data):
             part = slice(min(first, m - UNFILTERED), min(first, m - UNFILTERED) + UNFILTERED)
             part_lims, part_scores, part_ids = fastla.range_search(q[part], x, threshold, metric=metric)
             found = slice(lims[part.start], lims[part.stop])
-            same((lims[part.start:part.stop + 1] - lims[part.start], scores[found], ids[found]), (part_lims, part_scores, part_ids))
+            whole = lims[part.start:part.stop + 1] - lims[part.start], scores[found], ids[found]
+            same(whole, (part_lims, part_scores, part_ids))
             first += UNFILTERED
 
 

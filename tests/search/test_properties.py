@@ -1,4 +1,4 @@
-"""Searches against float64 brute force over inputs that Hypothesis makes, on every target; and memory that is not theirs."""
+"""Searches against float64 brute force, over inputs that Hypothesis makes, on every target; and memory not theirs."""
 
 import sys
 
@@ -35,7 +35,8 @@ def problems(draw: st.DrawFn) -> dict:
         mask = rng.random(n if mask == "shared" else (m, n)) < draw(st.sampled_from([0.02, 0.5, 0.95]))
     exclude = rng.integers(-1, n, m) if draw(st.booleans()) else None
     return {"q": q, "x": x, "k": draw(st.integers(1, n + 3)), "metric": draw(st.sampled_from(METRICS)), "mask": mask,
-            "exclude": exclude, "threads": draw(st.sampled_from([1, 2, 3])), "target": draw(st.sampled_from(_core.runnable_targets()))}
+            "exclude": exclude, "threads": draw(st.sampled_from([1, 2, 3])),
+            "target": draw(st.sampled_from(_core.runnable_targets()))}
 
 
 def brute(p: dict) -> list[np.ndarray]:
@@ -59,7 +60,8 @@ def test_knn_is_brute_force(p):
     _core.use_target(p["target"])
     try:
         with fastla.num_threads(p["threads"]):
-            scores, indices = fastla.knn(p["q"], p["x"], p["k"], metric=p["metric"], mask=p["mask"], exclude=p["exclude"], pad=True)
+            keywords = {name: p[name] for name in ("metric", "mask", "exclude")}
+            scores, indices = fastla.knn(p["q"], p["x"], p["k"], **keywords, pad=True)
     finally:
         _core.use_target(before)
     s = reference.scores(p["q"], p["x"], p["metric"])

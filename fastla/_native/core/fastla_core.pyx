@@ -73,6 +73,7 @@ cdef extern from *:
     """
     void here_is_main(unsigned long)
     const char* FASTLA_TARGETS          # by setup.py: "name=feature feature|name=..." , best first
+    const char* FASTLA_TEST_ONLY        # by setup.py: those of them that are for tests alone
     bint is_main() noexcept nogil
     int get_local_threads() noexcept nogil
     void set_local_threads(int) noexcept nogil

@@ -13,6 +13,11 @@ def targets():
     return {name: frozenset(features.split()) for name, features in rows}
 
 
+def test_only_targets():
+    """The targets that are never chosen by themselves."""
+    return frozenset(FASTLA_TEST_ONLY.decode().split())
+
+
 def cpu_features():
     """The features that targets may require and this machine has."""
     return frozenset(cpu_features_names().decode().split())

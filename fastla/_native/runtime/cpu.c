@@ -4,8 +4,10 @@
 
 static char names[512];
 
-static void add(const char *name)
+static void add(int there, const char *name)
 {
+    if (!there)
+        return;
     strcat(names, name);
     strcat(names, " ");
 }
@@ -35,25 +37,25 @@ static void find(void)
             __cpuid_count(7, 1, a71, b71, c71, d71);
     }
     uint64_t states = c >> 27 & 1 ? saved_states() : 0;
-    if (c & 1) add("sse3");
-    if (c >> 9 & 1) add("ssse3");
-    if (c >> 19 & 1) add("sse4_1");
-    if (c >> 20 & 1) add("sse4_2");
-    if (c >> 23 & 1) add("popcnt");
+    add(c & 1, "sse3");
+    add(c >> 9 & 1, "ssse3");
+    add(c >> 19 & 1, "sse4_1");
+    add(c >> 20 & 1, "sse4_2");
+    add(c >> 23 & 1, "popcnt");
     if ((states & SAVES_YMM) != SAVES_YMM)
         return;
-    if (c >> 28 & 1) add("avx");
-    if (c >> 12 & 1) add("fma");
-    if (c >> 29 & 1) add("f16c");
-    if (b7 >> 5 & 1) add("avx2");
+    add(c >> 28 & 1, "avx");
+    add(c >> 12 & 1, "fma");
+    add(c >> 29 & 1, "f16c");
+    add(b7 >> 5 & 1, "avx2");
     if ((states & SAVES_ZMM) != SAVES_ZMM)
         return;
-    if (b7 >> 16 & 1) add("avx512f");
-    if (b7 >> 17 & 1) add("avx512dq");
-    if (b7 >> 30 & 1) add("avx512bw");
-    if (b7 >> 31 & 1) add("avx512vl");
-    if (c7 >> 11 & 1) add("avx512_vnni");
-    if (a71 >> 5 & 1) add("avx512_bf16");
+    add(b7 >> 16 & 1, "avx512f");
+    add(b7 >> 17 & 1, "avx512dq");
+    add(b7 >> 30 & 1, "avx512bw");
+    add(b7 >> 31 & 1, "avx512vl");
+    add(c7 >> 11 & 1, "avx512_vnni");
+    add(a71 >> 5 & 1, "avx512_bf16");
 }
 #elif defined(__aarch64__) && defined(__linux__)
 #include <asm/hwcap.h>
@@ -62,15 +64,15 @@ static void find(void)
 static void find(void)
 {
     unsigned long caps = getauxval(AT_HWCAP);
-    if (caps & HWCAP_ASIMD) add("neon");
-    if (caps & HWCAP_ASIMDHP) add("fp16");
-    if (caps & HWCAP_ASIMDDP) add("dotprod");
+    add((caps & HWCAP_ASIMD) != 0, "neon");
+    add((caps & HWCAP_ASIMDHP) != 0, "fp16");
+    add((caps & HWCAP_ASIMDDP) != 0, "dotprod");
 }
 #else
 static void find(void)
 {
 #if defined(__aarch64__)
-    add("neon");            /* part of the architecture */
+    add(1, "neon"); /* part of the architecture */
 #endif
 }
 #endif

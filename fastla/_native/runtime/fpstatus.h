@@ -10,7 +10,7 @@
 #include <xmmintrin.h>
 enum { FP_INVALID = 1, FP_DIVIDE = 4, FP_OVERFLOW = 8, FP_UNDERFLOW = 16, FP_ANY = 1 | 4 | 8 | 16 };
 static inline unsigned fp_status_get(void) { return _mm_getcsr() & FP_ANY; }
-static inline void fp_status_set(unsigned flags)   /* replaces the flags; rounding and masks stay */
+static inline void fp_status_set(unsigned flags) /* replaces the flags; rounding and masks stay */
 {
     unsigned csr = _mm_getcsr();
     if ((csr & FP_ANY) != flags)
@@ -52,8 +52,13 @@ static inline void fp_mode_set(unsigned mode)
 }
 #else
 #include <fenv.h>
-enum { FP_INVALID = FE_INVALID, FP_DIVIDE = FE_DIVBYZERO, FP_OVERFLOW = FE_OVERFLOW, FP_UNDERFLOW = FE_UNDERFLOW,
-       FP_ANY = FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW };
+enum {
+    FP_INVALID = FE_INVALID,
+    FP_DIVIDE = FE_DIVBYZERO,
+    FP_OVERFLOW = FE_OVERFLOW,
+    FP_UNDERFLOW = FE_UNDERFLOW,
+    FP_ANY = FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW | FE_UNDERFLOW
+};
 static inline unsigned fp_status_get(void) { return (unsigned)fetestexcept(FP_ANY); }
 static inline void fp_status_set(unsigned flags)
 {

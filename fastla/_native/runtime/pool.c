@@ -101,14 +101,16 @@ static int start_thread(pthread_t *thread, void *(*body)(void *))
     return !error;
 }
 
-/* Some schedulers (virtual machines', whose idle CPUs pass for preempted ones, above all) start a woken worker on its caller's CPU,
- * where it gets a turn only when the caller's time slice ends: two threads then do the work of one. A worker that finds itself there
- * moves away and keeps off that CPU, until it meets a caller elsewhere on its own. Between calls of 110 us, 4096 x 1024 float32 times
- * a row, pauses of 20 us made them take 240 on average when the worker moved away but might be woken there again. */
+/* Some schedulers (virtual machines', whose idle CPUs pass for preempted ones, above all) start a woken worker on its
+ * caller's CPU, where it gets a turn only when the caller's time slice ends: two threads then do the work of one. A
+ * worker that finds itself there moves away and keeps off that CPU, until it meets a caller elsewhere on its own.
+ * Between calls of 110 us, 4096 x 1024 float32 times a row, pauses of 20 us made them take 240 on average when the
+ * worker moved away but might be woken there again. */
 #if defined(__linux__)
 static int this_cpu(void) { return sched_getcpu(); }
 static pid_t thread_id(void) { return (pid_t)syscall(SYS_gettid); }
-/* What a worker was given, and what it was then kept to. On its stack: thread-locals are few bytes (setup.py, core_extension). */
+/* What a worker was given, and what it was then kept to. On its stack: thread-locals are few bytes (setup.py,
+ * core_extension). */
 struct affinity {
     cpu_set_t own, kept_to;
 };
@@ -157,7 +159,7 @@ struct job {
     _Atomic uint32_t fp_flags;
     int cpu; /* where the caller was */
     pid_t caller;
-    uint32_t fp_mode; /* the caller's: a product's bits must not depend on who does it */
+    uint32_t fp_mode;      /* the caller's: a product's bits must not depend on who does it */
     _Atomic uint64_t next; /* ticket. Each thread overruns count by one at most, so it cannot wrap. */
     uint64_t count;
     pool_task task;
@@ -337,7 +339,8 @@ static void wake_for(struct job *job, int wanted)
         pthread_cond_signal(&work_offered);
 }
 
-/* The child's one thread holds the mutex, and may be inside jobs, as their caller or as a helper. Neither gets more tickets. */
+/* The child's one thread holds the mutex, and may be inside jobs, as their caller or as a helper. Neither gets more
+ * tickets. */
 static void after_fork_in_child(void)
 {
     mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;

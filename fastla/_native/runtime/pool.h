@@ -7,14 +7,15 @@
  * - Any number of threads may call at once; their jobs run side by side, and no caller waits for
  *   another caller's job. A task may call pool_run itself (callbacks use fastla): the inner job is
  *   done by whoever is free, by its caller alone if nobody is.
- * - At most `threads` threads, the caller included, are ever inside one job. Each has a slot, 0 <= slot < threads, that no
- *   other thread has within this job: it names a part of scratch that the caller has laid out.
+ * - At most `threads` threads, the caller included, are ever inside one job. Each has a slot, 0 <= slot < threads, that
+ *   no other thread has within this job: it names a part of scratch that the caller has laid out.
  * - After the call the caller's floating-point status holds what any task raised, as if the
  *   caller had run them all itself; and tasks run in the caller's floating-point mode (rounding, denormals).
  * - Workers start when first needed, not at import. In a job they spin; after it they
  *   spin for at most SPIN_US microseconds, then sleep, so that other pools in the process get the cores.
  * - Waking a sleeper costs its caller 2 to 5 us and takes 5 to 50: a job with `wake` 0 is only
- *   offered to workers that are still awake, but for one in a while of a row of jobs that come one close after the other.
+ *   offered to workers that are still awake, but for one in a while of a row of jobs that come one close after the
+ *   other.
  * - A worker that finds itself on its caller's CPU sets its own affinity to the others that it was given (Linux).
  * - `interrupted`, when set, is asked every POLL_MS milliseconds by the caller alone, between its tasks and while it
  *   waits. When it answers non-zero the tasks not yet begun are dropped and the call returns
@@ -30,7 +31,7 @@
 
 #include <stddef.h>
 
-enum { POOL_OK = 0, POOL_INTERRUPTED = 1, POOL_FORKED = 3 };   /* as in kernels.h */
+enum { POOL_OK = 0, POOL_INTERRUPTED = 1, POOL_FORKED = 3 }; /* as in kernels.h */
 enum { POOL_MAX_THREADS = 256 };
 
 typedef void (*pool_task)(void *arg, ptrdiff_t index, int slot);

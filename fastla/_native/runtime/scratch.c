@@ -18,7 +18,7 @@ typedef struct Chunk {
 } Chunk;
 
 static _Thread_local Chunk *top;
-static _Thread_local size_t held, most;     /* bytes in blocks: now, and at most so far */
+static _Thread_local size_t held, most; /* bytes in blocks: now, and at most so far */
 static size_t limit = SIZE_MAX;
 static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -45,7 +45,7 @@ static Chunk *new_chunk(size_t bytes)
 {
     size_t size = bytes > SMALLEST ? bytes : SMALLEST, whole = size + sizeof(Chunk), align = ALIGN;
     void *memory;
-    if (whole >= HUGE_PAGE) {           /* few page faults, few TLB misses */
+    if (whole >= HUGE_PAGE) { /* few page faults, few TLB misses */
         align = HUGE_PAGE;
         whole = (whole + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
         size = whole - sizeof(Chunk);
@@ -57,7 +57,7 @@ static Chunk *new_chunk(size_t bytes)
         madvise(memory, whole, MADV_HUGEPAGE);
 #endif
     pthread_once(&once, make_key);
-    pthread_setspecific(at_thread_end, memory);     /* any value: the destructor runs for threads that have one */
+    pthread_setspecific(at_thread_end, memory); /* any value: the destructor runs for threads that have one */
     Chunk *chunk = memory;
     chunk->below = top;
     chunk->size = size;
@@ -71,7 +71,7 @@ void *scratch_take(size_t bytes)
         return NULL;
     bytes = bytes ? (bytes + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
     if (!top || top->size - top->used < bytes) {
-        if (top && top->used == 0) {    /* kept from an earlier call, and too small */
+        if (top && top->used == 0) { /* kept from an earlier call, and too small */
             Chunk *below = top->below;
             free(top);
             top = below;
@@ -96,14 +96,14 @@ void *scratch_take(size_t bytes)
 void scratch_give(void *block)
 {
     Chunk *kept = NULL;
-    if (top->used == 0) {               /* emptied before, and kept for the next take; the block lies below */
+    if (top->used == 0) { /* emptied before, and kept for the next take; the block lies below */
         kept = top;
         top = top->below;
     }
     held -= top->used - (size_t)((char *)block - top->memory);
     top->used = (size_t)((char *)block - top->memory);
     if (kept && top->used == 0 && kept->size < top->size) {
-        free(kept);                     /* two empty ones: the larger stays */
+        free(kept); /* two empty ones: the larger stays */
         kept = NULL;
     } else if (kept) {
         if (top->used == 0) {
@@ -113,9 +113,9 @@ void scratch_give(void *block)
         top = kept;
     }
     if (top->used == 0 && !top->below) {
-        if (most > SCRATCH_KEEP)        /* that will be in pieces again */
+        if (most > SCRATCH_KEEP) /* that will be in pieces again */
             most = 0;
-        if (top->size > SCRATCH_KEEP || top->size < most) {     /* the next chunk is one for all that was held */
+        if (top->size > SCRATCH_KEEP || top->size < most) { /* the next chunk is one for all that was held */
             free(top);
             top = NULL;
         }

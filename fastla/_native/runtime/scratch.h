@@ -1,11 +1,13 @@
-/* Scratch: a stack of memory per thread, kept from call to call (a fresh 2 MiB allocation alone halves the speed at n = 128).
+/* Scratch: a stack of memory per thread, kept from call to call (a fresh 2 MiB allocation alone halves the speed at
+ * n = 128).
  *
  * Contract
  * - take() returns 64-byte aligned memory of the calling thread, or NULL where there is none; its content is arbitrary.
  * - give() takes blocks back in the reverse order of taking, from the thread that took them. So calls may nest: a
  *   callback that calls fastla again takes above what its caller holds.
- * - When a thread holds nothing, at most SCRATCH_KEEP bytes stay with it, until it ends or scratch_free() is called: one piece, as much as it
- *   ever held if that is no more, so that calls like the last one find all in place (page faults took a sixth of a search's time).
+ * - When a thread holds nothing, at most SCRATCH_KEEP bytes stay with it, until it ends or scratch_free() is called:
+ *   one piece, as much as it ever held if that is no more, so that calls like the last one find all in place (page
+ *   faults took a sixth of a search's time).
  */
 #ifndef FASTLA_SCRATCH_H
 #define FASTLA_SCRATCH_H
