@@ -64,6 +64,12 @@ class Measurement:
         """The rounds that count; where nearly all were disturbed, these."""
         return self.rounds if self.disturbed else self.undisturbed
 
+    def add(self, more: Measurement) -> None:
+        """Add the rounds of the same case measured again."""
+        self.rounds = self.rounds + more.rounds
+        self.wanted += more.wanted
+        self.errors = {side: max(error, more.errors[side]) for side, error in self.errors.items()}
+
     def median(self, side: str) -> float:
         """Return the median over rounds of a side's shortest call, in seconds."""
         return statistics.median(turns[side].best for turns in self.counted)
