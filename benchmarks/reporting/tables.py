@@ -115,4 +115,4 @@ def taken_section(pairs: Sequence[tuple[Measurement, Measurement]], style: str) 
             slower = "disturbed" if alone.disturbed else f"{taken.typical(side) / alone.typical(side):.2f}x"
             line += [text.seconds(alone.typical(side)), text.seconds(taken.typical(side)), slower]
         body.append(line)
-    return text.table(body, header, style, left=3)
+    return f"With one core taken:\n\n{text.table(body, header, style, left=3)}\n\n{text.paragraph(TAKEN, style)}"
