@@ -138,14 +138,20 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     )
 
 
+# Thread-locals of a library that Python loads are else made when a thread first uses them, and glibc ends the process
+# where there is no memory then. So they are in the space that every thread begins with, which is small: keep them to
+# some 100 bytes. (musl makes them early anyway, and refuses to load a library with these.)
+TLS_FLAGS = ["-ftls-model=initial-exec"] if platform.libc_ver()[0] == "glibc" else []
+
+
 def core_extension(targets: list[Target]) -> Extension:
     """The part that knows Python: arrays to pointers, threads, scratch."""
     rows = "|".join(f"{target.name}={target.requires}" for target in targets)
     sources = [str(NATIVE / name) for name in ("core/fastla_core.pyx", "runtime/pool.c", "runtime/cpu.c", "runtime/scratch.c")]
     return Extension(
         "fastla._native.fastla_core", sources, include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
-        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')], extra_compile_args=FLAGS,
-        extra_link_args=["-pthread"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"')],
+        extra_compile_args=FLAGS + TLS_FLAGS, extra_link_args=["-pthread"],
         depends=[str(written("targets", rows)), *headers("contract", "runtime")],
     )
 

@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from fastla._native import fastla_core as core
+from fastla._native.fastla_core import cosine, marked_product, product_route
+from fastla._storage.dtypes import STORAGE
 
 # The element row that does each dtype's products. A dtype without a row is NumPy's.
 ROWS = {"float32": "float32", "float64": "float64", "int32": "int32"}
 
 # The element row that searches what is stored in each dtype. Scores of the narrow ones are float32.
-SEARCH_ROWS = {name: name for name in ("float32", "float64", "float16", "bfloat16", "int8")}
+SEARCH_ROWS = {"float64": "float64", **{name: storage.row for name, storage in STORAGE.items()}}
 
 # Runs anywhere AVX2 does, and is slower: for the tests of another target's tiles.
 TEST_ONLY = {"wide"}

@@ -1,14 +1,18 @@
 """FlatIndex: vectors kept ready to be searched, exactly, in a dtype as narrow as wished."""
 
+from __future__ import annotations
+
+import operator
 import os
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from fastla import _search, _validate
-from fastla._storage import file
+from fastla import _validate
+from fastla._storage import file, searching
 from fastla._storage.blocks import Blocks
+from fastla._storage.store import Store, state_of
 
 
 class FlatIndex:
@@ -21,15 +25,22 @@ class FlatIndex:
     metric : {"cosine", "dot", "euclidean"}
         As for `knn`.
     dtype : {"float32", "float16", "bfloat16", "int8"}
-        How vectors are stored, and searched, without being widened first. int8 has one scale a vector and integer dot products;
-        queries are as fine as 16 bits there (less, the more numbers beyond 515: products are summed in 32 bits), and a vector with an infinity or NaN is NaN as a whole.
+        How vectors are stored, and searched, without being widened first. int8 has one scale a vector and integer dot
+        products; queries are as fine as 16 bits there (less, the more numbers beyond 515: products are summed in 32
+        bits), and a vector with an infinity or NaN is NaN as a whole.
 
     Notes
     -----
-    Scores are those of the vectors as stored (`reconstruct`). They are float32; a query has the same bits alone as in a batch, on
-    any number of threads. Equal scores come in the order in which vectors were added, and NaN after all numbers.
-    A search may run in several threads at once; `add` and `remove` may not run beside anything else on the same
-    index: a search that reads what they free can crash.
+    Scores are those of the vectors as stored (`reconstruct`). They are float32; a query has the same bits alone as in
+    a batch, on any number of threads. Equal scores come in the order in which vectors were added, NaN after all
+    numbers.
+
+    Threads may use one index at once. Whoever searches (or saves) has the index as it was before or after a change
+    that comes meanwhile, never in between; changes wait for each other. One that fails or is interrupted has changed
+    nothing.
+
+    An id is found in constant time, and removing takes the time of what it removes: removed vectors are left in
+    place, hidden, until they are more than a quarter; then the others are moved together.
 
     Examples
     --------
@@ -39,16 +50,20 @@ class FlatIndex:
     >>> scores, ids = index.search(np.array([1.0, 0.1]), k=2)
     >>> ids
     array([1, 2])
+    >>> index.remove(1)
+    >>> 1 in index, len(index)
+    (False, 2)
     """
 
-    def __init__(self, dim: int, *, metric: str = "cosine", dtype: str = "float32") -> None:
-        dim = _validate.whole("FlatIndex", "dim", dim, 1)
+    def __init__(self, dim: int, *, metric: str = "cosine", dtype: DTypeLike = "float32") -> None:
         metric = _validate.one_of("FlatIndex", "metric", metric, _validate.METRICS)
         storage = _validate.storage("FlatIndex", dtype)
-        if storage == "int8" and dim > _validate.MOST_INT8_DIM:
-            raise ValueError(f"FlatIndex: dim is {dim}, but int8 vectors have at most {_validate.MOST_INT8_DIM} numbers")
-        self._blocks = Blocks(dim, storage, metric)
-        self._next_id = 0
+        dim = _validate.index_dim("FlatIndex", dim, storage)
+        self._store = Store(state_of(Blocks(dim, storage, metric), 0))
+
+    @property
+    def _blocks(self) -> Blocks:
+        return self._store.state.blocks
 
     @property
     def dim(self) -> int:
@@ -68,18 +83,26 @@ class FlatIndex:
     @property
     def ids(self) -> np.ndarray:
         """A copy of the vectors' ids (n,), in the order of a mask."""
-        return self._known().copy()
-
-    def _known(self) -> np.ndarray:
-        return self._blocks.ids[:len(self)]
+        blocks, live, _ = self._store.snapshot()
+        ids = blocks.ids[:blocks.n]
+        return ids.copy() if live is None else ids[live]
 
     @property
     def nbytes(self) -> int:
         """Bytes that vectors and ids take up, room for more of them included; for a mapped index the file's."""
-        return self._blocks.nbytes
+        state = self._store.state
+        return state.blocks.nbytes + state.removals.nbytes + state.lookup.nbytes
 
     def __len__(self) -> int:
-        return self._blocks.n
+        state = self._store.state
+        return state.blocks.n - state.removed
+
+    def __contains__(self, id: object) -> bool:
+        try:
+            wanted = np.array([operator.index(id)], np.int64)       # type: ignore[arg-type]
+        except (TypeError, OverflowError):
+            return False
+        return bool(self._store.find(wanted)[1][0] >= 0)
 
     def __repr__(self) -> str:
         return f"FlatIndex(dim={self.dim}, metric={self.metric!r}, dtype={self.dtype!r}) of {len(self)} vectors"
@@ -92,7 +115,8 @@ class FlatIndex:
         x : array_like, shape (n, dim) or (dim,)
             Real numbers of any dtype and layout, within float32's range.
         ids : array_like of int, shape (n,), optional
-            By default they go on from the highest so far: 0, 1, 2 and so on. An id that was removed is not given again.
+            By default they go on from the highest so far: 0, 1, 2 and so on. An id that was removed is not given
+            again.
 
         Raises
         ------
@@ -103,34 +127,43 @@ class FlatIndex:
         -----
         A mapped index is first copied into memory; its file stays as it is.
         """
-        rows = _validate.numbers("FlatIndex.add", "x", x)
-        if rows.ndim not in (1, 2) or rows.shape[-1] != self.dim:
-            raise ValueError(f"FlatIndex.add: x has shape {rows.shape}, expected (n, {self.dim}) or ({self.dim},)")
-        rows = np.atleast_2d(rows)
-        new = self._new_ids(ids, len(rows))
-        before, count = self._next_id, len(self)
-        if len(new):
-            self._next_id = max(before, int(new.max()) + 1)     # first: an interrupt may not leave it behind the ids
-        try:
-            self._blocks.add(rows, new)
-        except BaseException:
-            if len(self) == count:
-                self._next_id = before
-            raise
+        rows = _validate.rows("FlatIndex.add", x, self.dim)
+        new = None if ids is None else _validate.new_ids("FlatIndex.add", ids, len(rows))
+        self._store.add("FlatIndex.add", rows, new)
 
-    def _new_ids(self, ids: ArrayLike | None, count: int) -> np.ndarray:
-        if ids is None:
-            if self._next_id + count > _validate.MOST_ID + 1:
-                raise ValueError(f"FlatIndex.add: no ids are left above {self._next_id - 1}; pass ids")
-            return np.arange(self._next_id, self._next_id + count)
-        new = _validate.new_ids("FlatIndex.add", ids)
-        if new.shape != (count,):
-            raise ValueError(f"FlatIndex.add: ids has shape {new.shape}, expected ({count},): one for each row of x")
-        if len(np.unique(new)) < count:
-            raise ValueError("FlatIndex.add: ids has an id twice")
-        if count and (new.min() < self._next_id) and len(there := np.intersect1d(new, self._known())):
-            raise ValueError(f"FlatIndex.add: id {there[0]} is in the index already")
-        return new
+    def update(self, ids: ArrayLike, x: ArrayLike) -> None:
+        """Replace vectors, all at once: a search finds the old ones or the new.
+
+        Parameters
+        ----------
+        ids : array_like of int, shape (n,), or int
+        x : array_like, shape (n, dim) or (dim,)
+            As for `add`.
+
+        Raises
+        ------
+        KeyError
+            If an id is not in the index; nothing is replaced then.
+        TypeError, ValueError
+            If shapes or dtypes do not fit, or an id comes twice.
+
+        Notes
+        -----
+        A replaced vector counts as removed and added anew: it comes last in `ids`.
+
+        Examples
+        --------
+        >>> import fastla, numpy as np
+        >>> index = fastla.FlatIndex(2)
+        >>> index.add(np.eye(2))
+        >>> index.update(0, [3.0, 4.0])
+        >>> index.reconstruct(0), index.ids
+        (array([3., 4.], dtype=float32), array([1, 0]))
+        """
+        rows = _validate.rows("FlatIndex.update", x, self.dim)
+        wanted = np.atleast_1d(_validate.ids("FlatIndex.update", ids))
+        wanted = _validate.new_ids("FlatIndex.update", wanted, len(rows))
+        self._store.update("FlatIndex.update", wanted, rows)
 
     def remove(self, ids: ArrayLike) -> None:
         """Remove vectors by their ids; all others keep theirs, and their order.
@@ -143,41 +176,35 @@ class FlatIndex:
         ------
         KeyError
             If an id is not in the index; nothing is removed then.
-
-        Notes
-        -----
-        A mapped index is first copied into memory; its file stays as it is.
         """
         wanted = np.atleast_1d(_validate.ids("FlatIndex.remove", ids))
-        missing = np.setdiff1d(wanted, self._known())
-        if len(missing):
-            raise KeyError(f"FlatIndex.remove: no vector has id {missing[0]}")
-        # New panels, then one assignment: an interrupt leaves all vectors or the rest.
-        self._blocks = self._blocks.kept(np.flatnonzero(~np.isin(self._known(), wanted)))
+        self._store.remove("FlatIndex.remove", wanted)
 
-    def reconstruct(self, id: int) -> np.ndarray:
-        """The vector of an id, as stored.
+    def reconstruct(self, ids: ArrayLike) -> np.ndarray:
+        """The vectors of ids, as stored.
 
         Parameters
         ----------
-        id : int
+        ids : array_like of int, shape (n,), or int
 
         Returns
         -------
-        ndarray of float32, shape (dim,)
+        ndarray of float32, shape (n, dim), or (dim,) for an int
 
         Raises
         ------
         KeyError
-            If no vector has that id.
+            If no vector has such an id.
         """
-        (position,) = np.nonzero(self.ids == _validate.whole("FlatIndex.reconstruct", "id", id, np.iinfo(np.int64).min))
-        if not len(position):
-            raise KeyError(f"FlatIndex.reconstruct: no vector has id {id}")
-        return self._blocks.rows(position)[0]
+        wanted = _validate.ids("FlatIndex.reconstruct", ids)
+        blocks, positions = self._store.find(wanted.reshape(-1))
+        _validate.known("FlatIndex.reconstruct", wanted.reshape(-1), positions)
+        rows = blocks.rows(positions)
+        return rows if wanted.ndim else rows[0]
 
     def search(
-        self, queries: ArrayLike, k: int = 10, *, mask: ArrayLike | None = None, pad: bool = False
+        self, queries: ArrayLike, k: int = 10, *, mask: ArrayLike | None = None, exclude: ArrayLike | None = None,
+        pad: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest vectors for each query.
 
@@ -189,6 +216,8 @@ class FlatIndex:
             At least 1.
         mask : array_like of bool, shape (n,) or (m, n), optional
             True: the vector may be returned. In the order of `ids`.
+        exclude : array_like of int, shape (m,), or int, optional
+            An id for each query that it may not return (-1: none); one that is not in the index changes nothing.
         pad : bool, default False
             Where there are fewer than k, give id -1 and score -inf (euclidean: inf) instead of raising.
 
@@ -203,14 +232,55 @@ class FlatIndex:
         TypeError, ValueError
             If shapes or dtypes do not fit, or there are fewer than k candidates and `pad` is not set.
         """
-        x, single = _validate.queries("FlatIndex.search", queries, self.dim, f"an index of dim {self.dim}")
-        k = _validate.whole("FlatIndex.search", "k", k, 1)
-        allowed = _validate.search_mask("FlatIndex.search", mask, len(x), len(self))
-        scores, positions = _search.best(
-            "FlatIndex.search", x, self._blocks, len(self), self.dtype, k, self.metric, allowed, None, pad
-        )
-        ids = np.where(positions >= 0, self._blocks.ids[positions], -1) if len(self) else positions
+        name = "FlatIndex.search"
+        x, single = _validate.queries(name, queries, self.dim, f"an index of dim {self.dim}")
+        k = _validate.whole(name, "k", k, 1)
+        snapshot = self._store.snapshot(_validate.excluded_ids(name, exclude, len(x)))
+        allowed = _validate.search_mask(name, mask, len(x), snapshot.size)
+        scores, ids = searching.best(name, x, k, snapshot, allowed, pad)
         return (scores[0], ids[0]) if single else (scores, ids)
+
+    def range_search(
+        self, queries: ArrayLike, threshold: float, *, mask: ArrayLike | None = None, exclude: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """All vectors as near to each query as a threshold.
+
+        Parameters
+        ----------
+        queries : array_like, shape (m, dim) or (dim,)
+        threshold : float
+            The least score, or for "euclidean" the greatest distance, both included; rounded to float32.
+        mask, exclude
+            As for `search`.
+
+        Returns
+        -------
+        lims : ndarray of int64, shape (m + 1,)
+            Query i has found the entries from lims[i] to lims[i + 1].
+        scores : ndarray of float32, shape (lims[-1],)
+            Best first for each query, equal ones in the order of `ids`.
+        ids : ndarray of int64, shape (lims[-1],)
+
+        Raises
+        ------
+        TypeError, ValueError
+            If shapes or dtypes do not fit.
+
+        Examples
+        --------
+        >>> import fastla, numpy as np
+        >>> index = fastla.FlatIndex(2)
+        >>> index.add(np.array([[1.0, 0.0], [1.0, 1.0]]), ids=[7, 9])
+        >>> lims, scores, ids = index.range_search(np.eye(2), 0.5)
+        >>> lims, ids
+        (array([0, 2, 3]), array([7, 9, 9]))
+        """
+        name = "FlatIndex.range_search"
+        x, _ = _validate.queries(name, queries, self.dim, f"an index of dim {self.dim}")
+        threshold = _validate.real(name, "threshold", threshold)
+        snapshot = self._store.snapshot(_validate.excluded_ids(name, exclude, len(x)))
+        allowed = _validate.search_mask(name, mask, len(x), snapshot.size)
+        return searching.reaching(x, threshold, snapshot, allowed)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the index into a file, which is replaced at once when all is written: a crash leaves the old one.
@@ -218,20 +288,29 @@ class FlatIndex:
         Parameters
         ----------
         path : path-like
-            The format is described in `fastla/_storage/file.py`, and the same for every CPU.
+            The format is described in `fastla/_storage/file.py`, and the same for every CPU. A symbolic link stays
+            one: the file that it points to is replaced; other hard links to that keep the old one. Permissions are
+            kept.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written, or there is something else than a regular file.
         """
-        file.save(path, self._blocks, self._next_id)
+        state = self._store.packed()
+        file.save(path, state.blocks, state.next_id)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> "FlatIndex":
+    def load(cls, path: str | os.PathLike[str], mmap: bool = True) -> FlatIndex:
         """An index from a file.
 
         Parameters
         ----------
         path : path-like
         mmap : bool, default True
-            Leave the vectors in the file, which may be larger than memory: a search reads them from there. `save` may replace the
-            file, but nothing may shorten it meanwhile. Otherwise they are read, and their checksums verified.
+            Leave the vectors in the file, which may be larger than memory: a search reads them from there. `save` may
+            replace the file, but nothing may shorten it meanwhile. Otherwise they are read, and their checksums
+            verified.
 
         Returns
         -------
@@ -244,21 +323,23 @@ class FlatIndex:
         OSError
             If it cannot be read.
         """
-        panels, next_id = file.load(path, mmap)
-        index = cls(panels.dim, metric=panels.metric, dtype=panels.storage)
-        index._blocks, index._next_id = panels, next_id
+        blocks, next_id = file.load(path, mmap)
+        index = cls(blocks.dim, metric=blocks.metric, dtype=blocks.storage)
+        index._store = Store(state_of(blocks, next_id))
         return index
 
     def __getstate__(self) -> dict[str, Any]:
-        panels = self._blocks.trimmed()
+        state = self._store.packed()
+        blocks = state.blocks.trimmed()
         return {
-            "dim": self.dim, "metric": self.metric, "dtype": self.dtype, "n": len(self), "next_id": self._next_id,
-            **{name: np.array(getattr(panels, name)) for name in ("data", *panels.COLUMNS)},
+            "dim": blocks.dim, "metric": blocks.metric, "dtype": blocks.storage, "n": blocks.n,
+            "next_id": state.next_id,
+            **{name: np.array(getattr(blocks, name)) for name in ("data", *blocks.COLUMNS)},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["dim"], metric=state["metric"], dtype=state["dtype"])
-        self._next_id = state["next_id"]
-        for name in ("data", *self._blocks.COLUMNS):
-            setattr(self._blocks, name, state[name])
-        self._blocks.n = state["n"]
+        blocks = Blocks(state["dim"], state["dtype"], state["metric"])
+        for name in ("data", *blocks.COLUMNS):
+            setattr(blocks, name, state[name])
+        blocks.n = state["n"]
+        self._store = Store(state_of(blocks, state["next_id"]))

@@ -1,5 +1,7 @@
 """Norms of vectors, and vectors of norm 1, in one pass over memory and safe from overflow and underflow."""
 
+from __future__ import annotations
+
 import math
 from typing import Any
 
@@ -79,7 +81,8 @@ def vector_norm(
     >>> fastla.vector_norm(np.array([[3e200, 4e200], [0.0, 1.0]]), axis=1)
     array([5.e+200, 1.e+000])
     """
-    if np.asarray(x).dtype.kind == "c":
+    x = _validate.as_array("vector_norm", "x", x)
+    if x.dtype.kind == "c":
         x = np.hypot(np.real(x), np.imag(x))
     array = _validate.numbers("vector_norm", "x", x)
     reduced = _validate.axes("vector_norm", axis, array.ndim)

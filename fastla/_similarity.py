@@ -1,5 +1,7 @@
 """Cosine similarities, and exact nearest neighbours fused to the top k: nothing is normalized into a copy, no score matrix made."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,11 @@ from fastla._products import vecdot
 from fastla._norms import normalize
 
 
+# Rows whose largest number lies between 2 to these powers, negative and positive, have norms and products in range.
+_SAFE_EXPONENT = {"float32": 30, "float64": 400}
+
+
+@core.entry("cosine", "(n?,d),(m?,d)->(n?,m?)")
 def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarray | None = None) -> Any:
     """Cosine of the angle between every row of `x` and every row of `y`.
 
@@ -36,8 +43,8 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
 
     Notes
     -----
-    Rows may be of any magnitude: their norms neither overflow nor underflow. Norms are taken as blocks of `y` are packed
-    for the product, which is never followed by another pass over the result.
+    A product with an epilogue: tiles are divided by the norms of their rows while they are in cache. Rows may be of any
+    magnitude: norms and products neither overflow nor underflow.
 
     Examples
     --------
@@ -47,42 +54,26 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
            [0.8]])
     """
     a = _validate.numbers("cosine_similarity", "x", x)
-    b = a if y is None else _validate.numbers("cosine_similarity", "y", y)
-    if 0 in (a.ndim, b.ndim) or a.shape[-1] != b.shape[-1]:
-        raise ValueError(
-            f"cosine_similarity: x has shape {a.shape} and y has shape {b.shape}, expected (..., n, d) and (..., m, d)"
-        )
-    added = (-2,) * (a.ndim == 1) + (-1,) * (b.ndim == 1)
-    a2, b2 = np.atleast_2d(a), np.atleast_2d(b)
-    try:
-        stack = np.broadcast_shapes(a2.shape[:-2], b2.shape[:-2])
-    except ValueError:
-        raise ValueError(
-            f"cosine_similarity: the leading dimensions {a2.shape[:-2]} of x and {b2.shape[:-2]} of y cannot be broadcast together"
-        ) from None
-    dtype = _validate.score_dtype(a, b)
-    shape = (*stack, a2.shape[-2], b2.shape[-2])
-    final = tuple(length for axis, length in enumerate(shape, -len(shape)) if axis not in added)
-    out = _validate.output("cosine_similarity", out, final, dtype)
-    direct = out is not None and out.flags.c_contiguous and not any(np.may_share_memory(out, z) for z in (a, b))
-    result = out.reshape(shape) if direct else np.empty(shape, dtype)
-    a3, b3 = np.broadcast_to(a2, (*stack, *a2.shape[-2:])), np.broadcast_to(b2, (*stack, *b2.shape[-2:]))
-    for index in np.ndindex(stack):
-        _cosines(a3[index], b3[index], result[index], y is None)
-    if out is None:
-        return result.reshape(final)[()]
-    if not direct:
-        np.copyto(out, result.reshape(final))
-    return out
+    b = None if y is None else _validate.numbers("cosine_similarity", "y", y)
+    call = _validate.cosine(a, a if b is None else b, out)
+    a, b = (z if z is None else _in_range(np.require(z, call.dtype, "A")) for z in (a, b))
+    direct = call.out is not None and not any(np.may_share_memory(call.out, z) for z in (a, b) if z is not None)
+    result = _core.cosine(a, b, call.out if direct else None)
+    if result is None:          # out is not one that the kernels can write
+        result = _core.cosine(a, b, None)
+    if call.out is None or result is call.out:
+        return result
+    np.copyto(call.out, result)
+    return call.out
 
 
-def _cosines(x: np.ndarray, y: np.ndarray, out: np.ndarray, symmetric: bool) -> None:
-    storage = out.dtype.name
-    for rows in _search.batches(len(x)):
-        elements, plain, scale, _ = _search.prepare(x[rows], "cosine", storage)
-        corpus = y[:rows.stop] if symmetric else y
-        request = core.Request(_core.search(storage), "cosine", corpus, elements, plain, scale, None, None)
-        request.matrix(out[rows], rows.start if symmetric else -1)
+def _in_range(x: np.ndarray) -> np.ndarray:
+    """Rows times powers of two, where their products would leave the range of their dtype."""
+    with np.errstate(all="ignore"):
+        largest = np.max(np.abs(x), axis=-1, keepdims=True, initial=0)
+        _, exponent = np.frexp(np.where(np.isfinite(largest), largest, 1))
+        far = (np.abs(exponent) > _SAFE_EXPONENT[x.dtype.name]) & (largest > 0)
+        return np.ldexp(x, np.where(far, -exponent, 0)) if far.any() else x
 
 
 def paired_cosine_similarity(x: ArrayLike, y: ArrayLike) -> Any:

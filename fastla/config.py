@@ -1,17 +1,18 @@
 """What fastla uses here: threads, target, versions."""
 
-import math
+from __future__ import annotations
+
 import os
 import platform
 import threading
 from contextlib import ContextDecorator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
 import numpy as np
 
 from fastla import _core, _validate
+from fastla._cgroup import cpu_quota
 from fastla._core import core
 
 
@@ -29,23 +30,7 @@ def _default_threads() -> int:
     if outermost.isdecimal() and len(outermost) < 10 and int(outermost):
         return min(int(outermost), _validate.MAX_THREADS)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cpus, _quota(), _validate.MAX_THREADS))
-
-
-def _quota() -> float:
-    """How many CPUs' time the cgroup of this process allows; infinity without a limit."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            folder = Path("/sys/fs/cgroup/cpu")
-            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
-            period = (folder / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return math.inf
-    if not quota.isdigit():         # "max", or -1
-        return math.inf
-    return math.ceil(int(quota) / int(period))
+    return int(max(1, min(cpus, cpu_quota(), _validate.MAX_THREADS)))
 
 
 def set_num_threads(n: int) -> None:
@@ -120,10 +105,10 @@ class num_threads(threading.local, ContextDecorator):  # noqa: N801 - used like 
         self._n = _validate.thread_count(n)
         self._before: list[int] = []
 
-    def _recreate_cm(self) -> "num_threads":
+    def _recreate_cm(self) -> num_threads:
         return num_threads(self._n)         # a decorated function may run in several threads at once
 
-    def __enter__(self) -> "num_threads":
+    def __enter__(self) -> num_threads:
         self._before.append(core.get_threads()[1])
         core.set_threads(0, self._n)
         return self

@@ -17,23 +17,58 @@ typedef struct {
 
 enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3 };
 
-/* c[m, n] = a[m, k] @ b[k, n]. Strides count elements and may be zero or negative; only c's columns must be
+/* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element of which it meets once:
+ * rows of adjacent elements c_row apart, of which the first has these numbers in the whole result of the batch's item. It returns a status. */
+typedef struct Epilogue {
+    int (*apply)(const struct Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
+                 ptrdiff_t first_column, ptrdiff_t item);
+    int symmetric;                          /* a syrk may compute one triangle, apply it there, and mirror what comes out */
+    int folds;                              /* items that share b may be further rows of one product */
+} Epilogue;
+
+/* c[m, n] = a[m, k] @ b[k, n], then the epilogue. Strides count elements and may be zero or negative; only c's columns must be
  * adjacent. c overlaps neither a nor b. */
 typedef struct {
     const void *a, *b;
     void *c;
     ptrdiff_t m, n, k;
     ptrdiff_t a_row, a_col, b_row, b_col, c_row;
-    int syrk;                      /* b is a's transpose: one triangle is computed, then mirrored */
+    int syrk;                               /* b is a's transpose: one triangle is computed, then mirrored */
+    const Epilogue *epilogue;               /* NULL: none */
+    ptrdiff_t first_row, first_column, item;        /* where c lies in what the epilogue sees */
 } Product;
 
-/* `count` products of one shape: `depth` leading dimensions, outermost first. */
+/* The leading dimensions of a call, outermost first: `count` items of one shape. Operand o of an item lies the strides[o] apart, in elements. */
+enum { BATCH_OPERANDS = 5 };
 typedef struct {
-    Product first;
     int dims;
     ptrdiff_t count;
-    const ptrdiff_t *shape, *a_stride, *b_stride, *c_stride;
+    const ptrdiff_t *shape, *strides[BATCH_OPERANDS];
 } Batch;
+
+/* The epilogue of a cosine similarity. Scales lie contiguous, an item's where the batch's operands 3 and 4 say. */
+typedef struct {
+    Epilogue epilogue;
+    const Batch *batch;
+    const void *row_scale, *column_scale;   /* of the output type: inverse norms, 0 for a row of zeros */
+    int own;                                /* rows and columns are the same vectors: the diagonal is 1 */
+} CosineEpilogue;
+
+/* The ways of computing a product; products/routes.pxi says when which is taken. */
+typedef enum {
+    ROUTE_DOT,                              /* a single dot product */
+    ROUTE_GEMV,                             /* a row times a matrix whose rows are adjacent */
+    ROUTE_SPLIT_K,                          /* a small c of a long k: parts of k, added in order */
+    ROUTE_INNER,                            /* dot products along k */
+    ROUTE_TRANSPOSED,                       /* as c.T = b.T @ a.T */
+    ROUTE_TRANSPOSE_B,                      /* a short k: b is transposed whole, then as ROUTE_ROWS */
+    ROUTE_STREAM,                           /* few rows of a, and b comes from memory, a few of its rows at a time */
+    ROUTE_ROWS,                             /* c's rows from end to end, b in place */
+    ROUTE_IN_PLACE,                         /* blocked, nothing packed */
+    ROUTE_PACK_B,                           /* blocked, each task packs the columns of b that it needs */
+    ROUTE_PACK_BOTH,                        /* blocked as Goto's, b's micro-panels shared */
+    PRODUCT_ROUTES
+} Route;
 
 /* --- rows of numbers, and searching among them --------------------------------------------------------------------- */
 /* n rows of d numbers where they lie, of any type that read.h knows; strides in bytes. */
@@ -107,7 +142,10 @@ typedef struct {
     const char *target, *element;
     int vector_bytes, mr, nr;
     double numpy_flops;                     /* from so many flops on, a stack's together, NumPy's own function is called */
-    int (*matmul)(const Batch *stack, const Runtime *runtime);
+    int (*matmul)(const Product *first, const Batch *batch, const Runtime *runtime);
+    int (*product_route)(const Product *product);       /* which way it would take */
+    int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
+                           ptrdiff_t first_column, ptrdiff_t item);     /* a CosineEpilogue's apply() */
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *panels, int metric, ptrdiff_t first, ptrdiff_t end);   /* panels [first, end) */
     int (*search)(Search *search, const Runtime *runtime);

@@ -9,20 +9,34 @@ cdef extern from "kernels.h":
         void* (*take)(size_t) noexcept nogil
         void (*give)(void*) noexcept nogil
         void* (*resize)(void*, size_t) noexcept nogil
+    ctypedef struct Epilogue:
+        int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row, Py_ssize_t first_row,
+                     Py_ssize_t first_column, Py_ssize_t item) noexcept nogil
+        int symmetric, folds
     ctypedef struct Product:
         const void* a
         const void* b
         void* c
         Py_ssize_t m, n, k, a_row, a_col, b_row, b_col, c_row
         int syrk
+        const Epilogue* epilogue
+        Py_ssize_t first_row, first_column, item
+    enum:
+        BATCH_OPERANDS
     ctypedef struct Batch:
-        Product first
         int dims
         Py_ssize_t count
         const Py_ssize_t* shape
-        const Py_ssize_t* a_stride
-        const Py_ssize_t* b_stride
-        const Py_ssize_t* c_stride
+        const Py_ssize_t* strides[5]
+    ctypedef struct CosineEpilogue:
+        Epilogue epilogue
+        const Batch* batch
+        const void* row_scale
+        const void* column_scale
+        int own
+    ctypedef enum Route:
+        ROUTE_DOT, ROUTE_GEMV, ROUTE_SPLIT_K, ROUTE_INNER, ROUTE_TRANSPOSED, ROUTE_TRANSPOSE_B, ROUTE_STREAM, ROUTE_ROWS
+        ROUTE_IN_PLACE, ROUTE_PACK_B, ROUTE_PACK_BOTH, PRODUCT_ROUTES
     ctypedef struct Rows:
         const char* data
         Py_ssize_t n, d, row, column
@@ -66,7 +80,10 @@ cdef extern from "kernels.h":
         const char* element
         int vector_bytes, mr, nr
         double numpy_flops
-        int (*matmul)(const Batch*, const Runtime*) noexcept nogil
+        int (*matmul)(const Product*, const Batch*, const Runtime*) noexcept nogil
+        int (*product_route)(const Product*) noexcept nogil
+        int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                               Py_ssize_t) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil

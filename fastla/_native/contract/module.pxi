@@ -4,10 +4,11 @@ include "../simd/names.pxi"
 include "../schedule/cost.pxi"
 include "../schedule/tasks.pxi"
 include "../schedule/workspace.pxi"
+include "../schedule/batch.pxi"
 include "../schedule/sums.pxi"
 include "../tile/micro_kernel.pxi"
 include "../tile/pack.pxi"
-include "../products/tuning.pxi"
+include "../tile/epilogue.pxi"
 include "../tile/dot_tile.pxi"
 
 from cpython.pycapsule cimport PyCapsule_New

@@ -145,5 +145,5 @@ cdef int norms(const Norms* request, const Runtime* runtime) noexcept nogil:
     job.runtime = runtime
     job.error = KERNEL_OK
     job.chunk = ceil_div(request.rows.n, tasks)
-    cdef int status = runtime.parallel_for(norms_task, &job, tasks, runtime.threads, worth_waking(ns))
+    cdef int status = runtime.parallel_for(norms_task, &job, tasks, runtime.threads, ns >= WAKE_NS)
     return status if status != KERNEL_OK else job.error

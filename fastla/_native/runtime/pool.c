@@ -108,25 +108,31 @@ static int start_thread(pthread_t *thread, void *(*body)(void *))
 #if defined(__linux__)
 static int this_cpu(void) { return sched_getcpu(); }
 static pid_t thread_id(void) { return (pid_t)syscall(SYS_gettid); }
-static void leave_cpu(int cpu, pid_t caller)
+/* What a worker was given, and what it was then kept to. On its stack: thread-locals are few bytes (setup.py, core_extension). */
+struct affinity {
+    cpu_set_t own, kept_to;
+};
+static void leave_cpu(int cpu, pid_t caller, struct affinity *worker)
 {
-    static _Thread_local cpu_set_t own, kept_to; /* what this thread was given, and what it was then kept to */
     cpu_set_t now, callers, both;
     if (sched_getaffinity(0, sizeof now, &now) || sched_getaffinity(caller, sizeof callers, &callers))
         return;
     CPU_AND(&both, &callers, &now);
     /* The first time, or others have set it; perhaps to the same, with the whole process. */
-    if (!CPU_EQUAL(&now, &kept_to) || CPU_EQUAL(&both, &callers))
-        own = now;
-    cpu_set_t others = own;
+    if (!CPU_EQUAL(&now, &worker->kept_to) || CPU_EQUAL(&both, &callers))
+        worker->own = now;
+    cpu_set_t others = worker->own;
     CPU_CLR(cpu, &others);
     if (CPU_COUNT(&others) && !sched_setaffinity(0, sizeof others, &others))
-        kept_to = others;
+        worker->kept_to = others;
 }
 #else
 static int this_cpu(void) { return -1; }
 static pid_t thread_id(void) { return 0; }
-static void leave_cpu(int cpu, pid_t caller) { (void)cpu, (void)caller; }
+struct affinity {
+    char unused;
+};
+static void leave_cpu(int cpu, pid_t caller, struct affinity *worker) { (void)cpu, (void)caller, (void)worker; }
 #endif
 
 static inline void relax(void)
@@ -223,14 +229,14 @@ static struct job *join_job(int *slot)
 /* ---- Workers ---- */
 
 /* False: a task has forked, and this is the child's only thread, with no caller to count itself out for. */
-static int help(struct job *job, int slot)
+static int help(struct job *job, int slot, struct affinity *affinity)
 {
     pool_task task = job->task;
     void *arg = job->arg;
     uint64_t index, count = job->count;
     int forks = pool.forks;
     if (this_cpu() == job->cpu)
-        leave_cpu(job->cpu, job->caller);
+        leave_cpu(job->cpu, job->caller, affinity);
     fp_mode_set(job->fp_mode);
     fp_status_set(0);
     while ((index = atomic_fetch_add(&job->next, 1)) < count)
@@ -296,10 +302,11 @@ static int fall_asleep(struct job **job, int *slot)
 
 static void *work(void *unused)
 {
+    struct affinity affinity = {0};
     struct job *job;
     int slot;
     while ((job = look_out(&slot)) || fall_asleep(&job, &slot))
-        if (job && !help(job, slot))
+        if (job && !help(job, slot, &affinity))
             break;
     return unused;
 }

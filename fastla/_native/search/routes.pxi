@@ -48,7 +48,7 @@ cdef int run_jobs(Plan* job, double ns) noexcept nogil:
     while job.begin < job.chunks and status == KERNEL_OK:
         job.end = job.chunks if job.groups == 1 or job.search.result == RESULT_MATRIX else smaller(job.begin + job.span, job.chunks)
         status = job.runtime.parallel_for(search_task, job, job.groups * ceil_div(job.end - job.begin, job.span), threads,
-                                          worth_waking(ns))
+                                          ns >= WAKE_NS)
         if status == KERNEL_OK:
             status = job.error
         job.begin = job.end

@@ -29,7 +29,7 @@ cdef void score_tile(Py_ssize_t rows, int nv, Py_ssize_t depth, Py_ssize_t most,
     s.c_next = MR * c_row
     while p < depth or p == 0:
         s.k = smaller(part, depth - p)
-        s.add = p > 0
+        s.accumulate = p > 0
         s.a = a + p
         s.b = b + p * b_row
         s.c = c

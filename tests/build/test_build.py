@@ -17,7 +17,7 @@ import pytest
 
 from fastla import _core
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 MACHINE = {"AMD64": "x86_64", "arm64": "aarch64"}.get(platform.machine(), platform.machine())
 TARGETS = {"x86_64": ["avx512vnni", "avx512", "avx2", "baseline", "wide"], "aarch64": ["neon"]}.get(MACHINE, [])
 ROWS = ["float32", "float64", "float16", "bfloat16", "int8", "int32"]

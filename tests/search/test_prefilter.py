@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from grids import combinations
 
 import fastla
 from fastla import _core
@@ -91,8 +92,7 @@ def in_parts(search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-@pytest.mark.parametrize("data", DATA)
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "data"), combinations(METRICS, DATA))
 def test_knn(target, metric, data):
     for m, n, d, k in SHAPES[::2]:
         rng = np.random.default_rng(m + n)
@@ -108,8 +108,7 @@ def test_knn(target, metric, data):
             same(whole, search(q, mask, exclude))
 
 
-@pytest.mark.parametrize(("dtype", "data"), [("bfloat16", normal), *((dtype, data) for dtype in ("float32", "float16") for data in DATA)])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "dtype", "data"), combinations(METRICS, ["float32", "float16", "bfloat16"], DATA))
 def test_an_index(target, dtype, metric, data):
     for m, n, d, k in SHAPES[4:6]:       # rows put aside are gathered, and turned (TURN_ROWS)
         rng = np.random.default_rng(m + n)
@@ -126,8 +125,7 @@ def test_an_index(target, dtype, metric, data):
             same(whole, search(q, mask))
 
 
-@pytest.mark.parametrize("data", [normal, duplicates, clusters, magnitudes, lone_number])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "data"), combinations(METRICS, [normal, duplicates, clusters, magnitudes, lone_number]))
 def test_range_search(target, metric, data):
     for m, n, d, k in SHAPES[1::2]:
         q, x = data(np.random.default_rng(m + n), m, n, d)

@@ -9,7 +9,7 @@ import pytest
 from process import output_of, run_python
 
 import fastla
-from fastla import _core, config
+from fastla import _cgroup, _core, config
 from fastla._core import core
 
 BAD_COUNTS = [
@@ -207,7 +207,7 @@ def unlimited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     for name in ("FASTLA_NUM_THREADS", "OMP_NUM_THREADS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(11)), raising=False)
-    monkeypatch.setattr(config, "Path", lambda *parts: tmp_path.joinpath(*(str(part).lstrip("/") for part in parts)))
+    monkeypatch.setattr(_cgroup, "Path", lambda *parts: tmp_path.joinpath(*(str(part).lstrip("/") for part in parts)))
     return tmp_path
 
 
@@ -265,37 +265,7 @@ def test_affinity_is_honoured():
     """
     assert output_of(code.format(cpus=1)) == "1"
     cpus = len(os.sched_getaffinity(0))
-    assert int(output_of(code.format(cpus=cpus))) == max(1, min(cpus, config._quota(), 256))
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("max 100000\n", 11), ("300000 100000\n", 3), ("250000 100000\n", 3), ("50000 100000\n", 1), ("1 100000\n", 1),
-     ("2000000 100000\n", 11), ("nonsense\n", 11), ("", 11)],
-)
-def test_quota_of_cgroup_2(unlimited, text, expected):
-    file = unlimited / "sys/fs/cgroup/cpu.max"
-    file.parent.mkdir(parents=True)
-    file.write_text(text)
-    assert config._default_threads() == expected
-
-
-@pytest.mark.parametrize(("quota", "expected"), [("-1", 11), ("200000", 2), ("150000", 2), ("1000", 1)])
-def test_quota_of_cgroup_1(unlimited, quota, expected):
-    folder = unlimited / "sys/fs/cgroup/cpu"
-    folder.mkdir(parents=True)
-    (folder / "cpu.cfs_quota_us").write_text(quota + "\n")
-    (folder / "cpu.cfs_period_us").write_text("100000\n")
-    assert config._default_threads() == expected
-
-
-def test_variables_come_before_the_quota(monkeypatch, unlimited):
-    file = unlimited / "sys/fs/cgroup/cpu.max"
-    file.parent.mkdir(parents=True)
-    file.write_text("100000 100000\n")
-    assert config._default_threads() == 1
-    monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    assert config._default_threads() == 4
+    assert int(output_of(code.format(cpus=cpus))) == max(1, min(cpus, _cgroup.cpu_quota(), 256))
 
 
 # --- threadpoolctl ----------------------------------------------------------------------------------------------------

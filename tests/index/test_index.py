@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import reference
+from grids import combinations
 from operands import row_masks
 from process import start_python
 
@@ -35,8 +36,7 @@ def vectors(index: fastla.FlatIndex) -> np.ndarray:
     return np.stack([index.reconstruct(id) for id in index.ids])
 
 
-@pytest.mark.parametrize("storage", STORAGE)
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, STORAGE))
 def test_search(target, metric, storage):
     for n, d, m, k in [(1, 1, 1, 1), (47, 5, 3, 47), (49, 64, 60, 10), (500, 33, 130, 20), (2000, 7, 500, 9), (100, 1500, 4, 5)]:
         rng = np.random.default_rng(n)
@@ -56,8 +56,7 @@ def test_search(target, metric, storage):
         assert all(len(set(row)) == k for row in ids.tolist())
 
 
-@pytest.mark.parametrize("storage", STORAGE)
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, STORAGE))
 def test_a_query_has_the_same_bits_alone_as_in_a_batch(target, metric, storage):
     rng = np.random.default_rng(1)
     x = rng.standard_normal((3000, 70), dtype=np.float32)
@@ -224,8 +223,7 @@ def test_masks(target):
         index.search(q, 1, mask=np.ones(5, bool))
 
 
-@pytest.mark.parametrize("storage", STORAGE)
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, STORAGE))
 def test_a_mask_is_an_index_of_the_rows_that_it_allows(target, metric, storage):
     """To the bit: they are searched where they lie, or gathered; alone or by groups of queries."""
     rng = np.random.default_rng(6)

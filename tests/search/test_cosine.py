@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from grids import few_of_all
 
 import fastla
 
@@ -22,9 +23,13 @@ def test_all_pairs(target, dtype):
         np.testing.assert_allclose(c, reference.scores(x, y, "cosine"), atol=1e-6 if dtype == "float32" else 1e-14)
 
 
+OWN = [(1, 1), (5, 3), (49, 30), (200, 17), (1100, 8), (2100, 5)]
+
+
+@pytest.mark.parametrize("shapes", few_of_all(OWN[:5], OWN))
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8"])
-def test_own_similarities_are_symmetric_with_ones(target, dtype):
-    for n, d in [(1, 1), (5, 3), (49, 30), (200, 17), (1100, 8), (2100, 5)]:
+def test_own_similarities_are_symmetric_with_ones(target, dtype, shapes):
+    for n, d in shapes:
         x = (10 * np.random.default_rng(n).standard_normal((n, d))).astype(dtype)
         x[n // 2] = 0
         c = fastla.cosine_similarity(x)

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pytest
 from concurrency import CASES, needs_fork, needs_signals
+from grids import slow
 from process import start_python
 
 import fastla
@@ -24,6 +25,7 @@ LONG = {
     "few rows": "repeat(4, f // 40_000), repeat(f // 40_000, 5000)",
     "few columns": "repeat(f // 40_000, 5000), repeat(5000, 4)",
 }
+DEFAULT = [("one product", 1), ("one product", 2), ("stack, a thread each", 2), ("few rows", 2), ("long k, b packed by each task", 2)]
 FEW_TASKS = ("long k, b packed by each task", "long k, both operands turned")
 INTERRUPTED = """
     import time
@@ -71,14 +73,11 @@ def interrupt(code: str, **variables: str) -> tuple[float, list[str], int, str]:
 
 
 @needs_signals
-@pytest.mark.parametrize("threads", ["2", "1"])
-@pytest.mark.parametrize("kind", LONG)
+@pytest.mark.parametrize(("kind", "threads"), [*DEFAULT, *slow(*((kind, 2) for kind in LONG if (kind, 2) not in DEFAULT))])
 def test_ctrl_c(kind, threads):
     """The contract is 200 ms; a busy machine is given a second, of a product of three, or of twelve where it would be a few long tasks."""
-    if threads == "1" and kind not in ("one product", "stack, a thread each"):
-        pytest.skip("one thread: two kinds are enough")
     code = INTERRUPTED.format(seconds=12 if kind in FEW_TASKS else 3, operands=LONG[kind], calls_first=True)
-    sent, printed, code, errors = interrupt(code, FASTLA_NUM_THREADS=threads)
+    sent, printed, code, errors = interrupt(code, FASTLA_NUM_THREADS=str(threads))
     assert (code, errors, printed[-1]) == (0, "", "right"), errors
     how, when = printed[0].split()
     assert how == "interrupted"

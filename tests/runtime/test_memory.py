@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from grids import slow
 from operands import DTYPES, PATHS, Shape, exact, integer_operands
 from process import output_of
+from searches import searches
 
 import fastla
 from fastla._core import core
@@ -110,21 +112,6 @@ def test_memory_does_not_grow_from_call_to_call() -> None:
     assert resident() - before < 4 << 20
 
 
-def searches() -> dict:
-    """One of each kind, small enough for any limit that is set."""
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((700, 40), dtype=np.float32)
-    index = fastla.FlatIndex(40, dtype="int8")
-    index.add(x)
-    mask = rng.random(700) < 0.5
-    return {
-        "few": lambda: fastla.knn(x[:2], x, 5), "many": lambda: fastla.knn(x, x, 5, metric="euclidean"),
-        "mask": lambda: fastla.knn(x[:20], x, 5, mask=mask), "float16": lambda: fastla.knn(x[:20], x.astype(np.float16), 5),
-        "range": lambda: fastla.range_search(x, x, -1.0), "cosine": lambda: fastla.cosine_similarity(x),
-        "index": lambda: index.search(x, 5), "index, mask": lambda: index.search(x[:60], 5, mask=mask), "columns": lambda: fastla.normalize(np.asfortranarray(x)),
-    }
-
-
 @pytest.mark.parametrize("name", list(searches()))
 def test_a_search_without_memory(target, name, scratch_limit):
     call = searches()[name]
@@ -146,14 +133,14 @@ def test_a_search_without_memory(target, name, scratch_limit):
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
-def test_searches_do_not_grow() -> None:
+@pytest.mark.parametrize("turns", [10, *slow(60)])
+def test_searches_do_not_grow(turns: int) -> None:
     grown = output_of(
-        """
-        import gc, os, sys
-        sys.path.insert(0, os.environ["TESTS"])
+        f"""
+        import gc, os
         import numpy as np
         import fastla
-        from test_memory import searches
+        from searches import searches
 
         def resident():
             gc.collect()
@@ -171,12 +158,11 @@ def test_searches_do_not_grow() -> None:
                 except ValueError:
                     pass
 
-        call_all(30)
+        call_all({turns} // 2)
         before = resident()
-        call_all(60)
+        call_all({turns})
         print(resident() - before)
-        """,
-        TESTS=str(Path(__file__).parent),
+        """
     )
     assert int(grown) < 4 << 20
 

@@ -8,11 +8,12 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from grids import slow
 
-TESTS = Path(__file__).resolve().parent
-NATIVE = TESTS.parent / "fastla" / "_native"
+HERE = Path(__file__).resolve().parent
+NATIVE = HERE.parents[1] / "fastla" / "_native"
 BUILDS = {"plain": ["-O2"], "tsan": ["-fsanitize=thread", "-O1", "-g"]}
-SECONDS = {"contract": 0.5, "wake": 0.5, "stress": 2, "interrupt": 0.5, "stop": 0.5, "fork": 0.5}
+SECONDS = {"contract": 0.25, "wake": 0.25, "stress": 1, "interrupt": 0.25, "stop": 0.25, "fork": 0.25}
 # ThreadSanitizer does not follow a fork beside other threads.
 CASES = [(build, mode) for build in BUILDS for mode in SECONDS if (build, mode) != ("tsan", "fork")]
 
@@ -45,15 +46,16 @@ def drivers(tmp_path_factory):
         if compile_c(flags, [trivial], folder / "trivial").returncode or run(folder / "trivial").returncode:
             continue
         drivers[build] = folder / f"driver_{build}"
-        compiled = compile_c(flags, [TESTS / "pool_driver.c", NATIVE / "runtime" / "pool.c"], drivers[build])
+        compiled = compile_c(flags, [HERE / "pool_driver.c", NATIVE / "runtime" / "pool.c"], drivers[build])
         assert compiled.returncode == 0, compiled.stderr
     return drivers
 
 
+@pytest.mark.parametrize("times", [1, *slow(8)])
 @pytest.mark.parametrize(("build", "mode"), CASES)
-def test_pool(drivers, build, mode):
+def test_pool(drivers, build, mode, times):
     if not drivers[build]:
         pytest.skip(f"{find_compiler()} cannot build a {build} program that runs here")
-    done = run(drivers[build], mode, str(SECONDS[mode]))
+    done = run(drivers[build], mode, str(times * SECONDS[mode]))
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("ok")

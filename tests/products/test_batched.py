@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import reference
+from grids import slow
 from operands import DTYPES, LAYOUTS, integers, place, tile
 
 import fastla
@@ -118,7 +119,7 @@ def test_as_many_dimensions_as_numpy_has(target: str, dtype: type) -> None:
     np.testing.assert_array_equal(fastla.matmul(a, column), np.matmul(a, column))
 
 
-@pytest.mark.parametrize("threads", [1, 2, 7])
+@pytest.mark.parametrize("threads", [7, *slow(1, 2)])
 def test_many_and_large(target: str, dtype: type, threads: int) -> None:
     """Items shared out among threads, many in a task; and items that are each worth all threads."""
     with fastla.num_threads(threads):

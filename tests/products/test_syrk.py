@@ -5,12 +5,14 @@ import functools
 import numpy as np
 import pytest
 import reference
+from grids import few_of_all
 from operands import DTYPES, LAYOUTS, integers, place, tile
 
 import fastla
 
 pytestmark = pytest.mark.parametrize("dtype", DTYPES)
 IN_ITS_OWN_MEMORY = [name for name in LAYOUTS if name not in ("unaligned", "byte-swapped")]
+some_layouts = pytest.mark.parametrize("layouts", few_of_all(["C", "F", "every other", "reversed F"], IN_ITS_OWN_MEMORY))
 
 
 @functools.cache
@@ -44,12 +46,13 @@ SHAPES = [
 ]
 
 
+@some_layouts
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_symmetric_and_within_bounds(target: str, dtype: type, threads: int) -> None:
+def test_symmetric_and_within_bounds(target: str, dtype: type, threads: int, layouts: list[str]) -> None:
     with fastla.num_threads(threads):
         for m, k in SHAPES[threads - 1 :: 3]:
             a, *expected = normal(dtype, m, k)
-            for layout in IN_ITS_OWN_MEMORY:
+            for layout in layouts:
                 x = place(a, dtype, layout)
                 check(fastla.matmul(x, x.T), *expected)
 
@@ -62,11 +65,12 @@ def test_both_orders_exactly(target: str, dtype: type, m: int, layout: str) -> N
     np.testing.assert_array_equal(fastla.matmul(a.T, a), reference.matmul(a.T, a))
 
 
+@some_layouts
 @pytest.mark.parametrize("part", [slice(None), slice(None, None, -1), slice(1)], ids=["all", "reversed", "one"])
-def test_stacks(target: str, dtype: type, part: slice) -> None:
+def test_stacks(target: str, dtype: type, part: slice, layouts: list[str]) -> None:
     for shape in ((5, 9, 30), (2, 3, 40, 33), (3, 70, 3), (3, 3, 70), (2, 200, 330)):
         a, *expected = normal(dtype, *shape)
-        for layout in IN_ITS_OWN_MEMORY:
+        for layout in layouts:
             x = place(a, dtype, layout)[part]
             check(fastla.matmul(x, x.mT), *(y[part] for y in expected))
 
