@@ -17,8 +17,8 @@ LEGEND = ("A ratio is the median over rounds of NumPy's time / fastla's: above 1
           "lie between the quartiles. GFLOP/s and GB/s are fastla's; GB/s is shown where memory is the bound.")
 PRODUCT_LEGEND = ("Results are written into a given array, or allocated by the call where it says new; ld+8 stands for "
                   "8 more elements in the leading dimension.")
-DISTURBED = ("Disturbed: other processes took a core meanwhile, also when measured again, so the row says nothing of "
-             "the sides.")
+DISTURBED = ("Disturbed: a side had to wait for cores that other processes took, also when measured again, so the row "
+             "says nothing of the sides.")
 TAKEN = ("Times are of the median call, not of the shortest as above. A busy process is bound to one of the cores; of "
          "two, it leaves a side between three quarters and half of what it had.")
 

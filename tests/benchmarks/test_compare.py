@@ -11,18 +11,12 @@ pytest.importorskip("tqdm")
 
 from benchmarks import compare  # noqa: E402
 from benchmarks.operations.products import Product  # noqa: E402
-from benchmarks.timing import load  # noqa: E402
 from benchmarks.timing.measurement import Measurement, Turn  # noqa: E402
 
 
-def measured(ratio, others=0.0, error=0.0):
-    rounds = [{"old": Turn(ratio, ratio, others), "new": Turn(1.0, 1.0, others)}] * 3
+def measured(ratio, lost=0.0, error=0.0):
+    rounds = [{"old": Turn(ratio, ratio, lost), "new": Turn(1.0, 1.0, lost)}] * 3
     return Measurement(Product("small", 2, 3, 4), 2, 3, rounds, {"old": 0.0, "new": error})
-
-
-@pytest.fixture(autouse=True)
-def _two_cores(monkeypatch):
-    monkeypatch.setattr(load, "cores", lambda: {0, 1})
 
 
 def test_a_side_is_an_interpreter_and_perhaps_a_folder(tmp_path):
@@ -38,8 +32,8 @@ def test_verdict(ratios, stands):
 def test_verdict_of_what_is_wrong_failed_or_disturbed(capsys):
     assert not compare.verdict([measured(1.0, error=2.0)], [])
     assert not compare.verdict([measured(1.0)], ["a side failed"])
-    assert not compare.verdict([measured(1.0, others=1.0)], [])
-    assert compare.verdict([measured(1.0), measured(0.5, others=1.0)], [])
+    assert not compare.verdict([measured(1.0, lost=1.0)], [])
+    assert compare.verdict([measured(1.0), measured(0.5, lost=1.0)], [])
     assert "1 more were disturbed" in capsys.readouterr().out.replace("\n", " ")
 
 

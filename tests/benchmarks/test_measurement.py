@@ -3,21 +3,15 @@
 import pytest
 
 from benchmarks.operations.products import Product
-from benchmarks.timing import load
 from benchmarks.timing.measurement import Measurement, Turn
 
 CASE = Product("small", 2, 3, 4)
 
 
-@pytest.fixture(autouse=True)
-def _two_cores(monkeypatch):
-    monkeypatch.setattr(load, "cores", lambda: {0, 1})
-
-
-def measurement(ratios, others=None, wanted=None):
+def measurement(ratios, lost=None, wanted=None):
     """Return a measurement of 2 threads in which fastla takes a second, and NumPy the ratios."""
-    others = others or [0.0] * len(ratios)
-    rounds = [{"numpy": Turn(r, 2 * r, 0.0), "fastla": Turn(1.0, 3.0, o)} for r, o in zip(ratios, others, strict=True)]
+    lost = lost or [0.0] * len(ratios)
+    rounds = [{"numpy": Turn(r, 2 * r, 0.0), "fastla": Turn(1.0, 3.0, o)} for r, o in zip(ratios, lost, strict=True)]
     return Measurement(CASE, 2, wanted or len(ratios), rounds, {"numpy": 0.5, "fastla": 1.0})
 
 
@@ -39,13 +33,6 @@ def test_disturbed_rounds_do_not_count():
 def test_too_few_undisturbed_rounds():
     found = measurement([1.0, 808.0, 700.0], [0.0, 1.0, 1.0])
     assert found.disturbed
-
-
-def test_rounds_of_one_thread_leave_a_core_to_others():
-    found = measurement([1.0, 2.0], [1.0, 1.0])
-    assert found.disturbed
-    found.threads = 1
-    assert not found.disturbed
 
 
 def test_measured_again_adds_up():

@@ -31,7 +31,7 @@ def test_rounds_of_a_pair():
     assert found.right and len(found.rounds) == 2
     for turns in found.rounds:
         assert turns.keys() == {"numpy", "fastla"}
-        assert all(0 < turn.best <= turn.typical and turn.others >= 0 for turn in turns.values())
+        assert all(0 < turn.best <= turn.typical and turn.lost >= 0 for turn in turns.values())
 
 
 def test_a_side_has_the_fastla_of_its_folder(fake):
@@ -64,8 +64,8 @@ def test_disturbed_rounds_are_measured_again_but_not_for_ever(monkeypatch, distu
 
 
 @pytest.mark.skipif(not load.STAT.exists(), reason="no /proc/stat")
-def test_with_one_core_taken_nothing_is_claimed():
+def test_with_one_core_taken_nothing_absurd_is_claimed():
     """OpenBLAS's threads spin, and collapse when a core is shared: 808x was once reported of this case."""
-    with taken.one_core(), sides.Workers(len(load.cores())) as workers:
+    with taken.one_core(), sides.Workers(min(2, len(load.cores()))) as workers:
         found = workers.measure(Product("long k", 64, 64, 4096), 3, 0.1, again=False)
-    assert found.disturbed and found.right
+    assert found.right and (found.disturbed or found.ratio() < 10)

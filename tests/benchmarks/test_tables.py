@@ -9,21 +9,15 @@ pytest.importorskip("tabulate")
 from benchmarks.operations.products import Product  # noqa: E402
 from benchmarks.operations.similarity import Cosine  # noqa: E402
 from benchmarks.reporting import readme, tables, text  # noqa: E402
-from benchmarks.timing import load  # noqa: E402
 from benchmarks.timing.measurement import Measurement, Turn  # noqa: E402
 
 CASE = Product("small", 2, 3, 4)
 
 
-@pytest.fixture(autouse=True)
-def _two_cores(monkeypatch):
-    monkeypatch.setattr(load, "cores", lambda: {0, 1})
-
-
-def measured(ratio, others=0.0, error=0.0, case=CASE, **peers):
+def measured(ratio, lost=0.0, error=0.0, case=CASE, **peers):
     """Return a measurement in which fastla takes a second, NumPy `ratio` seconds, and other peers theirs."""
     times = {"numpy": ratio, **peers, "fastla": 1.0}
-    rounds = [{side: Turn(time, time, others) for side, time in times.items()}] * 3
+    rounds = [{side: Turn(time, time, lost) for side, time in times.items()}] * 3
     return Measurement(case, 2, 3, rounds, dict.fromkeys(times, error))
 
 
@@ -39,7 +33,7 @@ def test_geometric_mean():
 
 
 def test_disturbed_and_wrong_rows_are_marked_and_left_out_of_the_mean():
-    rows = [measured(2.0), measured(808.0, others=1.0), measured(50.0, error=2.0), measured(8.0)]
+    rows = [measured(2.0), measured(808.0, lost=1.0), measured(50.0, error=2.0), measured(8.0)]
     printed = tables.section(rows, "simple")
     assert "808.00x" not in printed and "50.00x" not in printed
     assert printed.count("disturbed ") >= 1 and "WRONG" in printed
@@ -47,7 +41,7 @@ def test_disturbed_and_wrong_rows_are_marked_and_left_out_of_the_mean():
 
 
 def test_nothing_undisturbed_has_no_mean():
-    assert "mean of the ratios" not in tables.summary([measured(808.0, others=1.0)])
+    assert "mean of the ratios" not in tables.summary([measured(808.0, lost=1.0)])
 
 
 def test_several_peers():
@@ -62,7 +56,7 @@ def test_a_failure_is_a_row():
 
 
 def test_one_core_taken_shows_both_sides():
-    alone, taken = measured(2.0), measured(400.0, others=1.0)
+    alone, taken = measured(2.0), measured(400.0, lost=1.0)
     printed = tables.taken_section([(alone, taken)], "simple")
     assert printed.startswith("With one core taken") and "200.00x" in printed and "1.00x" in printed
 
