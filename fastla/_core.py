@@ -79,6 +79,11 @@ def search(dtype: str) -> Any:
     return importlib.import_module(_module_name(_current, SEARCH_ROWS[dtype])).kernels
 
 
+def eigen(dtype: str) -> Any:
+    """The kernels of the target in use for eigensolvers in float32 or float64."""
+    return importlib.import_module(_module_name(_current, dtype)).kernels
+
+
 def current_target() -> str:
     """The name of the target in use."""
     return _current

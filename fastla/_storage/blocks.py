@@ -65,7 +65,7 @@ class Blocks:
         step = max(WIDTH, min(CHUNK, CHUNK_NUMBERS // self.dim // WIDTH * WIDTH))
         first = 0
         while first < len(x):
-            last = min(len(x), first + step - (self.n + first) % WIDTH)     # of a block, or of x
+            last = min(len(x), first + step - (self.n + first) % WIDTH)
             with np.errstate(all="ignore"):
                 elements, scale = encode(_as_float32(x[first:last]), self.storage, self.metric)
             new._put(self.n + first, elements.T, scale)
@@ -75,7 +75,8 @@ class Blocks:
 
     def rows(self, positions: np.ndarray) -> np.ndarray:
         """The float32 rows at some positions."""
-        return decode(self.data[positions // WIDTH, :, positions % WIDTH], self.scale[positions], self.storage, self.dim)
+        elements = self.data[positions // WIDTH, :, positions % WIDTH]
+        return decode(elements, self.scale[positions], self.storage, self.dim)
 
     def kept(self, mask: np.ndarray) -> "Blocks":
         """New blocks of the rows that a mask (n,) is true for."""

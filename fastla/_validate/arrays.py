@@ -51,13 +51,13 @@ def _ragged(x: Any) -> str:
 
 def _of_frame(name: str, label: str, x: Any) -> np.ndarray:
     """pandas: columns of nullable or Arrow dtypes become those of the NumPy dtype that they stand for."""
-    array = converted(name, label, x)
-    if not array.dtype.hasobject:
-        return array
     columns = list(x.dtypes) if hasattr(x, "columns") else [x.dtype]
     plain = [getattr(dtype, "numpy_dtype", dtype) for dtype in columns]
     if not all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in plain):
-        return _of_objects(name, label, array)
+        array = converted(name, label, x)
+        return _of_objects(name, label, array) if array.dtype.hasobject else array
+    if plain == columns:
+        return converted(name, label, x)
     gaps = int(np.count_nonzero(np.asarray(x.isna())))
     if gaps:
         raise ValueError(

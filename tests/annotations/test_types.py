@@ -28,10 +28,10 @@ def test_mypy(tmp_path):
     done = mypy(WHOLE_API, tmp_path)
     assert done.returncode == 0, done.stdout
     wrong = tmp_path / "wrong.py"
-    lines = ["import fastla", "fastla.knn([1], [[1]], k='a')", "fastla.FlatIndex('x')", "fastla.matmul()", "fastla.nothing"]
-    wrong.write_text("\n".join(lines))
+    lines = ["fastla.knn([1], [[1]], k='a')", "fastla.FlatIndex('x')", "fastla.matmul()", "fastla.nothing"]
+    wrong.write_text("\n".join(["import fastla", *lines]))
     said = mypy(wrong, tmp_path).stdout
-    for line in range(2, len(lines) + 1):
+    for line in range(2, len(lines) + 2):
         assert f"wrong.py:{line}: error" in said, said
 
 

@@ -18,7 +18,8 @@ def products(a: ArrayLike, b: ArrayLike) -> list[Any]:
     out = np.empty((3, 3))
     return [
         fastla.matmul(a, b), fastla.matmul(a, b, out=out), fastla.matmul(a, b, out, casting="same_kind"),
-        fastla.dot(a, b), fastla.vecdot(a, b), fastla.vecdot(a, b, axis=-1), fastla.matvec(a, rows[0]), fastla.vecmat(rows[0], b),
+        fastla.dot(a, b), fastla.vecdot(a, b), fastla.vecdot(a, b, axis=-1),
+        fastla.matvec(a, rows[0]), fastla.vecmat(rows[0], b),
     ]
 
 

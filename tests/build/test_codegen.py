@@ -240,24 +240,24 @@ def test_no_tile_spills(target, row):
 
 
 # Without F16C a conversion has constants in half of the registers.
-SCANNED = [(t, r) for t, r in IN_REGISTERS if r in ("float32", "float16", "bfloat16", "int8") and (t, r) != ("baseline", "float16")]
+SCORED = [(t, r) for t, r in IN_REGISTERS if r in _core.SEARCH_ROWS.values() and (t, r) != ("baseline", "float16")]
 
 
-@pytest.mark.parametrize(("target", "row"), SCANNED)
-def test_scanning_stays_in_registers(target, row):
-    """For every number of queries that meet a panel's 48 rows together."""
-    functions = [block for block in disassembly(path(target, row)).split("\n\n") if re.match(r"\s*[0-9a-f]+ <\w*(scan_blocks|score_queries)", block)]
-    width = 48 * 4 // VECTOR_BYTES[target]
-    vectors = {width * (i + 1) for i in range(max(1, 3 * tile(target, row)[0] // width))}
-    loops = [loop for loop in loops_of(functions) if loop.multiplied in vectors and not loop.count("v?cmpl?e?p")]
-    assert {loop.multiplied for loop in loops} == vectors
+@pytest.mark.parametrize(("target", "row"), SCORED)
+def test_a_score_tile_stays_in_registers(target, row):
+    """The full tile that asks for its share of the next block."""
+    _, vectors = tile(target, row)
+    blocks = disassembly(path(target, row)).split("\n\n")
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*score_", block)]
+    loops = [loop for loop in loops_of(functions) if loop.multiplied == vectors and loop.count("prefetch")]
+    assert loops
     for loop in loops:
         assert not loop.stack_vectors(), f"spilled:\n{loop}"
 
 
 @pytest.mark.parametrize("row", ["float32", "float16", "bfloat16"])
-def test_the_screen_stays_in_registers(row):
-    """Of MR queries and a panel's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
+def test_the_prefilter_stays_in_registers(row):
+    """Of MR queries and a block's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
     rows, vectors = tile("avx512vnni", row)
     blocks = [block for block in disassembly(path("avx512vnni", row)).split("\n\n") if "vpdpbusd" in block]
     loops = [loop for loop in loops_of(blocks) if loop.count("vpdpbusd")]

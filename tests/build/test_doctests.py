@@ -7,7 +7,7 @@ import pytest
 
 import fastla
 
-MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._index"]
+MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._knn", "fastla._index"]
 
 
 @pytest.mark.parametrize("name", MODULES)

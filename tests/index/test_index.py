@@ -77,7 +77,7 @@ def test_a_query_has_the_same_bits_alone_as_in_a_batch(target, metric, storage):
 
 @pytest.mark.parametrize("storage", STORAGE)
 def test_few_queries_have_the_bits_of_many(target, storage):
-    """They scan a region's panels, many meet them one by one. In parts of k, with and without panels that a mask leaves out."""
+    """They scan a chunk's blocks, many are scored block by block. In parts of k, with and without blocks that a mask leaves out."""
     rng = np.random.default_rng(2)
     q = rng.standard_normal((60, 300), dtype=np.float32)
     index = filled(rng.standard_normal((700, 300), dtype=np.float32), dtype=storage)
@@ -135,10 +135,10 @@ def test_weights_are_the_same_in_every_target(storage):
                 weights.append((metric, filled(x, metric=metric, dtype=storage)._blocks))
     finally:
         _core.use_target(before)
-    for metric, panels in weights[len(METRICS):]:
+    for metric, blocks in weights[len(METRICS):]:
         first = dict(weights[:len(METRICS)])[metric]
-        np.testing.assert_array_equal(panels.weight, first.weight)
-        np.testing.assert_array_equal(panels.bias, first.bias)
+        np.testing.assert_array_equal(blocks.weight, first.weight)
+        np.testing.assert_array_equal(blocks.bias, first.bias)
 
 
 @pytest.mark.parametrize("storage", STORAGE)

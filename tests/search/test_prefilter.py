@@ -1,4 +1,4 @@
-"""Screening (screen.pxi) changes no bit of any result. A search of few queries is not screened, so it is the oracle of one of many."""
+"""The prefilter (prefilter.pxi) changes no bit of any result. A search of few queries has none, so it is the oracle of one of many."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from grids import combinations
 import fastla
 from fastla import _core
 
-SCREENING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `screens`
-UNSCREENED = 20         # queries at a time: fewer than a screened search has, more than those that meet raw rows by dot products
+PREFILTERING = [name for name in _core.runnable_targets() if name in ("avx512vnni", "wide")]      # setup.py's `prefilters`
+UNFILTERED = 20         # queries at a time: fewer than a prefiltered search has, more than those that take dot products with raw rows
 METRICS = ["cosine", "dot", "euclidean"]
-SHAPES = [      # m, n, d, k: as many rows for each of the k best as a screened search has (SCREEN_ROWS)
+SHAPES = [      # m, n, d, k: as many rows for each of the k best as a prefiltered search has (PREFILTER_ROWS)
     (24, 801, 16, 1), (61, 2500, 48, 3), (97, 4801, 129, 6), (200, 1700, 50, 2), (49, 2400, 387, 3), (300, 3300, 66, 4), (40, 850, 1501, 1),
 ]
 
 
-@pytest.fixture(params=SCREENING)
+@pytest.fixture(params=PREFILTERING)
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
-    """As conftest's, of the targets that screen."""
+    """As conftest's, of the targets that prefilter."""
     before = _core.current_target()
     _core.use_target(request.param)
     yield request.param
@@ -36,14 +36,14 @@ def duplicates(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.nda
 
 
 def clusters(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows that no screen can tell apart, and queries that are among them."""
+    """Rows that no prefilter can tell apart, and queries that are among them."""
     _, x = normal(rng, 1, n, d)
     x = x[rng.integers(0, 5, n)] + np.float32(1e-4) * x
     return x[rng.integers(0, n, m)], x
 
 
 def magnitudes(rng: np.random.Generator, m: int, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and queries from 1e-14 to 1e14, beyond the range that is screened; some of zeros."""
+    """Rows and queries from 1e-14 to 1e14, beyond the range that is prefiltered; some of zeros."""
     q, x = normal(rng, m, n, d)
     q *= 10 ** rng.uniform(-14, 14, (m, 1)).astype(np.float32)
     x *= 10 ** rng.uniform(-14, 14, (n, 1)).astype(np.float32)
@@ -83,9 +83,9 @@ def same(one: tuple[np.ndarray, ...], other: tuple[np.ndarray, ...]) -> None:
 
 def in_parts(search, q: np.ndarray, mask: np.ndarray | None, exclude: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     parts = []
-    for i in range(0, len(q), UNSCREENED):
+    for i in range(0, len(q), UNFILTERED):
         # The last part is as long as the others, for few queries are done in another way.
-        rows = slice(max(0, min(i, len(q) - UNSCREENED)), min(i + UNSCREENED, len(q)))
+        rows = slice(max(0, min(i, len(q) - UNFILTERED)), min(i + UNFILTERED, len(q)))
         own = mask[rows] if mask is not None and mask.ndim == 2 else mask
         found = search(q[rows], own, None if exclude is None else exclude[rows])
         parts.append([x[i - rows.start:] for x in found])
@@ -110,7 +110,7 @@ def test_knn(target, metric, data):
 
 @pytest.mark.parametrize(("metric", "dtype", "data"), combinations(METRICS, ["float32", "float16", "bfloat16"], DATA))
 def test_an_index(target, dtype, metric, data):
-    for m, n, d, k in SHAPES[4:6]:       # rows put aside are gathered, and turned (TURN_ROWS)
+    for m, n, d, k in SHAPES[4:6]:       # re-ranked rows are gathered, and transposed (TRANSPOSE_ROWS)
         rng = np.random.default_rng(m + n)
         q, x = data(rng, m, n, d)
         index = fastla.FlatIndex(d, metric=metric, dtype=dtype)
@@ -134,11 +134,11 @@ def test_range_search(target, metric, data):
         lims, scores, ids = fastla.range_search(q, x, threshold, metric=metric)
         first = 0
         while first < m:
-            part = slice(min(first, m - UNSCREENED), min(first, m - UNSCREENED) + UNSCREENED)
+            part = slice(min(first, m - UNFILTERED), min(first, m - UNFILTERED) + UNFILTERED)
             part_lims, part_scores, part_ids = fastla.range_search(q[part], x, threshold, metric=metric)
             found = slice(lims[part.start], lims[part.stop])
             same((lims[part.start:part.stop + 1] - lims[part.start], scores[found], ids[found]), (part_lims, part_scores, part_ids))
-            first += UNSCREENED
+            first += UNFILTERED
 
 
 def check_in_parts(search, q: np.ndarray) -> None:

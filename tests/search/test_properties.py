@@ -101,18 +101,18 @@ def test_nothing_beyond_the_operands_is_read_or_written(target, dtype, m):
 
 @needs_guards
 @pytest.mark.parametrize("storage", ["float32", "float16", "bfloat16", "int8"])
-def test_an_index_reads_its_panels_alone(target, storage):
+def test_an_index_reads_its_blocks_alone(target, storage):
     rng = np.random.default_rng(0)
     for n, d in [(1, 1), (48, 7), (96, 16), (100, 33)]:
         index = fastla.FlatIndex(d, dtype=storage)
         index.add(rng.standard_normal((n, d)))
-        panels = index._blocks
+        blocks = index._blocks
         for name in ("data", "scale", "weight", "bias"):
-            array = getattr(panels, name)
+            array = getattr(blocks, name)
             for end in (False, True):
                 copy = guarded(array.shape, array.dtype.str, end)
                 copy[...] = array
-                setattr(panels, name, copy)
+                setattr(blocks, name, copy)
                 for m in (1, 3, 60):
                     q = rng.standard_normal((m, d), dtype=np.float32)
                     for mask in (None, rng.random(n) < 0.3):

@@ -31,6 +31,8 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_product
     elif kernel == "cosine":
         row.kernel = compiled_cosine
+    elif kernel == "knn":
+        row.kernel = compiled_knn
     else:
         raise ValueError(f"no compiled function {kernel!r}")
     return 0

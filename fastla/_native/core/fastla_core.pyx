@@ -28,6 +28,7 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_CheckExact(object)
     bint PyArray_ISBEHAVED(cnp.ndarray)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray)
+    bint PyArray_ISNOTSWAPPED(cnp.ndarray)
 
 cdef extern from "pool.h":
     int pool_run(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void*, Py_ssize_t, int, int) noexcept nogil
@@ -86,4 +87,6 @@ include "entries.pxi"
 include "products.pxi"
 include "cosine.pxi"
 include "search.pxi"
+include "knn.pxi"
 include "ids.pxi"
+include "eigen.pxi"

@@ -200,7 +200,7 @@ def product(a, b, out):
     return product_of(a, b, out, 0, 0)
 
 
-ROUTES = {ROUTE_DOT: "dot", ROUTE_GEMV: "gemv", ROUTE_SPLIT_K: "split k", ROUTE_INNER: "inner",
+PRODUCT_ROUTE_NAMES = {ROUTE_DOT: "dot", ROUTE_GEMV: "gemv", ROUTE_SPLIT_K: "split k", ROUTE_INNER: "inner",
           ROUTE_TRANSPOSED: "transposed",
           ROUTE_TRANSPOSE_B: "transpose b", ROUTE_STREAM: "stream", ROUTE_ROWS: "rows", ROUTE_IN_PLACE: "in place",
           ROUTE_PACK_B: "pack b", ROUTE_PACK_BOTH: "pack both"}
@@ -216,7 +216,7 @@ def product_route(cnp.ndarray a, cnp.ndarray b):
         g.b_col = 1
     g.c_row = g.n
     g.syrk = g.m > 1 and g.a == g.b and g.m == g.n and g.a_row == g.b_col and g.a_col == g.b_row
-    return ROUTES[typed_kernels[cnp.PyArray_TYPE(a)].product_route(&g)]
+    return PRODUCT_ROUTE_NAMES[typed_kernels[cnp.PyArray_TYPE(a)].product_route(&g)]
 
 
 # For tests: what an epilogue may rely on. Each element gains its place, 2^20 item + 8192 row + column, in its own type.

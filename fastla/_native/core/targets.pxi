@@ -39,5 +39,6 @@ def describe(capsule):
     """The target, the element row, the vector's bytes and the tile of a target module."""
     cdef const Kernels* kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
     return {"target": kernels.target.decode(), "element": kernels.element.decode(),
-            "vector_bytes": kernels.vector_bytes, "mr": kernels.mr, "nr": kernels.nr,
+            "vector_bytes": kernels.vector_bytes, "stored_bytes": kernels.stored_bytes,
+            "width": kernels.width, "mr": kernels.mr, "nr": kernels.nr,
             "numpy_flops": kernels.numpy_flops}

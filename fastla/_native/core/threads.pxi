@@ -65,10 +65,12 @@ def limit_scratch(size_t limit):
 
 
 # What the kernels are handed beside their operands.
+cdef inline int threads_of_call() noexcept:
+    return get_local_threads() or process_threads
+
+
 cdef void fill(Runtime* runtime) noexcept:
-    runtime.threads = get_local_threads()
-    if runtime.threads == 0:
-        runtime.threads = process_threads
+    runtime.threads = threads_of_call()
     runtime.parallel_for = pool_run
     runtime.take = scratch_take
     runtime.give = scratch_give
