@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.operations import Case
+from benchmarks.operations.eigen import Components, Leading, SmallEigen
 from benchmarks.operations.products import Product
 from benchmarks.operations.search import Index, Search
 from benchmarks.operations.similarity import Cosine, Paired
@@ -85,4 +86,17 @@ CASES: tuple[Case, ...] = (
     Index("index", 64, 50000, 384, storage="int8", quick=True),
     *(Index("index", 64, 100000, 384, storage=s) for s in ("float16", "bfloat16", "int8")),
     Index("index", 1, 300000, 384, storage="int8"),
+    # Some eigenpairs of a matrix, all of many small ones, principal components.
+    Leading("eigenpairs", 512, 10, dtype="float64", quick=True),
+    Leading("eigenpairs", 1000, 10, spectrum="clustered", dtype="float64"),
+    Leading("eigenpairs", 2000, 1, spectrum="fast", dtype="float64"),
+    Leading("eigenpairs", 2000, 10, spectrum="slow", dtype="float64"),
+    Leading("eigenpairs", 2000, 10, spectrum="wigner", dtype="float64"),
+    Leading("eigenpairs", 2000, 10),
+    SmallEigen("small eigenproblems", 100000, 3, dtype="float64"),
+    SmallEigen("small eigenproblems", 50000, 8),
+    SmallEigen("small eigenproblems", 5000, 16, dtype="float64", quick=True),
+    Components("components", 20000, 128, 10, quick=True),
+    Components("components", 100000, 768, 16),
+    Components("components", 20000, 2000, 50),
 )

@@ -17,7 +17,7 @@ import fastla
 from benchmarks.operations import Call, Case
 from benchmarks.reporting import text
 from benchmarks.reporting.machine import machine
-from benchmarks.sweep import functions, searches
+from benchmarks.sweep import eigen, functions, searches
 from benchmarks.sweep.functions import Drawn
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import SideFailed, Workers
@@ -33,6 +33,11 @@ FUNCTIONS = {
     "knn": searches.knn,
     "range_search": searches.range_search,
     "FlatIndex.search": searches.index_search,
+    "eigh": eigen.eigh,
+    "eigsh": eigen.eigsh,
+    "power_iteration": eigen.power_iteration,
+    "svds": eigen.svds,
+    "PCA.fit": eigen.pca,
 }
 ROUNDS, AGAIN_ROUNDS = (2, 0.03), (2, 0.1)      # how many, and the seconds of a turn in each
 AGAIN, SLOW, WORST = 0.85, 0.8, 0.5

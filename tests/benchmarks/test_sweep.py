@@ -10,13 +10,13 @@ import fastla  # noqa: E402
 from benchmarks.sweep import api, functions  # noqa: E402
 
 NAMES = api.offered(list(api.FUNCTIONS))
-SETTINGS = {"set_num_threads", "get_num_threads", "num_threads", "show_config", "FlatIndex"}
+NO_WORK = {"set_num_threads", "get_num_threads", "num_threads", "show_config", "linear_operator", "NoConvergence"}
 
 
 def test_every_public_function_is_drawn():
     """Whoever adds a function adds a row."""
-    public = {name for name in fastla.__all__ if callable(getattr(fastla, name))} - SETTINGS
-    assert public <= api.FUNCTIONS.keys()
+    public = {name for name in fastla.__all__ if callable(getattr(fastla, name))} - NO_WORK
+    assert public <= {name.split(".")[0] for name in api.FUNCTIONS}
 
 
 def test_a_call_is_the_same_whichever_others_are_drawn():
@@ -35,8 +35,8 @@ def test_fastla_agrees_with_numpys_lines(monkeypatch, name, seed):
     result = drawn.ours(fastla)()
     assert call.check(drawn, result) <= 1, call.label()
     values = np.array(drawn.values(result))
-    wrong = 2 * values + 1
-    assert drawn.error((wrong,) if isinstance(result, tuple) else wrong) > 1
+    wrong = drawn._replace(values=lambda found: values * (2 if found is result else 1) + (found is result))
+    assert wrong.error(result) > 1
 
 
 def test_how_a_function_stands():
