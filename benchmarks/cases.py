@@ -20,7 +20,7 @@ CASES: tuple[Case, ...] = (
     Product("small", 32, 32, 32, out=False),
     # Large and square: the ground of a BLAS.
     *(Product("square", 256, 256, 256, dtype=t) for t in FLOATS),
-    Product("square, 2 ms apart", 256, 256, 256, gap_ms=2),
+    Product("square", 256, 256, 256, gap_ms=2),
     *(Product("square", 512, 512, 512, dtype=t) for t in FLOATS),
     *(Product("square", 1024, 1024, 1024, dtype=t, quick=True) for t in FLOATS),
     *(Product("square", 2048, 2048, 2048, dtype=t) for t in FLOATS),
