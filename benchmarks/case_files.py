@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.operations import Case
+from benchmarks.operations.eigen import Components, Leading, SmallEigen
 from benchmarks.operations.products import Product
 from benchmarks.operations.search import Index, Search
 from benchmarks.operations.similarity import Cosine
@@ -39,6 +40,10 @@ FAMILIES: Mapping[str, Callable[[str, Mapping[str, Any]], Case]] = {
     "knn": lambda family, p: Search(family, p["q"], p["n"], p["d"], top=p["k"]),
     "index": _index,
     "index_narrow": _index,
+    "eigsh": lambda family, p: Leading(family, p["n"], p["k"], spectrum=p["spectrum"],
+                                       dtype=p.get("dtype", "float64")),
+    "eigh": lambda family, p: SmallEigen(family, p["count"], p["n"], dtype=p["dtype"]),
+    "pca": lambda family, p: Components(family, p["n"], p["d"], p["k"]),
 }
 
 

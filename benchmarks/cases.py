@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.operations import Case
+from benchmarks.operations.eigen import Components, Leading, SmallEigen
 from benchmarks.operations.products import Product
 from benchmarks.operations.search import Index, Search
 from benchmarks.operations.similarity import Cosine, Paired
@@ -19,7 +20,7 @@ CASES: tuple[Case, ...] = (
     Product("small", 32, 32, 32, out=False),
     # Large and square: the ground of a BLAS.
     *(Product("square", 256, 256, 256, dtype=t) for t in FLOATS),
-    Product("square, 2 ms apart", 256, 256, 256, gap_ms=2),
+    Product("square", 256, 256, 256, gap_ms=2),
     *(Product("square", 512, 512, 512, dtype=t) for t in FLOATS),
     *(Product("square", 1024, 1024, 1024, dtype=t, quick=True) for t in FLOATS),
     *(Product("square", 2048, 2048, 2048, dtype=t) for t in FLOATS),
@@ -59,22 +60,43 @@ CASES: tuple[Case, ...] = (
     Product("stack", 64, 64, 32, batch=(32, 12), transposed="b"),
     Product("stack @ 2-D", 128, 768, 768, batch=(64,), shared_b=True, quick=True),
     # Rows compared by cosine: all with all, each with its partner.
-    Cosine("cosine", 1, 100000, 384, quick=True),
+    Cosine("cosine", 1, 20000, 384, quick=True),
+    Cosine("cosine", 1, 100000, 384),
     Cosine("cosine", 32, 100000, 384),
-    Cosine("cosine", 1000, 20000, 384, quick=True),
+    Cosine("cosine", 1000, 10000, 384, quick=True),
+    Cosine("cosine", 1000, 20000, 384),
     Cosine("cosine", 1000, 5000, 384, dtype="float64"),
     Cosine("cosine", 5000, 5000, 768),
-    Paired("paired cosine", 100000, 384, quick=True),
     Paired("paired cosine", 1000, 16),
+    Paired("paired cosine", 20000, 384, quick=True),
+    Paired("paired cosine", 100000, 384),
     # The nearest rows of a raw corpus.
-    Search("knn", 1, 100000, 384, quick=True),
+    Search("knn", 1, 50000, 384, quick=True),
+    Search("knn", 1, 100000, 384),
     Search("knn", 32, 100000, 384),
-    Search("knn", 1000, 100000, 128, quick=True),
+    Search("knn", 100, 50000, 128, quick=True),
+    Search("knn", 1000, 100000, 128),
     # The nearest rows of an index.
-    Index("index", 1, 100000, 384, quick=True),
+    Index("index", 1, 50000, 384, quick=True),
+    Index("index", 1, 100000, 384),
     Index("index", 32, 100000, 384),
-    Index("index", 1000, 100000, 128, quick=True),
+    Index("index", 100, 50000, 128, quick=True),
+    Index("index", 1000, 100000, 128),
     Index("index", 1000, 100000, 384, top=100),
-    *(Index("index", 64, 100000, 384, storage=s, quick=s == "int8") for s in ("float16", "bfloat16", "int8")),
+    Index("index", 64, 50000, 384, storage="int8", quick=True),
+    *(Index("index", 64, 100000, 384, storage=s) for s in ("float16", "bfloat16", "int8")),
     Index("index", 1, 300000, 384, storage="int8"),
+    # Some eigenpairs of a matrix, all of many small ones, principal components.
+    Leading("eigenpairs", 512, 10, dtype="float64", quick=True),
+    Leading("eigenpairs", 1000, 10, spectrum="clustered", dtype="float64"),
+    Leading("eigenpairs", 2000, 1, spectrum="fast", dtype="float64"),
+    Leading("eigenpairs", 2000, 10, spectrum="slow", dtype="float64"),
+    Leading("eigenpairs", 2000, 10, spectrum="wigner", dtype="float64"),
+    Leading("eigenpairs", 2000, 10),
+    SmallEigen("small eigenproblems", 100000, 3, dtype="float64"),
+    SmallEigen("small eigenproblems", 50000, 8),
+    SmallEigen("small eigenproblems", 5000, 16, dtype="float64", quick=True),
+    Components("components", 20000, 128, 10, quick=True),
+    Components("components", 100000, 768, 16),
+    Components("components", 20000, 2000, 50),
 )

@@ -122,6 +122,7 @@ class Product(Case):
             text += f", {name}" if pad or offset else ""
             text += f" ld+{pad}" if pad else ""
             text += f" offset {offset}" if offset else ""
+        text += f", {self.gap_ms:g} ms apart" if self.gap_ms else ""
         return text if self.out else text + ", new"
 
     def check(self, operands: Operands, result: np.ndarray) -> float:

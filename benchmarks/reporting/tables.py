@@ -12,13 +12,13 @@ from benchmarks.timing.measurement import Measurement
 # Bound by memory: more data than caches keep between calls, and too little arithmetic on it. Two cores here do about
 # 5 float32 operations in the time that memory takes to bring a byte.
 STREAMED_BYTES, FLOPS_PER_BYTE = 8e6, 8.0
-NAMES = {"numpy": "NumPy", "sklearn": "scikit-learn"}       # others are called as they are imported
+NAMES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn"}       # others are called as they are imported
 LEGEND = ("A ratio is the median over rounds of NumPy's time / fastla's: above 1 fastla is faster. Half of the rounds "
           "lie between the quartiles. GFLOP/s and GB/s are fastla's; GB/s is shown where memory is the bound.")
 PRODUCT_LEGEND = ("Results are written into a given array, or allocated by the call where it says new; ld+8 stands for "
                   "8 more elements in the leading dimension.")
-DISTURBED = ("Disturbed: other processes took a core meanwhile, also when measured again, so the row says nothing of "
-             "the sides.")
+DISTURBED = ("Disturbed: a side had to wait for cores that other processes took, also when measured again, so the row "
+             "says nothing of the sides.")
 TAKEN = ("Times are of the median call, not of the shortest as above. A busy process is bound to one of the cores; of "
          "two, it leaves a side between three quarters and half of what it had.")
 
@@ -115,4 +115,4 @@ def taken_section(pairs: Sequence[tuple[Measurement, Measurement]], style: str) 
             slower = "disturbed" if alone.disturbed else f"{taken.typical(side) / alone.typical(side):.2f}x"
             line += [text.seconds(alone.typical(side)), text.seconds(taken.typical(side)), slower]
         body.append(line)
-    return text.table(body, header, style, left=3)
+    return f"With one core taken:\n\n{text.table(body, header, style, left=3)}\n\n{text.paragraph(TAKEN, style)}"

@@ -60,8 +60,7 @@ def measure_again(first: Measurement, seed: int) -> Measurement:
     for _ in range(FRESH):
         with Workers(first.threads) as workers:
             more = workers.measure(first.case, FRESH_ROUNDS, ROUND_S, min_calls=3, seed=seed)
-        found.rounds += more.rounds
-        found.errors = {side: max(error, more.errors[side]) for side, error in found.errors.items()}
+        found.add(more)
     return found
 
 

@@ -1,15 +1,32 @@
-"""How many cores other processes take meanwhile: what makes a time untrue on a busy machine."""
+"""How much of its cores a process loses to others meanwhile: what makes a time untrue on a busy machine.
+
+Others may work on a core that nobody wants. So what counts is the smaller of two figures: the time that others worked
+on this process's cores (/proc/stat, less what the process itself used), and the time that its threads were ready to run
+and had to wait (/proc/self/task/*/schedstat). What the machine's host stole is lost in any case.
+"""
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Collection
 from pathlib import Path
+from typing import NamedTuple
 
-STAT = Path("/proc/stat")
-IDLE = (3, 4, 8, 9)     # columns of /proc/stat that do not count: idle, iowait; guest, guest_nice (in user already)
-TOLERATED = 0.25        # cores; ticks of 10 ms make a turn of 0.12 s uncertain by nearly as much
+STAT, TASKS = Path("/proc/stat"), Path("/proc/self/task")
+WORK, STOLEN = (0, 1, 2, 5, 6), 7       # columns of /proc/stat: user (guests too), nice, system, irq, softirq; steal
+TOLERATED = 0.2         # cores; undisturbed, up to 0.1 are seen
+
+
+class _Clocks(NamedTuple):
+    """Seconds since whenever."""
+
+    now: float
+    used: float         # by this process
+    worked: float       # by anybody, on this process's cores
+    stolen: float
+    waited: float       # by this process's threads; infinite where nobody says
 
 
 def cores() -> set[int]:
@@ -17,8 +34,8 @@ def cores() -> set[int]:
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
-def busy_ticks(stat: str, among: Collection[int]) -> int:
-    """Return the ticks in which some cores were working for anybody, or were stolen by the machine's host.
+def ticks(stat: str, among: Collection[int]) -> tuple[int, int]:
+    """Return the ticks in which some cores were working for anybody, and those that were stolen from them.
 
     Parameters
     ----------
@@ -28,30 +45,47 @@ def busy_ticks(stat: str, among: Collection[int]) -> int:
         The cores that count.
     """
     names = {f"cpu{core}" for core in among}
-    lines = (line.split() for line in stat.splitlines())
-    return sum(int(ticks) for line in lines if line and line[0] in names
-               for column, ticks in enumerate(line[1:]) if column not in IDLE)
+    lines = [line.split()[1:] for line in stat.splitlines() if line.split()[:1] and line.split()[0] in names]
+    return sum(int(line[column]) for line in lines for column in WORK), sum(int(line[STOLEN]) for line in lines)
+
+
+def waiting(tasks: Path) -> float:
+    """Return the seconds that threads were ready to run but had no core, or infinity where the system does not say.
+
+    Parameters
+    ----------
+    tasks : Path
+        A folder for each thread, whose schedstat says: ns on a core, ns waiting for one, turns.
+    """
+    total = 0
+    for task in tasks.iterdir():
+        try:
+            total += int((task / "schedstat").read_text().split()[1])
+        except FileNotFoundError:
+            return math.inf
+        except ProcessLookupError:      # the thread has ended
+            continue
+    return total * 1e-9
 
 
 class Watch:
-    """What others take of this process's cores, from now on. Where there is no /proc/stat, nothing."""
+    """What this process loses from now on; nothing, where there is no /proc/stat."""
 
     def __init__(self) -> None:
         self._cores = cores()
-        self._busy, self._own, self._clock = self._read()
+        self._start = self._read()
 
-    def _read(self) -> tuple[float, float, float]:
-        busy = busy_ticks(STAT.read_text(), self._cores) / os.sysconf("SC_CLK_TCK") if STAT.exists() else None
-        return busy, time.process_time(), time.perf_counter()
+    def _read(self) -> _Clocks | None:
+        if not STAT.exists():
+            return None
+        worked, stolen = (count / os.sysconf("SC_CLK_TCK") for count in ticks(STAT.read_text(), self._cores))
+        return _Clocks(time.perf_counter(), time.process_time(), worked, stolen, waiting(TASKS))
 
-    def others(self) -> float:
-        """Return the cores that others took, on average."""
-        busy, own, clock = self._read()
-        if busy is None or clock == self._clock:
+    def lost(self) -> float:
+        """Return the cores that this process lost, on average."""
+        start, end = self._start, self._read()
+        if start is None or end is None or end.now == start.now:
             return 0.0
-        return max(0.0, (busy - self._busy - (own - self._own)) / (clock - self._clock))
-
-
-def disturbs(others: float, threads: int) -> bool:
-    """Whether others left less than a core to each thread: where there are cores enough, they may work."""
-    return others > max(0, len(cores()) - threads) + TOLERATED
+        others = max(0.0, end.worked - start.worked - (end.used - start.used))
+        waited = end.waited - start.waited if math.isfinite(end.waited) else math.inf
+        return max(0.0, min(others, waited) + end.stolen - start.stolen) / (end.now - start.now)

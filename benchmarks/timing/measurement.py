@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from benchmarks.operations import NUMPY, OURS, Case
-from benchmarks.timing.load import disturbs
+from benchmarks.timing.load import TOLERATED
 
 
 class Turn(NamedTuple):
-    """One side's part of a round: the shortest and the median time of a call in seconds, and the cores others took."""
+    """One side's part of a round: a call's shortest and median time in seconds, and the cores lost to others."""
 
     best: float
     typical: float
-    others: float
+    lost: float
 
 
 @dataclass
 class Measurement:
     """What was measured of one case.
 
-    A round in which others took a core that a side wanted is disturbed. Disturbed rounds do not count; where most of
-    those that were wanted are missing, the measurement itself is disturbed, and says nothing of the sides.
+    A round in which a side lost much of a core to others is disturbed (load.py). Disturbed rounds do not count; where
+    most of those that were wanted are missing, the measurement itself is disturbed, and says nothing of the sides.
 
     Attributes
     ----------
@@ -51,8 +51,8 @@ class Measurement:
 
     @property
     def undisturbed(self) -> list[dict[str, Turn]]:
-        """The rounds in which every side had its cores to itself."""
-        return [turns for turns in self.rounds if not any(disturbs(t.others, self.threads) for t in turns.values())]
+        """The rounds in which every side had the cores it wanted."""
+        return [turns for turns in self.rounds if all(turn.lost <= TOLERATED for turn in turns.values())]
 
     @property
     def disturbed(self) -> bool:
@@ -63,6 +63,12 @@ class Measurement:
     def counted(self) -> list[dict[str, Turn]]:
         """The rounds that count; where nearly all were disturbed, these."""
         return self.rounds if self.disturbed else self.undisturbed
+
+    def add(self, more: Measurement) -> None:
+        """Add the rounds of the same case measured again."""
+        self.rounds = self.rounds + more.rounds
+        self.wanted += more.wanted
+        self.errors = {side: max(error, more.errors[side]) for side, error in self.errors.items()}
 
     def median(self, side: str) -> float:
         """Return the median over rounds of a side's shortest call, in seconds."""

@@ -9,6 +9,7 @@ The result is checked before and after the timing.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
 import os
@@ -74,10 +75,14 @@ class _Process:
         self._process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
         theirs.close()      # or a worker that dies would not read as an end of file
 
-    def ask(self, about: object, order: str, *arguments: Any) -> Any:
-        """Give an order, wait while the side works alone, and return its answer; `about` is for messages."""
+    def order(self, name: str, *arguments: Any) -> None:
+        """Give an order."""
+        with contextlib.suppress(OSError):      # a process that died has no answer, which is where it is noticed
+            self._pipe.send((name, arguments))
+
+    def answer(self, about: object) -> Any:
+        """Return the answer to an order when it comes; `about` is for messages."""
         try:
-            self._pipe.send((order, arguments))
             if not self._pipe.poll(ANSWER_S):
                 raise SideFailed(f"{self.name} gave no answer in {ANSWER_S:.0f} s: {about}")
             done, answer = self._pipe.recv()
@@ -93,9 +98,12 @@ class _Process:
         except subprocess.TimeoutExpired:
             return None
 
-    def end(self) -> None:
-        """Tell the worker to return by the end of file; one that does not is killed."""
+    def dismiss(self) -> None:
+        """Tell the worker to return, by the end of file."""
         self._pipe.close()
+
+    def end(self) -> None:
+        """Wait for the worker's end; one that does not return is killed."""
         if self._ended() is None:
             self._process.kill()
             self._process.wait()
@@ -113,13 +121,15 @@ class Workers:
 
     def __exit__(self, *_: object) -> None:
         for process in self._processes.values():
+            process.dismiss()
+        for process in self._processes.values():
             process.end()
 
     def about(self) -> dict[str, dict[str, str]]:
         """Return for each side which fastla it has: version, target, file."""
-        return {name: process.ask("import fastla", "about") for name, process in self._processes.items()}
+        return self._ask_all("import fastla", "about")
 
-    def measure(self, case: Case, rounds: int = 5, round_s: float = 0.2, *, min_calls: int = 2, seed: int = 7,
+    def measure(self, case: Case, rounds: int = 5, round_s: float = 0.2, *, min_calls: int = 1, seed: int = 7,
                 warm: bool = True, results: bool = False, again: bool = True, limit_s: float = math.inf) -> Measurement:
         """Measure one case.
 
@@ -151,7 +161,7 @@ class Workers:
         found = Measurement(case, self.threads, rounds, errors=dict.fromkeys(self._processes, 0.0))
         self._ask_all(case, "load", case, seed)
         if warm:
-            found.errors = self._ask_all(case, "warm")
+            found.errors = {side: self._ask(side, case, "warm") for side in self._processes}
         order = list(self._processes)
         started = time.monotonic()
         while len(found.rounds) < (2 * rounds if again else rounds) and len(found.undisturbed) < rounds:
@@ -159,7 +169,7 @@ class Workers:
             turns = {}
             for side in order:
                 time.sleep(PAUSE_S)
-                turns[side] = self._processes[side].ask(case, "turn", round_s, min_calls)
+                turns[side] = self._ask(side, case, "turn", round_s, min_calls)
             found.rounds.append(turns)
             order.append(order.pop(0))
             if time.monotonic() - started > limit_s:
@@ -169,5 +179,13 @@ class Workers:
         found.results = self._ask_all(case, "answer") if results else {}
         return found
 
-    def _ask_all(self, case: Case, order: str, *arguments: Any) -> dict[str, Any]:
-        return {name: process.ask(case, order, *arguments) for name, process in self._processes.items()}
+    def _ask(self, side: str, about: object, order: str, *arguments: Any) -> Any:
+        """Give a side an order, wait while it works alone, and return its answer."""
+        self._processes[side].order(order, *arguments)
+        return self._processes[side].answer(about)
+
+    def _ask_all(self, about: object, order: str, *arguments: Any) -> dict[str, Any]:
+        """Give all sides an order at once, and return their answers: for what is not timed."""
+        for process in self._processes.values():
+            process.order(order, *arguments)
+        return {name: process.answer(about) for name, process in self._processes.items()}

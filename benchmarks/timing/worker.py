@@ -57,7 +57,7 @@ class _Work:
             took = time.perf_counter() - started
             times.append(took / len(group))
             calls, spent = calls + len(group), spent + took + gap_s
-        return Turn(min(times), statistics.median(times), watch.others())
+        return Turn(min(times), statistics.median(times), watch.lost())
 
 
 def _about() -> dict[str, str]:
