@@ -39,6 +39,9 @@ def row_norms(
     capsule: Any, x: NDArray[Any], out: NDArray[Any] | None, normalized: NDArray[Any] | None
 ) -> None: ...
 def weigh(capsule: Any, stored: Any, metric: str, first: int, end: int) -> None: ...
+def store_rows(
+    capsule: Any, stored: Any, metric: str, first: int, rows: NDArray[Any], levels: int, low: float, high: float
+) -> None: ...
 
 class Request:
     def __init__(

@@ -38,6 +38,9 @@ cdef extern from "kernels.h":
         float* weight
         float* bias
         Py_ssize_t n, d
+    ctypedef struct Encoding:
+        int levels
+        double low, high
     ctypedef struct Found:
         Py_ssize_t query, id
         double score
@@ -69,6 +72,7 @@ cdef extern from "kernels.h":
         int (*matmul)(const Batch*, const Runtime*) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
+        int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*, const Runtime*) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
     enum:
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS

@@ -201,4 +201,4 @@ def describe(capsule):
 
 include "products.pxi"
 include "search.pxi"
-include "ids.pxi"
+include "index.pxi"

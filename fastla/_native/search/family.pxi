@@ -16,6 +16,7 @@
 # 13 %, by what other tenants leave of it; not kept.
 include "../rows/norms.pxi"
 include "corpus/weights.pxi"
+include "corpus/store.pxi"
 include "corpus/blocks.pxi"
 include "topk/reservoir.pxi"
 include "plan.pxi"
@@ -143,4 +144,5 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
 
 table.norms = norms
 table.weigh = weigh
+table.store_rows = store_rows
 table.search = search
