@@ -80,7 +80,7 @@ TARGETS = [
     Target("neon", "aarch64", [], 16, {4: Tile(8, 2, 48, 1024, 1056), 8: Tile(8, 2, 48, 768, 1032)}, "neon", False, 0),
 ]
 
-FAMILIES = ["products/family", "search/family"]
+FAMILIES = ["products/family", "search/family", "eigen/family"]
 ELEMENTS = [
     Element("float32", "float", "float", "float", 4, FAMILIES),
     Element("float64", "double", "double", "double", 8, FAMILIES),
@@ -117,7 +117,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name.upper()}",
+        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name}",
         "PREFILTERS": int(target.prefilters and element.computed == "float"),
         "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,

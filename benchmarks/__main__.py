@@ -1,93 +1,115 @@
-"""The report: fastla against NumPy over the table of cases, then on a real model.
+"""The report: fastla against NumPy and others over the table of cases, then on a real model.
 
-    python -m benchmarks [--quick] [--threads N] [--offline] [--readme]
+    python -m benchmarks [--quick] [--threads N] [--one-core-taken] [--offline] [--readme]
 
-Each side works in a process of its own, in turn (pairs.py). A time is the median over rounds of the shortest call, the
-ratio is the median of the rounds' ratios, and GFLOP/s and GB/s are fastla's.
+Each side works in a process of its own, in turn (timing/sides.py). A time is the median over rounds of the shortest
+call, the ratio is the median of the rounds' ratios, and GFLOP/s and GB/s are fastla's. What other processes disturb is
+measured again, and what stays disturbed is marked and counts for nothing. Peers other than NumPy take part where they
+are installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
 import shlex
 import sys
-import textwrap
+from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
-from benchmarks import minilm_files, minilm_run, pairs, report
-from benchmarks.cases import CASES, Case
+from benchmarks.cases import CASES
+from benchmarks.minilm import files, run
+from benchmarks.operations import Case
+from benchmarks.reporting import options, readme, tables
+from benchmarks.reporting.machine import machine
+from benchmarks.timing import taken
+from benchmarks.timing.measurement import Measurement
+from benchmarks.timing.sides import PAIR, SideFailed, Workers, here
 
-LINE = 120      # characters, of a printed sentence
-ROUNDS, QUICK_ROUNDS = (5, 0.2), (3, 0.12)     # how many, and the seconds of a turn in each
-LEGEND = ("Results are written into a given array, or allocated by the call where it says new; ld+8 stands for 8 more "
-          "elements in the leading dimension. GB/s is shown where memory is the bound. "
-          "A ratio above 1 means that fastla is faster.")
-MODEL_LEGEND = ("Sentences a second. Folded: NumPy with each stack @ matrix turned into one product by hand. "
-                "The differences are between embeddings of length 1.")
+ROUNDS, QUICK_ROUNDS = (7, 0.15), (5, 0.1)     # how many, and the seconds of a turn in each
+Section = Callable[[str], str]      # a part of the report in a style of tables: "simple", or README.md's "pipe"
 
 
-def run_cases(quick: bool, thread_counts: list[int]) -> list[pairs.Measurement | tuple[Case, int, str]]:
-    """Measure the cases with a progress bar on standard error; one that fails is (case, threads, why)."""
-    work = [(case, threads) for case in CASES if case.quick or not quick for threads in thread_counts]
-    rows = []
-    for case, threads in tqdm(work, desc="products", unit="case", disable=None):
+def run_cases(name: str, cases: list[Case], thread_counts: list[int],
+              rounds: tuple[int, float]) -> list[tables.Row]:
+    """Measure the cases of a table with a progress bar on standard error, each in fresh processes."""
+    rows: list[tables.Row] = []
+    for case, threads in tqdm(list(itertools.product(cases, thread_counts)), desc=name, unit="case", disable=None):
         try:
-            with pairs.Workers(threads) as workers:
-                rows.append(workers.measure(case, *(QUICK_ROUNDS if quick else ROUNDS)))
-        except pairs.SideFailed as error:
-            rows.append((case, threads, str(error)))
+            with Workers(threads, [here(side) for side in case.installed_sides()]) as workers:
+                rows.append(workers.measure(case, *rounds))
+        except SideFailed as error:
+            rows.append(tables.Failure(case, threads, str(error)))
     return rows
 
 
-def run_model(args: argparse.Namespace, thread_counts: list[int]) -> tuple[list[report.Model], str]:
-    """Measure the model; return what was measured, and why not if it was not."""
+def run_taken(alone: Sequence[Measurement]) -> list[tuple[Measurement, Measurement]]:
+    """Measure NumPy and fastla again, with one core taken."""
+    pairs = []
+    for first in tqdm(alone, desc="with one core taken", unit="case", disable=None):
+        with taken.one_core(), Workers(first.threads, PAIR) as workers:
+            pairs.append((first, workers.measure(first.case, *QUICK_ROUNDS, again=False)))
+    return pairs
+
+
+def run_model(args: argparse.Namespace, thread_counts: list[int],
+              tell: Callable[[Section], None]) -> tuple[list[run.Model], str]:
+    """Measure the model and tell it; return what was measured, and what failed."""
     print("model: the sentence encoder all-MiniLM-L6-v2", file=sys.stderr)
     try:
-        return [minilm_run.measure(t, quick=args.quick, offline=args.offline) for t in thread_counts], ""
-    except minilm_files.Unavailable as error:
-        return [], f"The model is left out: {error}."
+        models = [run.measure(t, quick=args.quick, offline=args.offline) for t in thread_counts]
+    except files.Unavailable as error:
+        left_out = f"The model is left out: {error}."
+        tell(lambda style: left_out)
+        return [], ""
+    except SideFailed as error:
+        return [], f"The model failed: {error}"
+    tell(functools.partial(run.section, models))
+    return models, ""
 
 
 def main() -> int:
     """Run the report; return 1 where a result is wrong or a side failed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    report.add_arguments(parser)
-    parser.add_argument("--readme", action="store_true", help="put the tables into README.md, between its markers")
+    options.add_measuring(parser)
+    options.add_offline(parser)
+    options.add_readme(parser)
+    parser.add_argument("--one-core-taken", action="store_true",
+                        help="a table more: how NumPy and fastla do while another process keeps one core busy")
     args = parser.parse_args()
     if args.readme:
-        report.check_readme(report.PRODUCTS)
-    thread_counts = report.thread_counts(args)
-    machine = report.machine()
-    print(machine, end="\n\n", flush=True)
+        readme.check(readme.REPORT)
+    thread_counts = options.thread_counts(args)
+    where = machine()
+    print(where, end="\n\n", flush=True)
+    sections: list[Section] = []
 
-    rows = run_cases(args.quick, thread_counts)
-    measured = [row for row in rows if isinstance(row, pairs.Measurement)]
-    failures = [row for row in rows if not isinstance(row, pairs.Measurement)]
-    print(report.product_table(rows), end="\n\n")
-    summary = ""
-    if measured:
-        mean = report.geometric_mean(row.ratio() for row in measured)
-        summary = f"{len(measured)} measurements, geometric mean of the ratios {mean:.2f}x. {LEGEND}"
-        print(textwrap.fill(summary, LINE), end="\n\n", flush=True)
-    for _, threads, why in failures:
-        print(f"With {threads} threads, {why}\n", file=sys.stderr)
+    def tell(section: Section) -> None:
+        print(section("simple"), end="\n\n", flush=True)
+        sections.append(section)
 
-    try:
-        models, left_out = run_model(args, thread_counts)
-    except pairs.SideFailed as error:
-        models, left_out = [], f"The model failed: {error}"
-        failures.append(left_out)
-    print(f"{report.model_table(models)}\n\n{textwrap.fill(MODEL_LEGEND, LINE)}" if models else left_out)
+    cases = [case for case in CASES if case.quick or not args.quick]
+    rows = []
+    for name, group in itertools.groupby(cases, key=lambda case: case.TABLE):
+        found = run_cases(name, list(group), thread_counts, QUICK_ROUNDS if args.quick else ROUNDS)
+        tell(functools.partial(tables.section, found))
+        rows += found
+    measured = [row for row in rows if isinstance(row, Measurement)]
+    if args.one_core_taken:
+        tell(functools.partial(tables.taken_section, run_taken(measured)))
+    models, failure = run_model(args, thread_counts, tell)
 
-    right = all(row.right for row in measured) and all(model.right for model in models) and not failures
+    failures = [row.why for row in rows if isinstance(row, tables.Failure)] + [failure] * bool(failure)
+    print(*failures, sep="\n\n", file=sys.stderr)
+    right = all(result.right for result in [*measured, *models]) and not failures
     if args.readme and not right:
         print("README.md is left as it is: a result is wrong, or a side failed.", file=sys.stderr)
     elif args.readme:
-        options = [o for o in sys.argv[1:] if o != "--offline"]
-        command = f"Written by `python -m benchmarks {shlex.join(options)}` on {machine}."
-        model = f"{report.model_table(models, 'pipe')}\n\n{MODEL_LEGEND}" if models else left_out
-        report.write_readme(report.PRODUCTS, "\n\n".join([command, report.product_table(rows, "pipe"), summary, model]))
+        command = shlex.join(["python", "-m", "benchmarks", *(o for o in sys.argv[1:] if o != "--offline")])
+        parts = [f"Written by `{command}` on {where}.", *(section("pipe") for section in sections)]
+        readme.write(readme.REPORT, "\n\n".join(parts))
     return 0 if right else 1
 
 

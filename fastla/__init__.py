@@ -3,10 +3,15 @@
 from contextlib import suppress
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla._eigen import NoConvergence, eigsh, linear_operator, power_iteration
+from fastla._eigh import eigh
 from fastla._index import FlatIndex
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
+from fastla._pca import PCA
+from fastla._svds import svds
 from fastla._norms import normalize, vector_norm
-from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
+from fastla._knn import knn, range_search
+from fastla._similarity import cosine_similarity, paired_cosine_similarity
 
 __version__ = "0.1.0"
 
@@ -15,18 +20,25 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
 
 __all__ = [
     "FlatIndex",
+    "NoConvergence",
+    "PCA",
     "cosine_similarity",
     "dot",
+    "eigh",
+    "eigsh",
     "get_num_threads",
     "knn",
+    "linear_operator",
     "matmul",
     "matvec",
     "normalize",
     "num_threads",
     "paired_cosine_similarity",
+    "power_iteration",
     "range_search",
     "set_num_threads",
     "show_config",
+    "svds",
     "vecdot",
     "vecmat",
     "vector_norm",

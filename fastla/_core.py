@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastla._native import fastla_core as core
+from fastla._native.fastla_core import cosine, marked_product, product_route
 from fastla._storage.dtypes import STORAGE
 
 # The element row that does each dtype's products. A dtype without a row is NumPy's.
@@ -76,6 +77,11 @@ def use_target(name: str, everywhere: bool = False) -> None:
 def search(dtype: str) -> Any:
     """The kernels, of the target in use, that search what is stored in a dtype."""
     return importlib.import_module(_module_name(_current, SEARCH_ROWS[dtype])).kernels
+
+
+def eigen(dtype: str) -> Any:
+    """The kernels of the target in use for eigensolvers in float32 or float64."""
+    return importlib.import_module(_module_name(_current, dtype)).kernels
 
 
 def current_target() -> str:

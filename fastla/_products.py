@@ -60,7 +60,7 @@ def _family(name: str, x1: Any, x2: Any, out: Any, keywords: dict[str, Any], vec
     return result if out is None else out
 
 
-@core.entry(np.matmul, 64, True, (-1, 1), (1, -1))
+@core.entry("product", "(m?,k),(k,n?)->(m?,n?)", np.matmul)
 def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Matrix product of two arrays, as `numpy.matmul`.
 
@@ -107,7 +107,7 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("matmul", x1, x2, out, keywords, _AS_GIVEN)
 
 
-@core.entry(np.vecdot, 0, True, (-1, 1), (-1, 1))
+@core.entry("product", "(k),(k)->()", np.vecdot)
 def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, axis: int = -1, **keywords: Any) -> Any:
     """Dot products of two stacks of vectors, as `numpy.vecdot`.
 
@@ -141,7 +141,7 @@ def vecdot(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, ax
     return _family("vecdot", x1, x2, out, keywords, _DOTS)
 
 
-@core.entry(getattr(np, "matvec", _before_numpy_2_2("matvec", (2, 1))), 0, True, (-1, 1, 1), (-1, 1))
+@core.entry("product", "(m,k),(k)->(m)", getattr(np, "matvec", _before_numpy_2_2("matvec", (2, 1))))
 def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of matrices with a stack of vectors, as `numpy.matvec` (NumPy 2.2).
 
@@ -173,7 +173,7 @@ def matvec(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("matvec", x1, x2, out, keywords, _MATRICES_VECTORS)
 
 
-@core.entry(getattr(np, "vecmat", _before_numpy_2_2("vecmat", (1, 2))), 0, True, (-1, 1), (-1, 1, 1))
+@core.entry("product", "(k),(k,n)->(n)", getattr(np, "vecmat", _before_numpy_2_2("vecmat", (1, 2))))
 def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
     """Products of a stack of vectors with a stack of matrices, as `numpy.vecmat` (NumPy 2.2).
 
@@ -204,7 +204,7 @@ def vecmat(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     return _family("vecmat", x1, x2, out, keywords, _VECTORS_MATRICES)
 
 
-@core.entry(np.dot, 2, False, (-1, 1), (1, -1))
+@core.entry("product", "(m?,k),(k,n?)->(m?,n?)", np.dot, most_dims=2, takes_out=False)
 def dot(a: ArrayLike, b: ArrayLike, out: np.ndarray | None = None) -> Any:
     """Dot product of two arrays, as `numpy.dot`.
 

@@ -12,7 +12,7 @@ import numpy as np
 from fastla import _core
 from fastla._core import core
 from fastla._storage.dtypes import STORAGE
-from fastla._storage.encoding import INT8_MOST, decode, level_scale, power_of_two  # noqa: F401 - for _search
+from fastla._storage.encoding import decode
 
 WIDTH = core.CORPUS_BLOCK
 ALIGN = 64              # bytes of a cache line

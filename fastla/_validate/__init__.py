@@ -14,6 +14,7 @@ from fastla._validate.common import (
     thread_count,
     whole,
 )
+from fastla._validate.cosine import Cosine, cosine
 from fastla._validate.index import ids, ids_left, index_dim, known, new_ids, rows, storage, unknown
 from fastla._validate.products import MAX_DIMS, Product, foreign, product
 from fastla._validate.search import candidates, corpus, excluded, excluded_ids, queries, search_mask
@@ -22,11 +23,13 @@ __all__ = [
     "MAX_DIMS",
     "MAX_THREADS",
     "METRICS",
+    "Cosine",
     "Product",
     "as_array",
     "axes",
     "candidates",
     "corpus",
+    "cosine",
     "excluded",
     "excluded_ids",
     "foreign",

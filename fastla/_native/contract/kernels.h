@@ -15,39 +15,78 @@ typedef struct {
     void *(*resize)(void *block, size_t bytes);     /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
-enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3 };
+enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4 };
 
-/* c[m, n] = a[m, k] @ b[k, n]. Strides count elements and may be zero or negative; only c's columns must be
+/* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element of which it meets once:
+ * rows of adjacent elements c_row apart, of which the first has these numbers in the whole result of the batch's item. It returns a status. */
+typedef struct Epilogue {
+    int (*apply)(const struct Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
+                 ptrdiff_t first_column, ptrdiff_t item);
+    int symmetric;                          /* a syrk may compute one triangle, apply it there, and mirror what comes out */
+    int folds;                              /* items that share b may be further rows of one product */
+} Epilogue;
+
+/* c[m, n] = a[m, k] @ b[k, n], then the epilogue. Strides count elements and may be zero or negative; only c's columns must be
  * adjacent. c overlaps neither a nor b. */
 typedef struct {
     const void *a, *b;
     void *c;
     ptrdiff_t m, n, k;
     ptrdiff_t a_row, a_col, b_row, b_col, c_row;
-    int syrk;                      /* b is a's transpose: one triangle is computed, then mirrored */
+    int syrk;                               /* b is a's transpose: one triangle is computed, then mirrored */
+    const Epilogue *epilogue;               /* NULL: none */
+    ptrdiff_t first_row, first_column, item;        /* where c lies in what the epilogue sees */
 } Product;
 
-/* `count` products of one shape: `depth` leading dimensions, outermost first. */
+/* The leading dimensions of a call, outermost first: `count` items of one shape. Operand o of an item lies the strides[o] apart, in elements. */
+enum { BATCH_OPERANDS = 5 };
 typedef struct {
-    Product first;
     int dims;
     ptrdiff_t count;
-    const ptrdiff_t *shape, *a_stride, *b_stride, *c_stride;
+    const ptrdiff_t *shape, *strides[BATCH_OPERANDS];
 } Batch;
 
-/* --- rows of numbers, and searching among them --------------------------------------------------------------------- */
-/* n rows of d numbers where they lie, of any type that read.h knows; strides in bytes. */
+/* The epilogue of a cosine similarity. Scales lie contiguous, an item's where the batch's operands 3 and 4 say. */
+typedef struct {
+    Epilogue epilogue;
+    const Batch *batch;
+    const void *row_scale, *column_scale;   /* of the output type: inverse norms, 0 for a row of zeros */
+    int own;                                /* rows and columns are the same vectors: the diagonal is 1 */
+} CosineEpilogue;
+
+/* The ways of computing a product; products/routes.pxi says when which is taken. */
+typedef enum {
+    ROUTE_DOT,                              /* a single dot product */
+    ROUTE_GEMV,                             /* a row times a matrix whose rows are adjacent */
+    ROUTE_SPLIT_K,                          /* a small c of a long k: parts of k, added in order */
+    ROUTE_INNER,                            /* dot products along k */
+    ROUTE_TRANSPOSED,                       /* as c.T = b.T @ a.T */
+    ROUTE_TRANSPOSE_B,                      /* a short k: b is transposed whole, then as ROUTE_ROWS */
+    ROUTE_STREAM,                           /* few rows of a, and b comes from memory, a few of its rows at a time */
+    ROUTE_ROWS,                             /* c's rows from end to end, b in place */
+    ROUTE_IN_PLACE,                         /* blocked, nothing packed */
+    ROUTE_PACK_B,                           /* blocked, each task packs the columns of b that it needs */
+    ROUTE_PACK_BOTH,                        /* blocked as Goto's, b's micro-panels shared */
+    PRODUCT_ROUTES
+} Route;
+
+/* --- rows of numbers, and searching among them ----------------------------------------------------------------- */
+/* Every type of numbers that is read from memory: NumPy's name, the C type that holds one, and its value (read.h). */
+#define NUMBER_TYPES(row)                                                                                        \
+    row(int8, int8_t, x) row(int16, int16_t, x) row(int32, int32_t, x) row(int64, int64_t, x)             \
+    row(uint8, uint8_t, x) row(uint16, uint16_t, x) row(uint32, uint32_t, x) row(uint64, uint64_t, x)     \
+    row(float16, uint16_t, of_float16(x)) row(bfloat16, uint16_t, of_bfloat16(x))                         \
+    row(float32, float, x) row(float64, double, x)
+#define TYPE_NUMBER(name, c_type, value) TYPE_##name,
+enum { NUMBER_TYPES(TYPE_NUMBER) TYPE_COUNT };
+#undef TYPE_NUMBER
+
+/* n rows of d numbers where they lie; strides in bytes. */
 typedef struct {
     const char *data;
     ptrdiff_t n, d, row, column;
     int type;
 } Rows;
-
-/* The types of Rows: NumPy's kind and size. */
-enum {
-    TYPE_INT8, TYPE_INT16, TYPE_INT32, TYPE_INT64, TYPE_UINT8, TYPE_UINT16, TYPE_UINT32, TYPE_UINT64,
-    TYPE_FLOAT16, TYPE_BFLOAT16, TYPE_FLOAT32, TYPE_FLOAT64
-};
 
 /* The Euclidean norm of each row, and the rows divided by it; either may be NULL. A row of zeros stays one. */
 typedef struct {
@@ -59,11 +98,15 @@ typedef struct {
 
 enum { METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN };
 enum { RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX };
-enum { BLOCK_ROWS = 48 };                        /* rows in a panel: a multiple of every target's vector */
 
-/* Rows turned round: panel i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] stored elements, absent rows as zeros; depth is
- * d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its step. weight and bias are
- * what a score takes: dot * weight + bias (weigh() in panels.pxi). */
+/* Ways of searching: search/routes.pxi says what each does and chooses. A test asks which one a search takes. */
+enum { ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
+
+enum { BLOCK_ROWS = 48 };                   /* rows of a stored block: a multiple of every target's vector */
+
+/* Rows stored transposed: block i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] elements, absent rows as zeros;
+ * depth is d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its scale, and
+ * its scores dot * weight + bias (weigh() computes both). */
 typedef struct {
     void *data;
     float *scale, *weight, *bias;
@@ -82,20 +125,16 @@ typedef struct {
     double score;
 } Found;
 
-/* Queries against a corpus of rows, or of panels where panels.data is set. */
+/* Queries against a corpus of raw rows or, where blocks.data is set, of stored blocks. */
 typedef struct {
     int metric, result;
-    Rows rows;
+    Rows queries, rows;
     Blocks blocks;
-    const void *queries;                    /* m x depth elements, adjacent; cosine: normalized */
-    const void *plain;                      /* m x d numbers of the output type, adjacent: as the scores mean them */
-    const void *query_scale;                /* m of the output type, or NULL: what a dot product is multiplied by */
-    ptrdiff_t m;
     const uint8_t *mask;                    /* may row i be found? mask[query * mask_row + i]; NULL: it may */
     ptrdiff_t mask_row;                     /* 0: one mask for all queries */
-    ptrdiff_t allowed;                      /* of the n rows, by such a mask; else n */
-    const ptrdiff_t *exclude;               /* m rows, one for each query, that it may not find; NULL: none */
-    /* RESULT_TOPK */
+    ptrdiff_t allowed;                      /* of the corpus's rows, by such a mask; else all */
+    const ptrdiff_t *exclude;               /* a row for each query that it may not find; NULL: none */
+    /* RESULT_TOPK, of m queries */
     ptrdiff_t k;
     void *scores;                           /* m x k of the output type; euclidean: distances */
     ptrdiff_t *ids, *counts;                /* m x k; m: how many were found */
@@ -103,24 +142,87 @@ typedef struct {
     double threshold;
     Found *found;                           /* set by the kernel, whether it succeeds or not; freed by resize() */
     ptrdiff_t found_count;
-    /* RESULT_MATRIX: every score, cosine and dot alone */
+    /* RESULT_MATRIX: every score, of cosine and dot alone */
     void *c;                                /* m x n of the output type */
     ptrdiff_t c_row;
-    ptrdiff_t symmetric;                    /* the queries are the rows from this one on: one triangle is computed, then mirrored; -1: they are not */
+    ptrdiff_t symmetric;                    /* the queries are the corpus's rows from this one on: one triangle is
+                                               computed, then mirrored; -1: they are not */
 } Search;
+
+/* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ---------------------------------------------- */
+/* y = x A for a symmetric A: its lower triangle alone is read. Rows of A are a_row elements apart. */
+typedef struct {
+    const void *a, *x;
+    void *y;
+    ptrdiff_t n, a_row, b;
+} SymmetricProduct;
+
+/* Set by the kernel: the largest magnitude in A, and the largest difference between A and its transpose; NaN where A holds NaN or
+ * infinity. */
+typedef struct {
+    const void *a;
+    ptrdiff_t n, a_row;
+    double magnitude, skew;
+} Symmetry;
+
+/* Rows of w, orthogonal to each other and of length 1 in place, by modified Gram-Schmidt; w_i = sum_j r[i, j] q_j before. Stops at a row that
+ * is shorter than `tiny` or has lost nine tenths to those before it: `done` is how many rows are orthonormal. */
+typedef struct {
+    void *w;
+    ptrdiff_t n, b, done;
+    double tiny;
+    double *r;
+} Orthonormal;
+
+/* Eigenvalues of a symmetric T (n, n), in no order, and z = its eigenvectors' first factor: rows z_i (n of them, m numbers each, z_row apart) hold
+ * Z^T on entry and (Z Y)^T on return, where T = Y diag(values) Y^T. T is overwritten. */
+typedef struct {
+    double *t, *values, *z, *work;          /* work: 2 max(n, m) + n */
+    ptrdiff_t n, m, z_row;
+} SmallEigh;
+
+/* `count` symmetric matrices of n <= 32, any strides (in elements); `upper`: that triangle is read, else the lower. values (count, n) ascending,
+ * vectors (count, n, n) in columns. Where a matrix does not converge, or holds NaN, KERNEL_NOT_CONVERGED. */
+typedef struct {
+    const void *a;
+    ptrdiff_t count, n, stack, row, column;
+    int upper;
+    void *values, *vectors;
+} EighStack;
+
+/* Passes over the rows of x (n, d), d adjacent, less `shift` (d). All results are double. */
+typedef struct {
+    const void *x;
+    ptrdiff_t n, d, x_row;
+    const void *shift;
+    const void *v;                          /* b x d: scatter = v (X - s)^T (X - s), b x d; NULL: gram = (X - s)^T (X - s), d x d */
+    ptrdiff_t b;
+    double *product, *sums, *squares;       /* sums of columns, of their squares (d each); may be NULL for the scatter */
+} Scatter;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct {
     const char *target, *element;
     int vector_bytes, mr, nr;
-    double numpy_flops;                     /* from so many flops on, a stack's together, NumPy's own function is called */
-    int (*matmul)(const Batch *stack, const Runtime *runtime);
+    int stored_bytes, width;                /* of a stored element, and how many numbers it holds */
+    double numpy_flops;                     /* from so many flops on, a batch's together, NumPy's function is called */
+    int (*matmul)(const Product *first, const Batch *batch, const Runtime *runtime);
+    int (*product_route)(const Product *product);       /* which way it would take */
+    int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
+                           ptrdiff_t first_column, ptrdiff_t item);     /* a CosineEpilogue's apply() */
     int (*norms)(const Norms *norms, const Runtime *runtime);
-    void (*weigh)(const Blocks *panels, int metric, ptrdiff_t first, ptrdiff_t end);   /* panels [first, end) */
+    void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end);   /* blocks [first, end) */
     /* Rows into blocks, from the position `first` on: all but their ids. */
     int (*store_rows)(const Rows *rows, const Blocks *blocks, ptrdiff_t first, int metric, const Encoding *encoding,
                       const Runtime *runtime);
     int (*search)(Search *search, const Runtime *runtime);
+    int (*search_route)(const Search *search);
+    int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);
+    int (*symmetry)(Symmetry *symmetry, const Runtime *runtime);
+    int (*orthonormal)(Orthonormal *block);
+    int (*small_eigh)(SmallEigh *problem);
+    int (*eigh_stack)(const EighStack *stack, const Runtime *runtime);
+    int (*scatter)(const Scatter *pass, const Runtime *runtime);
 } Kernels;
 
 #endif

@@ -9,20 +9,34 @@ cdef extern from "kernels.h":
         void* (*take)(size_t) noexcept nogil
         void (*give)(void*) noexcept nogil
         void* (*resize)(void*, size_t) noexcept nogil
+    ctypedef struct Epilogue:
+        int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row, Py_ssize_t first_row,
+                     Py_ssize_t first_column, Py_ssize_t item) noexcept nogil
+        int symmetric, folds
     ctypedef struct Product:
         const void* a
         const void* b
         void* c
         Py_ssize_t m, n, k, a_row, a_col, b_row, b_col, c_row
         int syrk
+        const Epilogue* epilogue
+        Py_ssize_t first_row, first_column, item
+    enum:
+        BATCH_OPERANDS
     ctypedef struct Batch:
-        Product first
         int dims
         Py_ssize_t count
         const Py_ssize_t* shape
-        const Py_ssize_t* a_stride
-        const Py_ssize_t* b_stride
-        const Py_ssize_t* c_stride
+        const Py_ssize_t* strides[5]
+    ctypedef struct CosineEpilogue:
+        Epilogue epilogue
+        const Batch* batch
+        const void* row_scale
+        const void* column_scale
+        int own
+    ctypedef enum Route:
+        ROUTE_DOT, ROUTE_GEMV, ROUTE_SPLIT_K, ROUTE_INNER, ROUTE_TRANSPOSED, ROUTE_TRANSPOSE_B, ROUTE_STREAM, ROUTE_ROWS
+        ROUTE_IN_PLACE, ROUTE_PACK_B, ROUTE_PACK_BOTH, PRODUCT_ROUTES
     ctypedef struct Rows:
         const char* data
         Py_ssize_t n, d, row, column
@@ -46,12 +60,8 @@ cdef extern from "kernels.h":
         double score
     ctypedef struct Search:
         int metric, result
-        Rows rows
+        Rows queries, rows
         Blocks blocks
-        const void* queries
-        const void* plain
-        const void* query_scale
-        Py_ssize_t m
         const uint8_t* mask
         Py_ssize_t mask_row, allowed
         const Py_ssize_t* exclude
@@ -64,19 +74,64 @@ cdef extern from "kernels.h":
         Py_ssize_t found_count
         void* c
         Py_ssize_t c_row, symmetric
+    ctypedef struct SymmetricProduct:
+        const void* a
+        const void* x
+        void* y
+        Py_ssize_t n, a_row, b
+    ctypedef struct Symmetry:
+        const void* a
+        Py_ssize_t n, a_row
+        double magnitude, skew
+    ctypedef struct Orthonormal:
+        void* w
+        Py_ssize_t n, b, done
+        double tiny
+        double* r
+    ctypedef struct SmallEigh:
+        double* t
+        double* values
+        double* z
+        double* work
+        Py_ssize_t n, m, z_row
+    ctypedef struct EighStack:
+        const void* a
+        Py_ssize_t count, n, stack, row, column
+        int upper
+        void* values
+        void* vectors
+    ctypedef struct Scatter:
+        const void* x
+        Py_ssize_t n, d, x_row
+        const void* shift
+        const void* v
+        Py_ssize_t b
+        double* product
+        double* sums
+        double* squares
     ctypedef struct Kernels:
         const char* target
         const char* element
-        int vector_bytes, mr, nr
+        int vector_bytes, mr, nr, stored_bytes, width
         double numpy_flops
-        int (*matmul)(const Batch*, const Runtime*) noexcept nogil
+        int (*matmul)(const Product*, const Batch*, const Runtime*) noexcept nogil
+        int (*product_route)(const Product*) noexcept nogil
+        int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                               Py_ssize_t) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*, const Runtime*) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
+        int (*search_route)(const Search*) noexcept nogil
+        int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil
+        int (*symmetry)(Symmetry*, const Runtime*) noexcept nogil
+        int (*orthonormal)(Orthonormal*) noexcept nogil
+        int (*small_eigh)(SmallEigh*) noexcept nogil
+        int (*eigh_stack)(const EighStack*, const Runtime*) noexcept nogil
+        int (*scatter)(const Scatter*, const Runtime*) noexcept nogil
     enum:
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
-        TYPE_INT8, TYPE_INT16, TYPE_INT32, TYPE_INT64, TYPE_UINT8, TYPE_UINT16, TYPE_UINT32, TYPE_UINT64
-        TYPE_FLOAT16, TYPE_BFLOAT16, TYPE_FLOAT32, TYPE_FLOAT64
+        ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
+        TYPE_COUNT, TYPE_float32, TYPE_float64
     enum:
-        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED
+        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED

@@ -1,11 +1,19 @@
 # Part of the core: searching, and norms of rows. Shapes and dtypes were checked by _validate.
 
-NUMBER_TYPES = {
-    "bool": TYPE_UINT8, "int8": TYPE_INT8, "int16": TYPE_INT16, "int32": TYPE_INT32, "int64": TYPE_INT64, "uint8": TYPE_UINT8,
-    "uint16": TYPE_UINT16, "uint32": TYPE_UINT32, "uint64": TYPE_UINT64, "float16": TYPE_FLOAT16, "bfloat16": TYPE_BFLOAT16,
-    "float32": TYPE_FLOAT32, "float64": TYPE_FLOAT64,
-}
+cdef extern from *:
+    """
+    #define TYPE_NAME(name, c_type, value) #name,
+    static const char *const type_names[] = {NUMBER_TYPES(TYPE_NAME)};
+    """
+    const char* const* type_names
+
+NUMBER_TYPES = {type_names[i].decode(): i for i in range(TYPE_COUNT)}        # a dtype's name -> what kernels call it
+NUMBER_TYPES["bool"] = NUMBER_TYPES["uint8"]
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
+SEARCH_ROUTES = {
+    ROUTE_RAW_FEW: "raw few", ROUTE_RAW: "raw", ROUTE_RAW_PREFILTER: "raw prefilter",
+    ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
+}
 CORPUS_BLOCK = BLOCK_ROWS
 
 
@@ -72,30 +80,21 @@ cdef class Request:
     """One search, and what it points to."""
     cdef Search search
     cdef object kept, capsule
-    cdef object score_dtype
 
-    def __init__(self, capsule, metric, corpus, queries, plain, scale, mask, exclude):
-        """corpus: rows (n, d), or stored blocks. queries, plain, scale: see kernels.h. mask: (n,) or (m, n) bytes, adjacent along n."""
-        cdef cnp.ndarray q = queries
-        cdef Py_ssize_t n
-        memset(&self.search, 0, sizeof(Search))
+    def __init__(self, capsule, metric, corpus, cnp.ndarray queries, mask=None, exclude=None):
+        """corpus: rows (n, d), or stored blocks. queries: (m, d). mask: (n,) or (m, n) bytes, adjacent along n."""
         self.capsule = capsule
-        self.kept = (corpus, queries, plain, scale, mask, exclude)
-        self.score_dtype = plain.dtype
+        self.kept = (corpus, queries, mask, exclude)
+        memset(&self.search, 0, sizeof(Search))
         self.search.metric = METRICS[metric]
+        self.search.symmetric = -1
+        set_rows(&self.search.queries, queries)
         if type(corpus) is ndarray:
             set_rows(&self.search.rows, corpus)
-            n = self.search.rows.n
+            self.search.allowed = self.search.rows.n
         else:
             set_blocks(&self.search.blocks, corpus)
-            n = corpus.n
-        self.search.queries = cnp.PyArray_DATA(q)
-        self.search.plain = cnp.PyArray_DATA(<cnp.ndarray>plain)
-        self.search.m = cnp.PyArray_DIM(q, 0)
-        self.search.allowed = n
-        self.search.symmetric = -1
-        if scale is not None:
-            self.search.query_scale = cnp.PyArray_DATA(<cnp.ndarray>scale)
+            self.search.allowed = corpus.n
         if mask is not None:
             self.search.mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
             if mask.ndim == 2:
@@ -117,10 +116,20 @@ cdef class Request:
             free(self.search.found)
         return end_search(status, flags)
 
+    cdef object score_dtype(self):
+        return "float64" if kernels_of(self.capsule).element == b"float64" else "float32"
+
+    def route(self, Py_ssize_t k):
+        """The name of the route that best(k) takes."""
+        self.search.result = RESULT_TOPK
+        self.search.k = k
+        return SEARCH_ROUTES[kernels_of(self.capsule).search_route(&self.search)]
+
     def best(self, Py_ssize_t k):
         """(scores, ids, counts) of the best k; beyond a query's count the rows are arbitrary."""
-        cdef cnp.ndarray scores = empty((self.search.m, k), self.score_dtype)
-        cdef cnp.ndarray ids = empty((self.search.m, k), "int64"), counts = empty(self.search.m, "int64")
+        cdef Py_ssize_t m = self.search.queries.n
+        cdef cnp.ndarray scores = empty((m, k), self.score_dtype())
+        cdef cnp.ndarray ids = empty((m, k), "int64"), counts = empty(m, "int64")
         self.search.result = RESULT_TOPK
         self.search.k = k
         self.search.scores = cnp.PyArray_DATA(scores)
@@ -145,11 +154,11 @@ cdef class Request:
         finally:
             free(self.search.found)
             self.search.found = NULL
-        return queries, scores.astype(self.score_dtype), ids
+        return queries, scores.astype(self.score_dtype()), ids
 
     def matrix(self, cnp.ndarray out, Py_ssize_t symmetric=-1):
-        """All scores into out (m, n), adjacent along n. symmetric: the queries are the corpus's rows from this one on; columns up to
-        their last are written, and mirrored into the rows above."""
+        """All scores into out (m, n), adjacent along n. symmetric: the queries are the corpus's rows from this one on;
+        columns up to their last are written, and mirrored into the rows above."""
         self.search.result = RESULT_MATRIX
         self.search.c = cnp.PyArray_DATA(out)
         self.search.c_row = cnp.PyArray_STRIDE(out, 0) // cnp.PyArray_ITEMSIZE(out)

@@ -1,13 +1,31 @@
-# Stacks of products: threads over the stack.
+# Batches of products: threads over the batch.
+
+# How the products of a batch are done.
+cdef enum Way:
+    ONE_BY_ONE      # each by its route
+    TILE_BY_TILE    # small ones: the same tile of many, then the next
+    AS_DOTS         # single dot products
 
 
-# `count` products of a few tiles each, *_step apart: one strip goes through the same tile of all of them, so that what a
-# product costs beyond its arithmetic is a few instructions. In groups that stay in L1, since every group is read once
-# for each of its tiles.
-cdef void small_products(const Product* g, Py_ssize_t count, Py_ssize_t a_stride, Py_ssize_t b_stride, Py_ssize_t c_stride) noexcept nogil:
-    cdef Py_ssize_t vectors = ceil_div(g.n, LANES), panels = ceil_div(vectors, NV), panel, row, done = 0, group
+cdef struct Batched:
+    Job job
+    const Product* first
+    const Batch* batch
+    Py_ssize_t chunk        # products in a task
+    Way way
+    bint alone              # each by one thread
+
+
+# `count` products of a few tiles each, a stride apart: one strip goes through the same tile of all of them, so that
+# what a product costs beyond its arithmetic is a few instructions. In groups that stay in L1, since every group is read
+# once for each of its tiles.
+cdef int multiply_small(const Product* g, Py_ssize_t count, Py_ssize_t a_stride, Py_ssize_t b_stride,
+                        Py_ssize_t c_stride) noexcept nogil:
+    cdef Py_ssize_t vectors = ceil_div(g.n, LANES), panels = ceil_div(vectors, NV), panel, row, done = 0, group, i
+    cdef Product one = g[0]
     cdef Strip s
-    group = 1 + 4 * STACK_BYTES // ((g.m * g.k + g.k * g.n + g.m * g.n) * <Py_ssize_t>sizeof(real))
+    cdef int status = KERNEL_OK
+    group = 1 + 4 * BATCH_BYTES // ((g.m * g.k + g.k * g.n + g.m * g.n) * <Py_ssize_t>sizeof(real))
     s.k = g.k
     s.a_row = g.a_row
     s.a_col = g.a_col
@@ -16,7 +34,7 @@ cdef void small_products(const Product* g, Py_ssize_t count, Py_ssize_t a_stride
     s.a_next = a_stride
     s.b_next = b_stride
     s.c_next = c_stride
-    s.add = False
+    s.accumulate = False
     s.ahead = 0
     while done < count:
         s.tiles = smaller(group, count - done)
@@ -26,77 +44,69 @@ cdef void small_products(const Product* g, Py_ssize_t count, Py_ssize_t a_stride
                 s.b = <const stored*>g.b + done * b_stride
                 s.c = <real*>g.c + done * c_stride + row * g.c_row
                 micro_kernel_any(<int>smaller(MR, g.m - row), place_panel(&s, g.n, panel, panels, True), &s)
-        done += s.tiles
-
-
-cdef bint is_small(const Product* g) noexcept nogil:
-    return choose(g) == IN_PLACE and not g.syrk and \
-        (g.m * g.k + g.k * g.n + g.m * g.n) * <Py_ssize_t>sizeof(real) <= STACK_BYTES
-
-
-cdef struct BatchJob:
-    const Batch* batch
-    Runtime runtime     # of each product
-    Py_ssize_t chunk    # products in a task
-    bint small
-    int error
-
-
-cdef void batch_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef BatchJob* job = <BatchJob*>arg
-    cdef const Batch* batch = job.batch
-    cdef Product g = batch.first
-    cdef Py_ssize_t i = index * job.chunk, end = smaller((index + 1) * job.chunk, batch.count)
-    cdef Py_ssize_t inner = batch.shape[batch.dims - 1], run, rest, a, b, c
-    cdef int d, status
-    while i < end:
-        a = b = c = 0
-        rest = i
-        for d from batch.dims > d >= 0:
-            a += rest % batch.shape[d] * batch.a_stride[d]
-            b += rest % batch.shape[d] * batch.b_stride[d]
-            c += rest % batch.shape[d] * batch.c_stride[d]
-            rest //= batch.shape[d]
-        run = smaller(end, i + inner - i % inner)       # to the end of this run along the innermost leading dimension
-        if job.small:
-            g.a = <const real*>batch.first.a + a
-            g.b = <const real*>batch.first.b + b
-            g.c = <real*>batch.first.c + c
-            small_products(&g, run - i, batch.a_stride[batch.dims - 1], batch.b_stride[batch.dims - 1],
-                           batch.c_stride[batch.dims - 1])
-            i = run
-        while i < run:
-            g.a = <const real*>batch.first.a + a
-            g.b = <const real*>batch.first.b + b
-            g.c = <real*>batch.first.c + c
-            status = one(&g, &job.runtime)
+        for i in range(done, done + s.tiles if g.epilogue != NULL else 0):
+            one.c = <real*>g.c + i * c_stride
+            one.item = g.item + i
+            status = finish(&one, 0, g.m, 0, g.n)
             if status != KERNEL_OK:
-                job.error = status
+                return status
+        done += s.tiles
+    return status
+
+
+cdef Way choose_way(const Product* g) noexcept nogil:
+    cdef Route route = part_route(g)
+    if g.m == 1 and g.n == 1 and g.k > 0 and g.epilogue == NULL:
+        return AS_DOTS
+    if (route == ROUTE_IN_PLACE or route == ROUTE_ROWS) and g.k > 0 and not g.syrk and \
+            (g.m * g.k + g.k * g.n + g.m * g.n) * <Py_ssize_t>sizeof(real) <= BATCH_BYTES:
+        return TILE_BY_TILE
+    return ONE_BY_ONE
+
+
+cdef void batched_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Batched* w = <Batched*>job
+    cdef const Batch* batch = w.batch
+    cdef Product g = w.first[0]
+    cdef Runtime runtime = one_thread(w.job.runtime) if w.alone else w.job.runtime[0]
+    cdef Py_ssize_t i = index * w.chunk, end = smaller((index + 1) * w.chunk, batch.count), last = batch.dims - 1, run
+    cdef Py_ssize_t j
+    cdef Py_ssize_t at[3]
+    cdef int status = KERNEL_OK
+    while i < end:
+        batch_offsets(batch, i, 3, at)
+        run = smaller(end - i, batch_run(batch, i))
+        for j in range(run if w.way == ONE_BY_ONE else 1):
+            g.a = <const real*>w.first.a + at[0] + j * batch.strides[0][last]
+            g.b = <const real*>w.first.b + at[1] + j * batch.strides[1][last]
+            g.c = <real*>w.first.c + at[2] + j * batch.strides[2][last]
+            g.item = i + j
+            if w.way == AS_DOTS:
+                multiply_dots(&g, run, batch.strides[0][last], batch.strides[1][last], batch.strides[2][last])
+            elif w.way == TILE_BY_TILE:
+                status = multiply_small(&g, run, batch.strides[0][last], batch.strides[1][last], batch.strides[2][last])
+            else:
+                status = multiply(&g, &runtime)
+            if status != KERNEL_OK:
+                fail(job, status)
                 return
-            a += batch.a_stride[batch.dims - 1]
-            b += batch.b_stride[batch.dims - 1]
-            c += batch.c_stride[batch.dims - 1]
-            i += 1
+        i += run
 
 
-cdef int matmul(const Batch* batch, const Runtime* runtime) noexcept nogil:
-    cdef BatchJob job
-    cdef double ns = duration(&batch.first)
-    cdef Py_ssize_t tasks
+cdef int matmul(const Product* first, const Batch* batch, const Runtime* runtime) noexcept nogil:
+    cdef Batched w
+    cdef double ns = duration(first)
     if batch.dims == 0:
-        return one(&batch.first, runtime)
-    job.batch = batch
-    job.runtime = runtime[0]
-    job.error = KERNEL_OK
-    job.small = is_small(&batch.first)
-    if ns > STACK_NS:
+        return multiply(first, runtime)
+    w.job = start_job(runtime)
+    w.first = first
+    w.batch = batch
+    w.way = choose_way(first)
+    w.alone = ns <= BATCH_NS
+    if not w.alone:
         # Each is worth all threads.
-        job.chunk = batch.count
-        batch_task(&job, 0, 0)
-        return job.error
-    job.runtime.threads = 1
-    tasks = smaller(batch.count, tasks_for(ns * batch.count, runtime.threads))
-    job.chunk = ceil_div(batch.count, tasks)
-    cdef int status = runtime.parallel_for(batch_task, &job, ceil_div(batch.count, job.chunk), runtime.threads,
-                                           worth_waking(ns * batch.count))
-    return status if status != KERNEL_OK else job.error
+        w.chunk = batch.count
+        batched_task(&w, 0, 0)
+        return w.job.error
+    w.chunk = ceil_div(batch.count, smaller(batch.count, tasks_for(ns * batch.count, runtime.threads)))
+    return run_tasks(batched_task, &w, ceil_div(batch.count, w.chunk), ns * batch.count)

@@ -1,20 +1,21 @@
-# A row times a matrix whose rows are adjacent: elements of the row wait in registers while rows of b stream past. A tile of one row
-# spends twice the instructions on the same bytes: 65 GB/s where this reaches 90 (16 MB, one thread).
+# A row times a matrix whose rows are adjacent: elements of the row wait in registers while rows of b stream past.
+# Figures: docs/measurements.md, "One row times a matrix".
 
 cdef enum:
-    LONG_ROW = 8192             # bytes of a row of b from which eight are combined at once, not four (4096: 3 % slower between the two)
+    LONG_ROW = 8192             # bytes of a row of b from which eight are combined at once, not four
     NARROW = 4 * LANES          # elements of a row up to which c waits in registers over the whole of k
     TINY = 4                    # elements of a row up to which vectors do not pay
     PART_BYTES = 256 * 1024     # of b in a part of k, ...
     PART_ROWS = 64              # ... of at least so many rows: each part writes a c of its own, ...
-    LONG_PART_ROWS = 512        # ... which costs where rows are long: these are cut into pieces for the threads as well ...
+    LONG_PART_ROWS = 512        # ... which costs where rows are long: these are cut into pieces for the threads as well
+                                # ...
     PART_MOST_ROWS = 8192       # ... and at most so many: float32 sums
     PIECE_BYTES = 4096          # of a row in a task, at least: each piece of a row must be found by the prefetcher anew
     PIECE = 8192                # columns of a task at most: c's part of them stays in L1
     CACHED_BYTES = 32 << 20     # of b: from here on it comes from memory, which a CPU's own prefetching reads faster
 
-# a[depth] @ b[depth, one vector or its first `part` lanes]. The rows are added up before they are added to c: a float32 sum of thousands one
-# by one would lose two more bits. depth, ahead and cut are literals at every call, here and below.
+# a[depth] @ b[depth, one vector or its first `part` lanes]. The rows are added up before they are added to c: a float32
+# sum of thousands one by one would lose two more bits. depth, ahead and cut are literals at every call, here and below.
 cdef inline vec combined(const int depth, const int ahead, const bint cut, Py_ssize_t part, const vec* x, const real* b,
                          Py_ssize_t b_row) noexcept nogil:
     cdef vec sum = zero()
@@ -26,8 +27,8 @@ cdef inline vec combined(const int depth, const int ahead, const bint cut, Py_ss
     return sum
 
 
-# c[n] (+)= a[depth] @ b[depth, n] but for the last n % LANES elements, which are added to `rest`: a cut vector stored and loaded
-# again at every step would wait for itself.
+# c[n] (+)= a[depth] @ b[depth, n] but for the last n % LANES elements, which are added to `rest`: a cut vector stored
+# and loaded again at every step would wait for itself.
 cdef inline vec combine(const int depth, const int ahead, Py_ssize_t n, const real* a, Py_ssize_t a_col, const real* b,
                         Py_ssize_t b_row, real* c, bint add, vec rest) noexcept nogil:
     cdef vec x[8]
@@ -43,9 +44,10 @@ cdef inline vec combine(const int depth, const int ahead, Py_ssize_t n, const re
     return rest + combined(depth, 0, True, n - j, x, b + j, b_row) if j < n else rest
 
 
-# Rows of a few vectors: c stays in registers, in `sums` sums that hide the FMA's latency. The last vector overlaps its neighbour, whose
-# elements it computes to the same bits, or is cut if it has none.
-cdef inline void combine_narrow(const int nv, const int sums, Py_ssize_t n, Py_ssize_t k, const real* a, Py_ssize_t a_col,
+# Rows of a few vectors: c stays in registers, in `sums` sums that hide the FMA's latency. The last vector overlaps its
+# neighbour, whose elements it computes to the same bits, or is cut if it has none.
+cdef inline void combine_narrow(const int nv, const int sums, Py_ssize_t n, Py_ssize_t k, const real* a,
+                                Py_ssize_t a_col,
                                 const real* b, Py_ssize_t b_row, real* c) noexcept nogil:
     cdef vec acc[4][4]
     cdef vec x
@@ -75,7 +77,8 @@ cdef inline void combine_narrow(const int nv, const int sums, Py_ssize_t n, Py_s
 
 
 # Rows of two to four elements, one number at a time.
-cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b, Py_ssize_t b_row,
+cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize_t a_col, const real* b,
+                              Py_ssize_t b_row,
                               real* c) noexcept nogil:
     cdef real sums[4][4]
     cdef Py_ssize_t p = 0
@@ -96,11 +99,9 @@ cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize
         c[j] = (sums[0][j] + sums[1][j]) + (sums[2][j] + sums[3][j])
 
 
-# Short rows four at a time, long ones eight. GB/s, one thread, rows of 640, 1296, 3 224 and 16 000 bytes: 4 107, 106, 111, 80; 8 94, 96, 106, 93; without
-# prefetching 4 99, 97, 101, 73; 8 94, 94, 111, 82; prefetching the next 8 rows instead 104, 102, 106, 77. Eight rows are prefetched
-# 1 KiB ahead: 64 MB take 1.44 ms so, 1.56 with 256 bytes and 1.45 with 2 KiB. (All that on a Zen 5. From memory a Zen 4 reads
-# 64 MB with one thread and two at 22 and 39 GB/s so, at 27 and 44 without prefetching.)
-cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col, const real* b,
+# Short rows four at a time, long ones eight. What comes from memory is not prefetched.
+cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col,
+                       const real* b,
                        Py_ssize_t b_row, real* c) noexcept nogil:
     cdef Py_ssize_t p = 0, whole = n - n % LANES
     cdef vec rest = zero()
@@ -120,9 +121,10 @@ cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, 
         store_part(c + whole, rest, n - whole)
 
 
-# c[n] = a[k] @ b[k, n]; `row` is the length of b's whole rows, not of the task's piece: the bits must not tell. Up to NARROW there is
-# but one piece.
-cdef void row_piece(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col, const real* b,
+# c[n] = a[k] @ b[k, n]; `row` is the length of b's whole rows, not of the task's piece: the bits must not tell. Up to
+# NARROW there is but one piece.
+cdef void row_piece(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col,
+                    const real* b,
                     Py_ssize_t b_row, real* c) noexcept nogil:
     if row > NARROW:
         combine_rows(row, n, k, cached, a, a_col, b, b_row, c)
@@ -142,55 +144,52 @@ cdef void row_piece(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, con
         combine_tiny(2, k, a, a_col, b, b_row, c)
 
 
-cdef struct RowTimes:
+cdef struct Gemv:
+    Job job
     const Product* product
-    real* sums                  # of the parts of k: the first is c itself, the others lie `stride` apart
+    real* sums                  # of the parts of k but the first, whose sums are c itself
     Py_ssize_t parts, depth, stride
     Py_ssize_t pieces, columns
     bint cached                 # b may be in L3
 
 
-cdef void row_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef RowTimes* job = <RowTimes*>arg
-    cdef const Product* g = job.product
-    cdef Py_ssize_t part = index // job.pieces, p = part * job.depth, column = index % job.pieces * job.columns
-    row_piece(g.n, smaller(job.columns, g.n - column), smaller(job.depth, g.k - p), job.cached, <const real*>g.a + p * g.a_col, g.a_col,
+cdef void gemv_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Gemv* w = <Gemv*>job
+    cdef const Product* g = w.product
+    cdef Py_ssize_t part = index // w.pieces, p = part * w.depth, column = index % w.pieces * w.columns
+    row_piece(g.n, smaller(w.columns, g.n - column), smaller(w.depth, g.k - p), w.cached,
+              <const real*>g.a + p * g.a_col, g.a_col,
               <const real*>g.b + p * g.b_row + column, g.b_row,
-              column + (<real*>g.c if part == 0 else job.sums + (part - 1) * job.stride))
+              column + (<real*>g.c if part == 0 else w.sums + (part - 1) * w.stride))
 
 
-# c = a[k] @ b[k, n] in parts of k whose bounds depend on the shape alone, their sums added in order: the bits do not depend on the threads,
-# of which pieces of columns make as many as are wanted. A part's pieces are taken one after the other: the threads read the same rows.
-# Parts of 64 long rows took 320 us of 24 MB that take 220 so (256: 250; adding up the sums is the caller's alone), half rows of 7000 x 333
-# 46 instead of 79.
-cdef int row_times(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef RowTimes job
-    cdef Py_ssize_t part, j, row = g.n * <Py_ssize_t>sizeof(real), most = ceil_div(row * g.k, PART_BYTES)
+# c = a[k] @ b[k, n] in parts of k whose bounds depend on the shape alone, their sums added in order: the bits do not
+# depend on the threads, of which pieces of columns make as many as are wanted. A part's pieces are taken one after the
+# other: the threads read the same rows.
+cdef int gemv(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Gemv w
+    cdef Py_ssize_t row = g.n * <Py_ssize_t>sizeof(real), most = ceil_div(row * g.k, PART_BYTES)
     cdef Py_ssize_t least = LONG_PART_ROWS if row >= 2 * PIECE_BYTES else PART_ROWS
-    cdef real* c = <real*>g.c
-    cdef const real* sum
-    cdef double ns = duration(g)
     cdef int status
-    job.product = g
-    job.pieces = larger(ceil_div(g.n, PIECE), smaller(runtime.threads, row // PIECE_BYTES))
-    job.columns = ceil_div(ceil_div(g.n, larger(job.pieces, 1)), LINE) * LINE
-    job.pieces = ceil_div(g.n, job.columns)
-    job.parts = larger(smaller(most, g.k // least), ceil_div(g.k, PART_MOST_ROWS))
-    job.depth = ceil_div(ceil_div(g.k, larger(job.parts, 1)), 8) * 8
-    job.parts = ceil_div(g.k, job.depth)
-    job.stride = ceil_div(row, LINE) * (LINE // <Py_ssize_t>sizeof(real))    # no line has two writers
-    job.sums = NULL
-    job.cached = row * g.k <= CACHED_BYTES
-    if job.parts > 1:
-        job.sums = <real*>runtime.take((job.parts - 1) * job.stride * sizeof(real))
-        if job.sums == NULL:
+    w.job = start_job(runtime)
+    w.product = g
+    w.pieces = larger(ceil_div(g.n, PIECE), smaller(runtime.threads, row // PIECE_BYTES))
+    w.columns = ceil_div(ceil_div(g.n, larger(w.pieces, 1)), LINE) * LINE
+    w.pieces = ceil_div(g.n, w.columns)
+    w.parts = larger(smaller(most, g.k // least), ceil_div(g.k, PART_MOST_ROWS))
+    w.depth = ceil_div(ceil_div(g.k, larger(w.parts, 1)), 8) * 8
+    w.parts = ceil_div(g.k, w.depth)
+    w.stride = line_stride(g.n, sizeof(real))
+    w.sums = NULL
+    w.cached = row * g.k <= CACHED_BYTES
+    if w.parts > 1:
+        w.sums = <real*>runtime.take((w.parts - 1) * w.stride * sizeof(real))
+        if w.sums == NULL:
             return KERNEL_NO_MEMORY
-    status = runtime.parallel_for(row_task, &job, job.parts * job.pieces, runtime.threads if ns >= OFFER_NS else 1,
-                                  worth_waking(ns))
-    for part in range(job.parts - 1 if status == KERNEL_OK else 0):
-        sum = job.sums + part * job.stride
-        for j in range(g.n):
-            c[j] = c[j] + sum[j]
-    if job.sums != NULL:
-        runtime.give(job.sums)
+    status = run_tasks(gemv_task, &w, w.parts * w.pieces, duration(g))
+    if status == KERNEL_OK:
+        sum_parts(1, g.n, w.parts - 1, w.sums, w.stride, <real*>g.c, 0, True)
+        status = finish(g, 0, 1, 0, g.n)
+    if w.sums != NULL:
+        runtime.give(w.sums)
     return status

@@ -1,7 +1,9 @@
-# Products as dot products along k: for a few columns, where a is adjacent along k. a streams from memory, four rows at once.
+# Products as dot products along k: for a few columns, where a is adjacent along k. a streams from memory, four rows at
+# once. Figures: docs/measurements.md, "Inner products".
 
-cdef struct Dots:
-    Product product
+cdef struct Inner:
+    Job job
+    const Product* product
     const real* y       # b's columns, adjacent along k
     Py_ssize_t y_row, rows
 
@@ -10,9 +12,8 @@ cdef enum:
     COLUMN_DEPTH = 16       # vectors of k from which a lone column's rows are prefetched along k
     ROWS_AHEAD = 1024       # so many bytes ahead
 
-# c[m] = x[m, k] . y[k], four rows at once, prefetched ROWS_AHEAD. Rows left over are added up in the same order, for a row's place must not show in
-# its bits. Tried, GB/s of x from L3 (one thread, k 500 to 1900) and memory: four rows 82 to 104, 45; two 84 to 109, 61; one 94 to 113, 53.
-# With two threads four are best: up to 15 % faster than one.
+# c[m] = x[m, k] . y[k], four rows at once, prefetched ROWS_AHEAD. Rows left over are added up in the same order, for a
+# row's place must not show in its bits.
 cdef void dot_column(Py_ssize_t m, Py_ssize_t k, const real* x, Py_ssize_t x_row, const real* y, real* c,
                      Py_ssize_t c_row) noexcept nogil:
     cdef Py_ssize_t i = 0, p, depth
@@ -27,11 +28,8 @@ cdef void dot_column(Py_ssize_t m, Py_ssize_t k, const real* x, Py_ssize_t x_row
         i += 4 if m - i >= 4 else 1
 
 
-# c[m] = x[m, k] . y[k], one number at a time: for so few, adding up the lanes of a vector would cost more. k is a literal at every call.
-cdef enum:
-    SHORT_DOT = 4
-
-
+# c[m] = x[m, k] . y[k], one number at a time: for so few, adding up the lanes of a vector would cost more. k is a
+# literal at every call.
 cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t x_row, const real* y, real* c,
                             Py_ssize_t c_row) noexcept nogil:
     cdef real sum
@@ -44,8 +42,9 @@ cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t
         c[i * c_row] = sum
 
 
-# c = x[k] . y[k], a single number. Where an operand is not adjacent, gathering it would cost more than the vectors save.
-cdef void lone_dot(const Product* g) noexcept nogil:
+# c = x[k] . y[k], a single number. Where an operand is not adjacent, gathering it would cost more than the vectors
+# save.
+cdef void single_dot(const Product* g) noexcept nogil:
     cdef real sums[8]
     cdef const real* x = <const real*>g.a
     cdef const real* y = <const real*>g.b
@@ -69,49 +68,50 @@ cdef void lone_dot(const Product* g) noexcept nogil:
     (<real*>g.c)[0] = (sums[0] + sums[1]) + (sums[2] + sums[3])
 
 
-cdef void dots_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Dots* job = <Dots*>arg
-    cdef Product* g = &job.product
-    cdef Py_ssize_t row = index * job.rows, p, i, m = smaller(job.rows, g.m - row)
+cdef void inner_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Inner* w = <Inner*>job
+    cdef const Product* g = w.product
+    cdef Py_ssize_t row = index * w.rows, p, i, m = smaller(w.rows, g.m - row)
     cdef const real* x = <const real*>g.a + row * g.a_row
     cdef real* c = <real*>g.c + row * g.c_row
-    if g.n == 1 and g.k <= SHORT_DOT:
-        if g.k == 2:
-            short_dots(2, m, x, g.a_row, job.y, c, g.c_row)
-        elif g.k == 3:
-            short_dots(3, m, x, g.a_row, job.y, c, g.c_row)
-        else:
-            short_dots(4, m, x, g.a_row, job.y, c, g.c_row)
-        return
-    if g.n == 1 and g.k >= COLUMN_DEPTH * LANES:
-        dot_column(m, g.k, x, g.a_row, job.y, c, g.c_row)
-        return
-    for p from 0 <= p < (g.k if g.syrk else 0) by DOT_CHUNK:
-        for i from 0 <= i < m by 4:         # up to the diagonal
-            dot_block(smaller(4, m - i), row + smaller(i + 4, m), smaller(DOT_CHUNK, g.k - p), x + i * g.a_row + p, g.a_row,
-                      job.y + p, job.y_row, c + i * g.c_row, g.c_row, 1, p > 0)
-    for p from 0 <= p < (0 if g.syrk else g.k) by DOT_CHUNK:
-        dot_block(m, g.n, smaller(DOT_CHUNK, g.k - p), x + p, g.a_row, job.y + p, job.y_row, c, g.c_row, 1, p > 0)
+    if g.n == 1 and g.k == 2:
+        short_dots(2, m, x, g.a_row, w.y, c, g.c_row)
+    elif g.n == 1 and g.k == 3:
+        short_dots(3, m, x, g.a_row, w.y, c, g.c_row)
+    elif g.n == 1 and g.k == 4:
+        short_dots(4, m, x, g.a_row, w.y, c, g.c_row)
+    elif g.n == 1 and g.k >= COLUMN_DEPTH * LANES:
+        dot_column(m, g.k, x, g.a_row, w.y, c, g.c_row)
+    elif g.syrk:
+        for p from 0 <= p < g.k by DOT_CHUNK:
+            for i from 0 <= i < m by 4:         # up to the diagonal
+                dot_block(smaller(4, m - i), row + smaller(i + 4, m), smaller(DOT_CHUNK, g.k - p), x + i * g.a_row + p,
+                          g.a_row,
+                          w.y + p, w.y_row, c + i * g.c_row, g.c_row, 1, p > 0)
+    else:
+        for p from 0 <= p < g.k by DOT_CHUNK:
+            dot_block(m, g.n, smaller(DOT_CHUNK, g.k - p), x + p, g.a_row, w.y + p, w.y_row, c, g.c_row, 1, p > 0)
+    finish_block(job, g, row, m, 0, smaller(g.n, row + m) if g.syrk else g.n)
 
 
-cdef int dots(const Product* g, const Runtime* runtime) noexcept nogil:
-    cdef Dots job
+cdef int inner(const Product* g, const Runtime* runtime) noexcept nogil:
+    cdef Inner w
     cdef double ns = duration(g)
     cdef real* y = NULL
-    job.product = g[0]
-    job.y = <const real*>g.b
-    job.y_row = g.b_col
+    cdef int status
+    w.job = start_job(runtime)
+    w.product = g
+    w.y = <const real*>g.b
+    w.y_row = g.b_col
     if g.b_row != 1:
         y = <real*>runtime.take(g.n * g.k * sizeof(real))
         if y == NULL:
             return KERNEL_NO_MEMORY
-        pack_panel(y, g.k, g.k, g.n, <const real*>g.b, g.b_row, g.b_col)
-        job.y = y
-        job.y_row = g.k
-    job.rows = ceil_div(ceil_div(g.m, tasks_for(ns, runtime.threads)), 4) * 4
-    cdef int status = runtime.parallel_for(dots_task, &job, ceil_div(g.m, job.rows), runtime.threads, worth_waking(ns))
+        transpose_into(y, g.k, g.k, g.n, <const real*>g.b, g.b_row, g.b_col)
+        w.y = y
+        w.y_row = g.k
+    w.rows = ceil_div(ceil_div(g.m, tasks_for(ns, runtime.threads)), 4) * 4
+    status = run_tasks(inner_task, &w, ceil_div(g.m, w.rows), ns)
     if y != NULL:
         runtime.give(y)
-    if g.syrk and status == KERNEL_OK:
-        status = symmetrize(g, ns, runtime)
-    return status
+    return symmetrize(g, ns, runtime) if g.syrk and status == KERNEL_OK else status

@@ -1,10 +1,11 @@
 # Euclidean norms of rows, safe from overflow and underflow.
 #
-# A row's sum of squares is taken as it comes. Where it is so large or small that squares overflowed or lost bits, and that is
-# rare, the row is scaled by its largest number and summed again in float64: a norm depends on its row alone.
+# A row's sum of squares is taken as it comes. Where it is so large or small that squares overflowed or lost bits, and
+# that is rare, the row is scaled by its largest number and summed again in float64: a norm depends on its row alone.
 
 cdef extern from "read.h":
     void read_row(output* to, const char* source, Py_ssize_t step, Py_ssize_t n, int type) noexcept nogil
+    void read_doubles(double* to, const char* source, Py_ssize_t step, Py_ssize_t n, int type) noexcept nogil
     enum:
         TYPE_REAL
 
@@ -13,27 +14,27 @@ cdef extern from *:
     /* Between these a sum of squares has lost nothing, and neither will products of its row with one of norm 1. */
     #define SQUARES_LOW (sizeof(output) == 8 ? 1e-280 : 1e-28)
     #define SQUARES_HIGH (sizeof(output) == 8 ? 1e280 : 1e34)
-    /* Squares from which queries are measured without products (prepare in _search.py zeroes those with larger numbers). */
-    #define QUERY_SQUARES_HIGH (sizeof(output) == 8 ? 0x1p800 : 0x1p100)
-    /* More than what is lost of a score that is denormal. */
-    #define LOST (sizeof(output) == 8 ? 1e-310 : 1e-40)
     #define root(x) __builtin_sqrt(x)
     #include <float.h>
     """
-    const double SQUARES_LOW, SQUARES_HIGH, QUERY_SQUARES_HIGH, LOST, DBL_MAX
+    const double SQUARES_LOW, SQUARES_HIGH, DBL_MAX
     double root(double x) noexcept nogil
+
+
+cdef inline double infinity() noexcept nogil:
+    return DBL_MAX * 2
 
 
 cdef inline bint safe_squares(double squares) noexcept nogil:
     return SQUARES_LOW < squares < SQUARES_HIGH
 
 
-# The largest |x|, step apart; NaN if there is one, and else infinity.
-cdef output largest(Py_ssize_t n, const output* x, Py_ssize_t step) noexcept nogil:
+# The largest |x|; NaN if there is one.
+cdef output largest(Py_ssize_t n, const output* x) noexcept nogil:
     cdef output most = 0, size
     cdef Py_ssize_t i
     for i in range(n):
-        size = -x[i * step] if x[i * step] < 0 else x[i * step]
+        size = -x[i] if x[i] < 0 else x[i]
         if not size <= most:
             most = size
         if most != most:
@@ -41,27 +42,28 @@ cdef output largest(Py_ssize_t n, const output* x, Py_ssize_t step) noexcept nog
     return most
 
 
-# A row whose squares are not safe: y = x / |x| where y is not NULL (it may be x), and |x|.
-cdef double careful_norm(Py_ssize_t n, const output* x, Py_ssize_t step, output* y, Py_ssize_t y_step) noexcept nogil:
-    cdef double most = largest(n, x, step), squares = 0, scaled, norm
+# |x| of a row whose squares are not safe; where y is not NULL (it may be x), y = x / |x|: zeros of zeros, NaN beside
+# NaN and infinities.
+cdef double careful_norm(Py_ssize_t n, const output* x, output* y) noexcept nogil:
+    cdef double most = largest(n, x), squares = 0, scaled, norm
     cdef Py_ssize_t i
-    if not 0 < most <= DBL_MAX:          # all zeros, an infinity or a NaN
+    if not 0 < most <= DBL_MAX:
         for i in range(n if y != NULL else 0):
-            y[i * y_step] = x[i * step] if most == 0 else <output>(x[i * step] / most)
+            y[i] = x[i] if most == 0 else <output>(x[i] / most)
         return most
     for i in range(n):
-        scaled = x[i * step] / most
+        scaled = x[i] / most
         squares += scaled * scaled
     norm = root(squares)
     for i in range(n if y != NULL else 0):
-        y[i * y_step] = <output>(x[i * step] / most / norm)
+        y[i] = <output>(x[i] / most / norm)
     return most * norm
 
 
-# The sum of a row's squares. Rows are read one after the other, for memory likes to be read from end to end: four side by side, which need
-# fewer instructions, read 100000 x 384 float32 at 11 GB/s where one by one they read 28 (Zen 4, one thread; with prefetching no more).
+# The sum of a row's squares. Rows are read one after the other: docs/measurements.md, "Reading raw rows".
 cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
     cdef vec acc[4]
+    cdef vec v
     cdef Py_ssize_t start, end, p
     cdef int u
     cdef real sum = 0
@@ -75,7 +77,8 @@ cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
                 acc[u] = multiply_add(acc[u], load(x + p + u * LANES), load(x + p + u * LANES))
             p += 4 * LANES
         while p < end:
-            acc[0] = multiply_add(acc[0], load_zero(x + p, smaller(LANES, end - p)), load_zero(x + p, smaller(LANES, end - p)))
+            v = load_zero(x + p, smaller(LANES, end - p))
+            acc[0] = multiply_add(acc[0], v, v)
             p += LANES
         sum += reduce_add(acc[0] + acc[1] + (acc[2] + acc[3]))
     return sum
@@ -87,7 +90,7 @@ cdef double norm_of(Py_ssize_t n, const real* x, output* y) noexcept nogil:
     cdef output divisor
     cdef Py_ssize_t i
     if not safe_squares(squares):
-        return careful_norm(n, <const output*>x, 1, y, 1)
+        return careful_norm(n, <const output*>x, y)
     norm = root(squares)
     if y != NULL:
         divisor = <output>norm
@@ -103,10 +106,9 @@ cdef inline bint in_place(const Rows* rows) noexcept nogil:
 
 
 cdef struct NormsJob:
+    Job job
     const Norms* norms
-    const Runtime* runtime
-    Py_ssize_t chunk
-    int error
+    Py_ssize_t chunk            # rows of a task
 
 
 cdef void norms_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
@@ -119,9 +121,9 @@ cdef void norms_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef output* y = NULL
     cdef double norm
     if not in_place(rows):
-        copy = <real*>job.runtime.take(larger(1, rows.d) * sizeof(real))
+        copy = <real*>job.job.runtime.take(larger(1, rows.d) * sizeof(real))
         if copy == NULL:
-            job.error = KERNEL_NO_MEMORY
+            fail(job, KERNEL_NO_MEMORY)
             return
     for i in range(index * job.chunk, smaller((index + 1) * job.chunk, rows.n)):
         x = <const real*>(rows.data + i * rows.row)
@@ -134,16 +136,15 @@ cdef void norms_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         if norms.norms != NULL:
             (<output*>norms.norms)[i] = <output>norm
     if copy != NULL:
-        job.runtime.give(copy)
+        job.job.runtime.give(copy)
 
 
 cdef int norms(const Norms* request, const Runtime* runtime) noexcept nogil:
     cdef NormsJob job
-    cdef double ns = request.rows.n * (10 + request.rows.d * sizeof(real) / 20.0)
+    cdef double ns = request.rows.n * cost(0, 2.0 * request.rows.d, sizeof(real))
     cdef Py_ssize_t tasks = smaller(tasks_for(ns, runtime.threads), larger(1, request.rows.n))
+    job.job.runtime = runtime
+    job.job.error = KERNEL_OK
     job.norms = request
-    job.runtime = runtime
-    job.error = KERNEL_OK
     job.chunk = ceil_div(request.rows.n, tasks)
-    cdef int status = runtime.parallel_for(norms_task, &job, tasks, runtime.threads, worth_waking(ns))
-    return status if status != KERNEL_OK else job.error
+    return run_tasks(norms_task, &job, tasks, ns)

@@ -1,7 +1,7 @@
 # A workspace: the scratch of a call or a task, taken as one block, whole or not at all, and carved into pieces.
 #
-# A function `lay_...(what, char* block)` carves every piece and returns the length of all. It is called twice: with block NULL, for the length,
-# and with the block that has been taken.
+# A function `lay_...(what, char* block)` carves every piece and returns the length of all. It is called twice: with
+# block NULL, for the length, and with the block that has been taken.
 
 # The next `bytes` of a block, from a cache line on. No line then belongs to two pieces.
 cdef inline void* carve(char** at, Py_ssize_t bytes) noexcept nogil:

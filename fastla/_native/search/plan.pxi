@@ -1,55 +1,87 @@
-# A search under way: what all its tasks know, and the sizes they share.
+# What is decided about a search before it begins: its route, its sizes and its tasks.
 
-# What is held by rows, and what by lanes of a tile: stored panels have the corpus in the lanes, so that a query has the same bits alone
-# as among many, and few are fast. Raw rows of the corpus are read where they lie, as a gemm reads its a, and
-# the queries are turned round and lie in the lanes. Turning the corpus instead costs it as much as 20 queries.
 cdef enum:
-    QUERY_BLOCK = 48              # queries at most whose scores with a panel are a tile in L1. A d beyond PART (raw rows: KC) is summed in it too, part by part.
-    CHUNK_BYTES = 524288   # at a time: a block of queries comes from L3 once a region; 64 KiB reads 30 % slower, the prefetchers starting anew
-    CHUNK_ROWS = 2016      # at most: a sorted corpus replaces its best by regions
-    # Queries in whose time a stored panel's rows are put into another. 100,000 x 384 float32, of which a tenth is allowed, ms so and met in
-    # place: 4 queries 7.4, 3.8; 10 queries 5.7, 7.9; 100 queries 8.8, 22.9; int8 2.0, 1.2; 2.0, 2.8; 4.2, 18.9. With 24 some of half the rows are slower.
-    GATHER_COST = 64
-    # That stored panels are prefetched ahead. One query, ms at 2, 6, 15, 37 KiB: Zen 5, float16 3.7, 3.5, 3.5, 4.9; int8 2.0, 1.8, 1.6, 2.4;
-    # Zen 4, at 2, 6, 15: float32 4.9, 4.4, 4.7; float16 2.35, 2.15, 2.2; int8 1.16, 1.0, 1.1.
-    AHEAD_BYTES = 8192
+    QUERY_BLOCK = 48        # queries at most whose scores with a block of the corpus are a tile in L1
+    CHUNK_BYTES = 524288    # of a chunk: docs/measurements.md, "Chunks of a corpus"
+    CHUNK_ROWS = 2016       # of one at most: of a sorted corpus each chunk replaces the best of the last
+    # Bytes of a corpus up to which threads take groups of queries: docs/measurements.md, "Groups of queries".
+    GROUPED_BYTES = 1 << 21
 
 
-cdef struct List:
-    Found* items
-    Py_ssize_t count, room
-
-
-cdef struct Quantized
-
-
-cdef struct Chunk
+cdef struct Workspace
 
 
 cdef struct Plan:
+    Job job
     Search* search
-    const Runtime* runtime
-    Py_ssize_t depth            # elements of a row
-    Py_ssize_t chunk_rows, chunks, stride      # rows, how many, and which comes next
-    Py_ssize_t* bounds                      # gather: where regions begin, and the last one ends, so that each has as many allowed rows
-    Py_ssize_t room                         # panels prepared at a time
-    Chunk* chunk                      # [regions], shared by groups; NULL: there are none, each task prepares what it meets
-    Py_ssize_t group, groups, span          # queries in a group; regions in a task
-    Py_ssize_t begin, end                   # the job's regions
-    bint few                    # raw rows meet few queries
-    bint scans                  # stored panels meet few enough for all products of a region to come before its scores
-    bint gather                 # rows that a mask allows are put into panels of their own
-    bint per_slot               # each thread has a Best for each query
-    Py_ssize_t query_block      # queries in a tile
-    real* transposed_queries        # for raw rows: panels of NR queries, [depth][NR]; the last may be narrower
-    double* query_squares       # euclidean: |y|^2
-    bint prefilters
-    Quantized* levels              # of the queries, [ceil(m / WIDTH)], if the search is screened; ...
-    int32_t* quads              # theirs; ...
-    output* far                 # |y - y'|, and what products of floats may be off by; ...
-    output* size                # |y'|: how far off screened scores may be (screen.pxi)
-    Reservoir* best                  # [slots or 1][m]
-    Candidate* items            # room for theirs
-    output* shared_thresholds         # [m]
-    List* lists                 # [slots]
-    int error
+    Workspace* work
+    int route, source
+    Py_ssize_t m, n, d, depth       # queries; rows of the corpus; numbers and elements of a row
+    double ns                       # of one thread
+    Py_ssize_t query_block          # queries of a tile
+    Py_ssize_t chunk_blocks         # blocks of a chunk at most
+    Py_ssize_t chunks, stride       # how many there are, and which comes after which (jump)
+    Py_ssize_t groups, group        # groups that threads take, and the queries of one; 1: they take chunks instead
+    Py_ssize_t span                 # chunks that a task scores
+    Py_ssize_t begin, end           # the chunks of the tasks that run
+
+
+cdef inline bint prefilters(const Plan* plan) noexcept nogil:
+    return plan.route == ROUTE_RAW_PREFILTER or plan.route == ROUTE_STORED_PREFILTER
+
+
+# Reservoirs of each query: one a thread, but where a query belongs to one task at a time.
+cdef inline Py_ssize_t reservoirs_of(const Plan* plan) noexcept nogil:
+    return plan.job.runtime.threads if plan.groups == 1 else 1
+
+
+# A stride through `count` things, about their golden section and without a common divisor: each comes once, the first
+# first. In such an order a corpus that is sorted by its scores replaces the best k rarely: docs/measurements.md,
+# "Sorted corpora".
+cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t stride = larger(1, count * 618 // 1000), x, y
+    while True:
+        x = count
+        y = stride
+        while y:
+            x, y = y, x % y
+        if x == 1:
+            return stride
+        stride += 1
+
+
+cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogil:
+    cdef Py_ssize_t rows, block_bytes, most = CHUNK_BYTES, threads = runtime.threads
+    memset(plan, 0, sizeof(Plan))
+    plan.job.runtime = runtime
+    plan.search = s
+    plan.m = s.queries.n
+    plan.n = s.rows.n if is_raw(s) else s.blocks.n
+    plan.d = s.queries.d
+    plan.depth = ceil_div(plan.d, ELEMENT_WIDTH)
+    plan.source = choose_source(s)
+    rows = scored_rows(s, plan.source)
+    plan.route = choose_route(s, rows)
+    plan.ns = cost(1.0 * plan.m * rows * plan.d, 1.0 * rows * plan.d, sizeof(real))
+    plan.query_block = NR if plan.route == ROUTE_RAW or plan.route == ROUTE_RAW_PREFILTER else QUERY_BLOCK
+
+    block_bytes = BLOCK_ROWS * larger(1,
+                                      plan.depth) * <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
+    if FEW < plan.m <= QUERY_BLOCK:
+        most = CHUNK_BYTES // 2     # the fewer tiles, the more a re-ranked row costs
+    plan.chunk_blocks = smaller(most // block_bytes, CHUNK_ROWS // BLOCK_ROWS)
+    plan.chunk_blocks = larger(1,
+                               smaller(plan.chunk_blocks,
+                                       ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, runtime.threads))))
+    plan.chunks = ceil_div(rows, plan.chunk_blocks * BLOCK_ROWS)
+    plan.stride = jump(plan.chunks) if s.result == RESULT_TOPK else 1
+
+    plan.group = plan.m
+    if plan.m >= 4 * threads * QUERY_BLOCK and ceil_div(rows, BLOCK_ROWS) * block_bytes <= GROUPED_BYTES:
+        plan.group = ceil_div(ceil_div(plan.m, 4 * threads), plan.query_block) * plan.query_block
+    elif plan.chunks < threads:
+        plan.group = ceil_div(ceil_div(plan.m, threads), plan.query_block) * plan.query_block
+    plan.groups = ceil_div(plan.m, plan.group)
+    plan.span = 1
+    if plan.groups > 1:     # no task takes longer than an interrupt may wait
+        plan.span = larger(1, <Py_ssize_t>(plan.chunks / (plan.ns / plan.groups / TASK_NS + 1)))

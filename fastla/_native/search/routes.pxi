@@ -1,55 +1,78 @@
-# How a search is cut into tasks: regions of the corpus, or groups of queries too.
+# The ways of searching, and the choice among them by numbers of queries, rows and k and by how the corpus is held:
+# never by its values.
+#
+# Stored blocks have the corpus in a vector's lanes, so that few queries are fast. Raw rows are read where they lie, as
+# a product reads its a, and many queries are packed into the lanes; packing the corpus instead takes as long as 20
+# queries.
+#   ROUTE_RAW_FEW   raw rows; dot products along d with a few queries, while the rows are made ready: no lane is empty
+#   ROUTE_RAW       raw rows against micro-panels of queries
+#   ROUTE_SCAN      stored blocks; few queries wait for memory: all products of a chunk come first, then its scores
+#   ROUTE_STORED    stored blocks, scored one by one
+#   ROUTE_RAW_PREFILTER, ROUTE_STORED_PREFILTER
+#                   the same, but most rows are dropped by products of 8 bits first, and the others re-ranked (prune/)
 
 cdef enum:
-    # A corpus up to which threads take groups of many queries, so that a query's best stay in L2. Groups over regions, 400 to 5000 queries, 16 to
-    # 512 float32 a row: up to 0.6 MB 0.63 to 0.9 of the time, 2 MB 0.8 to 1.0 (1.17 once), 5 MB 0.97 to 1.15, 15 to 20 MB 1.1 to 1.4.
-    GROUPED_BYTES = 1 << 21
+    FEW = 8                         # queries up to which raw rows take dot products along d
+    SCAN = SHARING_TILES * MR       # queries from which stored blocks are scored one by one, the next being prefetched
+    # Queries in whose time a row of a stored block is gathered into another: docs/measurements.md, "Gathering masked
+    # rows".
+    GATHER_COST = 64
+    # Queries, numbers of a row, and rows for each of the k best from which a prefilter pays: docs/measurements.md,
+    # "When to prefilter".
+    PREFILTER_QUERIES = 24
+    PREFILTER_DEPTH = 16
+    PREFILTER_ROWS = 800
+    PREFILTER_DEPTH_MOST = 8192     # to which memory and sums of 32 bits suffice
 
 
-# A stride through `count` things, about their golden section and without a common divisor: each comes once, the first first.
-cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t stride = larger(1, count * 618 // 1000), x, y
-    while True:
-        x = count
-        y = stride
-        while y:
-            x, y = y, x % y
-        if x == 1:
-            return stride
-        stride += 1
+# Where the rows of the corpus are read.
+cdef enum:
+    SOURCE_IN_PLACE         # where they lie
+    SOURCE_COPIED           # raw rows of another type or layout: widened into a chunk
+    SOURCE_GATHERED         # those that a mask allows: copied side by side into a chunk
 
 
-cdef void plan(Plan* job, Py_ssize_t n, double ns) noexcept nogil:
-    cdef Search* s = job.search
-    cdef int threads = job.runtime.threads
-    cdef Py_ssize_t block_bytes = BLOCK_ROWS * larger(1, job.depth) * <Py_ssize_t>(sizeof(real) if job.prefilters else sizeof(stored))
-    cdef Py_ssize_t most = CHUNK_BYTES // 2 if FEW < s.m <= QUERY_BLOCK else CHUNK_BYTES      # the fewer tiles, the more a survivor costs
-    cdef Py_ssize_t room = smaller(most // block_bytes, CHUNK_ROWS // BLOCK_ROWS), met = s.allowed if job.gather else n
-    job.query_block = NR if s.blocks.data == NULL and not job.few else QUERY_BLOCK
-    job.room = larger(1, smaller(room, ceil_div(met, BLOCK_ROWS * tasks_for(ns, threads))))
-    job.chunk_rows = BLOCK_ROWS * job.room
-    job.chunks = ceil_div(met, job.chunk_rows)
-    job.stride = 1 if s.result != RESULT_TOPK else jump(job.chunks)
-    job.group = s.m
-    if s.m >= 4 * threads * QUERY_BLOCK and ceil_div(met, BLOCK_ROWS) * block_bytes <= GROUPED_BYTES:
-        job.group = ceil_div(ceil_div(s.m, 4 * threads), job.query_block) * job.query_block
-    elif job.chunks < threads:
-        job.group = ceil_div(ceil_div(s.m, threads), job.query_block) * job.query_block
-    job.groups = ceil_div(s.m, job.group)
-    job.per_slot = job.groups == 1
-    job.span = 1
-    if job.groups > 1:
-        # Each task meets a part of the corpus that takes it no longer than an interrupt may wait.
-        job.span = larger(1, <Py_ssize_t>(job.chunks / (ns / job.groups / TASK_NS + 1)))
+cdef inline bint is_raw(const Search* s) noexcept nogil:
+    return s.blocks.data == NULL
 
 
-cdef int run_jobs(Plan* job, double ns) noexcept nogil:
-    cdef int status = KERNEL_OK, threads = job.runtime.threads if ns >= OFFER_NS else 1
-    while job.begin < job.chunks and status == KERNEL_OK:
-        job.end = job.chunks if job.groups == 1 or job.search.result == RESULT_MATRIX else smaller(job.begin + job.span, job.chunks)
-        status = job.runtime.parallel_for(search_task, job, job.groups * ceil_div(job.end - job.begin, job.span), threads,
-                                          worth_waking(ns))
-        if status == KERNEL_OK:
-            status = job.error
-        job.begin = job.end
-    return status
+# Does gathering the rows of stored blocks that a mask allows take less than scoring all blocks that hold one?
+cdef bint gathering_pays(const Search* s) noexcept nogil:
+    cdef Py_ssize_t first, occupied = 0, allowed = 0, here
+    for first from 0 <= first < s.blocks.n by BLOCK_ROWS:
+        here = count_allowed(s.mask + first, smaller(BLOCK_ROWS, s.blocks.n - first))
+        allowed += here
+        occupied += here > 0
+    return 1.0 * allowed * (s.queries.n + GATHER_COST) < 1.0 * occupied * BLOCK_ROWS * s.queries.n
+
+
+cdef int choose_source(const Search* s) noexcept nogil:
+    if s.mask != NULL and s.mask_row == 0 and (is_raw(s) or gathering_pays(s)):
+        return SOURCE_GATHERED
+    return SOURCE_COPIED if is_raw(s) and not in_place(&s.rows) else SOURCE_IN_PLACE
+
+
+# rows: those that are scored.
+cdef inline bint prefilter_pays(const Search* s, Py_ssize_t rows) noexcept nogil:
+    return PREFILTERS and s.result != RESULT_MATRIX and s.queries.n >= PREFILTER_QUERIES and \
+        PREFILTER_DEPTH <= s.queries.d <= PREFILTER_DEPTH_MOST and \
+        (s.result != RESULT_TOPK or s.k * PREFILTER_ROWS <= rows)
+
+
+cdef int choose_route(const Search* s, Py_ssize_t rows) noexcept nogil:
+    if is_raw(s):
+        if s.queries.n <= FEW:
+            return ROUTE_RAW_FEW
+        return ROUTE_RAW_PREFILTER if prefilter_pays(s, rows) else ROUTE_RAW
+    if prefilter_pays(s, rows):
+        return ROUTE_STORED_PREFILTER
+    return ROUTE_SCAN if s.queries.n < SCAN else ROUTE_STORED
+
+
+# The rows that are scored: those that are gathered, or all.
+cdef inline Py_ssize_t scored_rows(const Search* s, int source) noexcept nogil:
+    return s.allowed if source == SOURCE_GATHERED else s.rows.n if is_raw(s) else s.blocks.n
+
+
+cdef int search_route(const Search* s) noexcept nogil:
+    return choose_route(s, scored_rows(s, choose_source(s)))

@@ -13,6 +13,7 @@ cdef extern from "vec.h":
     vec load(const real* p) noexcept nogil
     void store(real* p, vec v) noexcept nogil
     vec load_stored(const stored* p) noexcept nogil
+    real widen(stored x) noexcept nogil
     vec load_stored_part(const stored* p, Py_ssize_t n) noexcept nogil
     vec multiply_add(vec sum, vec a, vec b) noexcept nogil
     output number(real element, int i) noexcept nogil

@@ -1,4 +1,4 @@
-/* Rows of numbers of any type, as reals. One row at a time: what is widened never fills more than a panel. */
+/* Rows of numbers of any type, as reals. One row at a time: what is widened never fills more than a block. */
 #ifndef FASTLA_READ_H
 #define FASTLA_READ_H
 
@@ -20,42 +20,31 @@ INLINE float of_float16(uint16_t h)
     return float_of_bits(sign | (size >= 0x7c00u ? size << 13 | 0x7f800000u : bits));
 }
 
-/* to[i] = the number at from + i * step bytes, for i < n. Where they are adjacent the loop is vectorised. */
-#define READ(type, value)                                                   \
-    if (step == sizeof(type))                                               \
-        for (ptrdiff_t i = 0; i < n; i++) {                                 \
-            type x;                                                         \
-            memcpy(&x, from + i * (ptrdiff_t)sizeof(type), sizeof x);       \
-            to[i] = (output)(value);                                        \
-        }                                                                   \
-    else                                                                    \
-        for (ptrdiff_t i = 0; i < n; i++) {                                 \
-            type x;                                                         \
-            memcpy(&x, from + i * step, sizeof x);                          \
-            to[i] = (output)(value);                                        \
-        }                                                                   \
-    break;
-
+/* to[i] = number i of the row at `from`, whose numbers lie `step` bytes apart. Adjacent ones are read by vectors. */
+#define READ_ROW(name, c_type, value)                                        \
+    case TYPE_##name:                                                        \
+        for (ptrdiff_t i = 0; step == sizeof(c_type) && i < n; i++) {        \
+            c_type x;                                                        \
+            memcpy(&x, from + i * (ptrdiff_t)sizeof(c_type), sizeof(c_type)); \
+            to[i] = (value);                                                 \
+        }                                                                    \
+        for (ptrdiff_t i = 0; step != sizeof(c_type) && i < n; i++) {        \
+            c_type x;                                                        \
+            memcpy(&x, from + i * step, sizeof(c_type));                     \
+            to[i] = (value);                                                 \
+        }                                                                    \
+        break;
 static void read_row(output *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
 {
-    switch (type) {
-    case TYPE_INT8: READ(int8_t, x)
-    case TYPE_INT16: READ(int16_t, x)
-    case TYPE_INT32: READ(int32_t, x)
-    case TYPE_INT64: READ(int64_t, x)
-    case TYPE_UINT8: READ(uint8_t, x)
-    case TYPE_UINT16: READ(uint16_t, x)
-    case TYPE_UINT32: READ(uint32_t, x)
-    case TYPE_UINT64: READ(uint64_t, x)
-    case TYPE_FLOAT16: READ(uint16_t, of_float16(x))
-    case TYPE_BFLOAT16: READ(uint16_t, of_bfloat16(x))
-    case TYPE_FLOAT32: READ(float, x)
-    case TYPE_FLOAT64: READ(double, x)
-    }
+    switch (type) { NUMBER_TYPES(READ_ROW) }
 }
-#undef READ
+static void read_doubles(double *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
+{
+    switch (type) { NUMBER_TYPES(READ_ROW) }
+}
+#undef READ_ROW
 
 /* The type of Rows whose numbers are reals already. */
-enum { TYPE_REAL = sizeof(output) == 8 ? TYPE_FLOAT64 : TYPE_FLOAT32 };
+enum { TYPE_REAL = sizeof(output) == 8 ? TYPE_float64 : TYPE_float32 };
 
 #endif

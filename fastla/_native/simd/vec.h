@@ -77,6 +77,16 @@ INLINE vec load_int8(const int16_t *p)
 }
 #endif
 INLINE vec load_stored(const stored *p) { return LOAD_STORED(p); }
+/* One element of it. */
+INLINE real widen(stored x)
+{
+#if STORED_IS_REAL
+    return x;
+#else
+    stored lanes[LANES] = {x};
+    return load_stored(lanes)[0];
+#endif
+}
 
 /* sum + a * b; of pairs, the sum of both products (32 bits hold all of them: who makes the pairs sees to that). */
 INLINE vec multiply_add(vec sum, vec a, vec b)

@@ -70,9 +70,9 @@ INLINE float scale_of(float most, int levels, double low, double high)
 INLINE void write_lanes(stored *to, const output *x, const output *y, const float *divisor, int first, int end)
 {
     switch (TYPE_STORED) {
-    case TYPE_FLOAT16: LANES_OF(to_float16((float)x[lane] / divisor[lane]))
-    case TYPE_BFLOAT16: LANES_OF(to_bfloat16((float)x[lane] / divisor[lane]))
-    case TYPE_INT8: LANES_OF(to_level((float)x[lane] / divisor[lane]) | to_level((float)y[lane] / divisor[lane]) << 8)
+    case TYPE_float16: LANES_OF(to_float16((float)x[lane] / divisor[lane]))
+    case TYPE_bfloat16: LANES_OF(to_bfloat16((float)x[lane] / divisor[lane]))
+    case TYPE_int8: LANES_OF(to_level((float)x[lane] / divisor[lane]) | to_level((float)y[lane] / divisor[lane]) << 8)
     default: LANES_OF((float)x[lane] / divisor[lane])
     }
 }

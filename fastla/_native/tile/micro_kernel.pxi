@@ -5,33 +5,34 @@ cdef enum:
     PREFETCH_DEPTH = 32         # k from which c is prefetched
 
 
-# A strip of `tiles` tiles: c[rows, nv vectors] (+)= a[rows, k] @ b[k, nv vectors], then a, b and c move on. Tiles one below
-# the other have b_next 0; the same tile of every product in a stack has the stack's steps.
+# A strip of `tiles` tiles: c[rows, nv vectors] (+)= a[rows, k] @ b[k, nv vectors], then a, b and c move on. Tiles one
+# below the other have b_next 0; the same tile of every product in a batch has the batch's strides.
 cdef struct Strip:
     Py_ssize_t tiles, k
     Py_ssize_t a_next, b_next, c_next
-    const real* a           # element (i, p) of a tile at i * a_row + p * a_col: packed panels (1, MR) and operands in place alike
+    const real* a           # element (i, p) of a tile at i * a_row + p * a_col: packed (1, MR) or in place
     Py_ssize_t a_row, a_col
     const stored* b         # row p at p * b_row, its elements adjacent
     Py_ssize_t b_row
-    Py_ssize_t last         # where in the row the last vector starts: (nv - 1) * LANES, or less, overlapping its neighbour
+    Py_ssize_t last         # where in the row the last vector starts: (nv - 1) * LANES, or less, overlapping its
+                            # neighbour
     Py_ssize_t tail         # 0, or: only the last vector's first `tail` lanes exist
     real* c
     Py_ssize_t c_row
-    bint add                # to what c holds
+    bint accumulate         # add to what c holds
     Py_ssize_t ahead        # how far ahead of a row b is prefetched; 0: not
-    Py_ssize_t share        # strip's `shared`: only a line a row is, from `ahead` on in steps of `share` through all the tiles
+    Py_ssize_t share        # if `shared`: only a line a row is, from `ahead` on in strides of `share` through all the
+                            # tiles
 
 
-# rows, nv, part (is there a tail?) and shared are literals at every call, so the loops unroll and acc stays in registers.
+# rows, nv, part (is there a tail?) and shared are literals at every call, so the loops unroll and acc stays in
+# registers. The epilogue is to store the sums or to add them to c; what else becomes of c is tile/epilogue.pxi's.
+# Figures: docs/measurements.md, "Tile sizes" and "Prefetching in the micro-kernel".
 #
-# Measured, panels in cache: AVX-512 8 x 3 115 GFLOPS of 117 (float32), AVX2 4 x 3 118 of 118; runtime strides cost nothing
-# against literal (1, MR). Tried: AVX2 6 x 2 (101) and 5 x 2 (113), AVX-512 12 x 2 (111) and 6 x 4 (115).
-# Prefetching c at entry is worth 2 % in float32 and 8 % in float64 where k is long enough to hide it; prefetching packed b or a, 4 to 16 steps ahead, costs 3 %.
-# Prefetching a row of b that lies in cache already (ahead = 0) costs nothing measurable from three rows on; with fewer it is asked for first.
 # The loop over tiles is in here because GCC unrolls the loops over acc early enough to keep it out of memory
 # only where they are not outermost: else it is stored and loaded once around the loop over k.
-cdef inline void micro_kernel(const int rows, const int nv, const bint part, const bint shared, const Strip* s) noexcept nogil:
+cdef inline void micro_kernel(const int rows, const int nv, const bint part, const bint shared,
+                              const Strip* s) noexcept nogil:
     cdef vec acc[MR][NV]
     cdef vec b_vec[NV]
     cdef const real* a = s.a
@@ -69,7 +70,7 @@ cdef inline void micro_kernel(const int rows, const int nv, const bint part, con
             a_p += a_col
             a_q += a_col
             b_p += b_row
-        if s.add:
+        if s.accumulate:
             for i in range(rows):
                 for j in range(nv - 1):
                     acc[i][j] = acc[i][j] + load(c + i * c_row + j * LANES)
@@ -109,7 +110,8 @@ cdef inline void micro_kernel_rows(int rows, const int nv, const bint part, cons
         micro_kernel(7, nv, part, False, s)
 
 
-# A cut vector goes alone: beside others its mask and its own loads would push accumulators out of the registers of AVX2.
+# A cut vector goes alone: beside others its mask and its own loads would push accumulators out of the registers of
+# AVX2.
 cdef void micro_kernel_any(int rows, int nv, const Strip* s) noexcept nogil:
     cdef Strip cut
     if s.tail:
@@ -133,15 +135,16 @@ cdef void micro_kernel_any(int rows, int nv, const Strip* s) noexcept nogil:
         micro_kernel_rows(rows, 2, False, s)
 
 
-# Columns are dealt out in whole vectors, panels as even as possible (4 vectors are 2 + 2, not 3 + 1: a lone vector has too
-# few accumulators to hide the FMA's latency). Panel i starts at this vector.
+# Columns are dealt out in whole vectors, micro-panels as even as possible (4 vectors are 2 + 2, not 3 + 1: a lone
+# vector has too few accumulators to hide the FMA's latency). Panel i starts at this vector.
 cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panels, Py_ssize_t i) noexcept nogil:
     return vectors * i // panels
 
 
-# Where panel `panel` of n columns lies: s.b and s.c move to it, s.last and s.tail are set; its vectors are returned. Where
-# the last vector does not fit it is cut or, with `overlapping`, moved back over its neighbour.
-cdef inline int place_panel(Strip* s, Py_ssize_t n, Py_ssize_t panel, Py_ssize_t panels, bint overlapping) noexcept nogil:
+# Where micro-panel `panel` of n columns lies: s.b and s.c move to it, s.last and s.tail are set; its vectors are
+# returned. Where the last vector does not fit it is cut or, with `overlapping`, moved back over its neighbour.
+cdef inline int place_panel(Strip* s, Py_ssize_t n, Py_ssize_t panel, Py_ssize_t panels,
+                            bint overlapping) noexcept nogil:
     cdef Py_ssize_t vectors = ceil_div(n, LANES), first = panel_start(vectors, panels, panel)
     cdef Py_ssize_t nv = panel_start(vectors, panels, panel + 1) - first, column = first * LANES
     s.b += column

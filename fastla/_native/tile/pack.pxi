@@ -2,7 +2,8 @@
 
 
 # to[p, w] = source[w * w_step + p * p_step] for w < count, p < k; rows of `to` to_step apart.
-cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssize_t k, const real* source, Py_ssize_t w_step,
+cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssize_t k, const real* source,
+                         Py_ssize_t w_step,
                  Py_ssize_t p_step) noexcept nogil:
     cdef Py_ssize_t p = 0, w, squares = count - count % SQUARE
     if p_step == 1:
@@ -25,7 +26,7 @@ cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssiz
             copy_column(to + w, to_step, k, source + w * w_step, p_step)
 
 
-# The same for a panel of `width` adjacent columns, of which the first `valid` exist.
+# The same for a micro-panel of `width` adjacent columns, of which the first `valid` exist.
 # From `valid` on the last valid element is repeated: lanes that are computed and dropped then raise no floating-point
 # exception that the real elements do not.
 cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
@@ -36,7 +37,26 @@ cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
         copy_column(to + w, width, k, to + valid - 1, width)
 
 
-cdef inline void copy_column(real* to, Py_ssize_t width, Py_ssize_t k, const real* source, Py_ssize_t step) noexcept nogil:
+# The same of what is stored, which is widened to what is computed in: a vector's worth of k at a time, by way of a
+# piece that stays in L1.
+cdef void pack_stored(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k, const stored* source,
+                      Py_ssize_t w_step,
+                      Py_ssize_t p_step) noexcept nogil:
+    cdef real piece[NR * SQUARE]
+    cdef Py_ssize_t p, w, i, depth
+    if STORED_IS_REAL:
+        pack_panel(to, width, valid, k, <const real*>source, w_step, p_step)
+        return
+    for p from 0 <= p < k by SQUARE:
+        depth = smaller(SQUARE, k - p)
+        for w in range(valid):
+            for i in range(depth):
+                piece[w * SQUARE + i] = widen(source[w * w_step + (p + i) * p_step])
+        pack_panel(to + p * width, width, valid, depth, piece, SQUARE, 1)
+
+
+cdef inline void copy_column(real* to, Py_ssize_t width, Py_ssize_t k, const real* source,
+                             Py_ssize_t step) noexcept nogil:
     cdef Py_ssize_t p
     for p in range(k):
         to[p * width] = source[p * step]

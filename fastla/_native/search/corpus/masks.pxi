@@ -1,7 +1,7 @@
-# One mask for all queries: which rows it allows, and what regions they make up.
+# One mask for all queries: which rows it allows, and what chunks they make up.
 
-# The first row from `row` on and before `end` that the mask allows; `end` if there is none. Eight that it does not at a time: of a mask that
-# allows 1 % of 100,000 rows, one at a time took as long as a query against them.
+# The first row from `row` on and before `end` that the mask allows; `end` if there is none. Eight that it does not at a
+# time.
 cdef inline Py_ssize_t next_allowed(const uint8_t* mask, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
     cdef uint64_t eight
     while row + 8 <= end:
@@ -23,38 +23,44 @@ cdef inline Py_ssize_t count_allowed(const uint8_t* mask, Py_ssize_t count) noex
     return allowed
 
 
-# Does gathering the rows of stored panels that a mask allows take less than meeting all panels that hold one?
-cdef bint gathering_pays(const Search* s) noexcept nogil:
-    cdef Py_ssize_t first, occupied = 0, allowed = 0, here
-    for first from 0 <= first < s.blocks.n by BLOCK_ROWS:
-        here = count_allowed(s.mask + first, smaller(BLOCK_ROWS, s.blocks.n - first))
-        allowed += here
-        occupied += here > 0
-    return 1.0 * allowed * (s.m + GATHER_COST) < 1.0 * occupied * BLOCK_ROWS * s.m
+cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept nogil:
+    cdef uint64_t bits = 0
+    cdef Py_ssize_t i
+    for i in range(count):
+        bits |= <uint64_t>(mask[i] != 0) << i
+    return bits
 
 
-# Regions of as many rows that the mask allows as job.room panels hold.
-cdef void bound_chunks(const Plan* job, Py_ssize_t n) noexcept nogil:
-    cdef const uint8_t* mask = job.search.mask
-    cdef Py_ssize_t chunk_rows = 0, room = job.room * BLOCK_ROWS, row = 0, here
-    job.bounds[0] = 0
-    while row < n and chunk_rows < job.chunks - 1:
-        here = count_allowed(mask + row, smaller(5 * BLOCK_ROWS, n - row))
+# The ids of the next rows that the mask allows, from `row` on and before `end`; returns the row after them.
+cdef Py_ssize_t gather_ids(const uint8_t* mask, Block* block, Py_ssize_t row, Py_ssize_t end) noexcept nogil:
+    block.count = 0
+    row = next_allowed(mask, row, end)
+    while row < end and block.count < BLOCK_ROWS:
+        block.ids[block.count] = row
+        block.count += 1
+        row = next_allowed(mask, row + 1, end)
+    block.first = block.ids[0]
+    return row
+
+
+# Chunks of as many rows that the mask allows as chunk_blocks hold.
+cdef void bound_chunks(const Plan* plan) noexcept nogil:
+    cdef const uint8_t* mask = plan.search.mask
+    cdef Py_ssize_t* bounds = plan.work.bounds
+    cdef Py_ssize_t chunk = 0, room = plan.chunk_blocks * BLOCK_ROWS, row = 0, here
+    bounds[0] = 0
+    while row < plan.n and chunk < plan.chunks - 1:
+        here = count_allowed(mask + row, smaller(5 * BLOCK_ROWS, plan.n - row))
         if here < room:
             room -= here
-            row = smaller(row + 5 * BLOCK_ROWS, n)
+            row = smaller(row + 5 * BLOCK_ROWS, plan.n)
             continue
-        while room > 0 and row < n:         # a mask may be written meanwhile
+        while room > 0 and row < plan.n:        # a mask may be written meanwhile
             room -= mask[row] != 0
             row += 1
-        chunk_rows += 1
-        job.bounds[chunk_rows] = row
-        room = job.room * BLOCK_ROWS
-    while chunk_rows < job.chunks:
-        chunk_rows += 1
-        job.bounds[chunk_rows] = n
-
-
-cdef inline Py_ssize_t chunk_begin(const Plan* job, Py_ssize_t chunk_rows) noexcept nogil:
-    cdef Py_ssize_t n = job.search.rows.n if job.search.blocks.data == NULL else job.search.blocks.n
-    return job.bounds[chunk_rows] if job.gather else smaller(chunk_rows * job.chunk_rows, n)
+        chunk += 1
+        bounds[chunk] = row
+        room = plan.chunk_blocks * BLOCK_ROWS
+    while chunk < plan.chunks:
+        chunk += 1
+        bounds[chunk] = plan.n

@@ -7,8 +7,8 @@ cdef extern from "write.h":
 
 cdef enum:
     STRIP = 64              # numbers of a row that are transposed at a time: those of all 48 rows stay in L1
-    COLUMNS_AHEAD = 16      # columns ahead of which rows adjacent across are asked for, each column in pages of its own:
-    PREFETCH_ROWS = 16      # one row out of so many, a cache line of float32
+    COLUMNS_AHEAD = 16      # columns ahead of which numbers adjacent across are asked for, each in pages of its own
+    PREFETCH_ROWS = 16      # in a cache line of float32
 
 
 cdef struct StoreJob:

@@ -1,6 +1,6 @@
 # What a row's dot products are weighed with to be scores: its weight and bias, from the sum of its squares.
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef extern from *:
     """
@@ -9,35 +9,33 @@ cdef extern from *:
     const double EPSILON
 
 
-# By how much, relative to |x|^2 + |y|^2, a squared distance from |x|^2 + |y|^2 - 2 x.y may be off: the usual bound for sums of d terms, twice.
+# By how much, relative to |x|^2 + |y|^2, a squared distance from |x|^2 + |y|^2 - 2 x.y may be off: the usual bound for
+# sums of d terms, twice.
 cdef inline double slack(Py_ssize_t d) noexcept nogil:
     return 4 * (d + 16) * EPSILON
 
 
-cdef inline double infinity() noexcept nogil:
-    return DBL_MAX * 2
-
-
-# A row's weight and bias from the sum of its squares. A score is dot * weight + bias; for euclidean it is at least (|y|^2 - distance^2) / 2,
-# and who reaches the bar is measured exactly.
-cdef inline void weigh_row(int metric, Py_ssize_t d, double squares, double step, output* weight, output* bias) noexcept nogil:
-    weight[0] = bias[0] = <output>step
-    if step != step:            # a row with a NaN, in storage that has none
+# A row's weight and bias from the sum of its squares. A score is dot * weight + bias; euclidean: it is at least (|y|^2
+# - distance^2) / 2, and rows whose score reaches the threshold are measured exactly.
+cdef inline void weigh_row(int metric, Py_ssize_t d, double squares, double scale, output* weight,
+                           output* bias) noexcept nogil:
+    weight[0] = bias[0] = <output>scale
+    if scale != scale:              # a row with a NaN, in storage that has none
         return
     bias[0] = 0
     if metric == METRIC_COSINE:
         weight[0] = <output>(1 / root(squares)) if squares != 0 else <output>squares
     elif metric == METRIC_EUCLIDEAN:
-        bias[0] = <output>(-squares * step * step / 2 * (1 - slack(d)))
-        if not squares * step * step < SQUARES_HIGH:
-            weight[0] = 0       # it reaches every bar
+        bias[0] = <output>(-squares * scale * scale / 2 * (1 - slack(d)))
+        if not squares * scale * scale < SQUARES_HIGH:
+            weight[0] = 0           # it reaches every threshold
             bias[0] = <output>infinity()
 
 
-# The sums of squares of a panel's rows, lane by lane. Each square is exact, so that fused or not the sums are the same in every target: a
-# file's weights are of the target that wrote it, and equal rows added later shall tie.
+# The sums of squares of a block's rows, lane by lane. Each square is exact, so that fused or not the sums are the same
+# in every target: a file's weights are of the target that wrote it, and equal rows added later shall tie.
 cdef void block_squares(Py_ssize_t depth, const stored* block, double* squares) noexcept nogil:
-    cdef vec sums[BLOCK_ROWS]        # more than there are vectors: how many is no constant for Cython
+    cdef vec sums[BLOCK_ROWS]       # more than there are vectors: how many is no constant for Cython
     cdef output lanes[BLOCK_ROWS]
     cdef vec x
     cdef Py_ssize_t p
@@ -60,7 +58,7 @@ cdef void block_squares(Py_ssize_t depth, const stored* block, double* squares) 
         squares[j] = lanes[j]
 
 
-# weight and bias of stored panels.
+# weight and bias of stored blocks.
 cdef void weigh(const Blocks* blocks, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
     cdef double squares[BLOCK_ROWS]
     cdef output weight, bias
@@ -75,8 +73,9 @@ cdef void weigh(const Blocks* blocks, int metric, Py_ssize_t first, Py_ssize_t e
             blocks.bias[row] = <float>bias
 
 
-# weigh_row for WIDTH rows with a step of 1. Returns whether all squares are safe.
-cdef inline bint weigh_block(int metric, Py_ssize_t d, const output* squares, output* weight, output* bias) noexcept nogil:
+# weigh_row for a block of raw rows, whose scale is 1. Returns whether all squares are safe.
+cdef inline bint weigh_block(int metric, Py_ssize_t d, const output* squares, output* weight,
+                             output* bias) noexcept nogil:
     cdef out_vec low = splat_out(<output>SQUARES_LOW), high = splat_out(<output>SQUARES_HIGH), v, half
     cdef uint64_t safe = <uint64_t>-1
     cdef int j

@@ -1,4 +1,4 @@
-# Numbers rounded to levels of 8 bits, for screen.pxi.
+# Scalar quantization: numbers rounded to levels of 8 bits, whole numbers from -127 to 127 times a scale of their row.
 
 cdef enum:
     INT8_LEVELS = 127
@@ -6,22 +6,24 @@ cdef enum:
     VECTORS = BLOCK_ROWS // LANES
 
 
-# Rows as levels, WIDTH side by side: [ceil(d / QUAD)][WIDTH] quads. Lanes without a row are zeros.
+# A block of rows as levels, side by side: [ceil(d / QUAD)][BLOCK_ROWS] quads. Lanes without a row are zeros.
 cdef struct Quantized:
     int32_t* quads
     output scale[BLOCK_ROWS]
-    int32_t start[BLOCK_ROWS]        # of a sum of products with unsigned bytes, that are 128 more than levels: -128 times the sum of a row's levels
-    output squares[BLOCK_ROWS]       # of a row's numbers, their sum; NaN or infinity: they are out of range
-    output rest[BLOCK_ROWS]          # the same of what rounding leaves
+    # Where a sum of products with unsigned bytes, 128 more than levels, begins: -128 times the sum of a row's levels.
+    int32_t start[BLOCK_ROWS]
+    output squares[BLOCK_ROWS]      # of a row's numbers, their sum; NaN or infinity: they are out of range
+    output rest[BLOCK_ROWS]         # the same of what rounding leaves
 
 
 cdef inline out_vec numbers_at(const void* x, const bint as_stored, Py_ssize_t i) noexcept nogil:
     return to_out(load_stored(<const stored*>x + i)) if as_stored else to_out(load(<const real*>x + i))
 
 
-# The levels of WIDTH rows side by side, [d][WIDTH] as they are stored or reals (a literal at every call); flip turns signed bytes into unsigned
-# ones that are 128 more.
-cdef inline void quantize(Quantized* levels, Py_ssize_t d, const void* x, const bint as_stored, const bint flip) noexcept nogil:
+# The levels of a block, [d][BLOCK_ROWS] as it is stored or in reals (a literal at every call); flip turns signed bytes
+# into unsigned ones that are 128 more.
+cdef inline void quantize(Quantized* quantized, Py_ssize_t d, const void* x, const bint as_stored,
+                          const bint flip) noexcept nogil:
     cdef out_vec most[BLOCK_ROWS]
     cdef out_vec squares[BLOCK_ROWS]
     cdef out_vec rest[BLOCK_ROWS]
@@ -43,14 +45,14 @@ cdef inline void quantize(Quantized* levels, Py_ssize_t d, const void* x, const 
             squares[j] = squares[j] + v * v
     for j in range(VECTORS):
         store_out(largest + j * LANES, most[j])
-        store_out(levels.squares + j * LANES, squares[j])
+        store_out(quantized.squares + j * LANES, squares[j])
     for i in range(BLOCK_ROWS):
-        levels.scale[i] = inverse[i] = 0
+        quantized.scale[i] = inverse[i] = 0
         if low < largest[i] < high:
-            levels.scale[i] = largest[i] / INT8_LEVELS
+            quantized.scale[i] = largest[i] / INT8_LEVELS
             inverse[i] = INT8_LEVELS / largest[i]
         elif largest[i] != 0:
-            levels.squares[i] = <output>infinity()
+            quantized.squares[i] = <output>infinity()
     for q in range(ceil_div(d, QUAD)):
         for j in range(VECTORS):
             quad[j] = splat_quads(0)
@@ -58,14 +60,15 @@ cdef inline void quantize(Quantized* levels, Py_ssize_t d, const void* x, const 
             for j in range(VECTORS):
                 v = numbers_at(x, as_stored, (q * QUAD + i) * BLOCK_ROWS + j * LANES)
                 level = vec_round(v * load_out(inverse + j * LANES))
-                v = v - level * load_out(levels.scale + j * LANES)
+                v = v - level * load_out(quantized.scale + j * LANES)
                 rest[j] = rest[j] + v * v
                 sums[j] = sums[j] + level
                 quad[j] = quad[j] + to_byte(level, i)
         for j in range(VECTORS):
-            store_quads(levels.quads + q * BLOCK_ROWS + j * LANES, to_unsigned(quad[j]) if flip else quad[j])
+            store_quads(quantized.quads + q * BLOCK_ROWS + j * LANES, to_unsigned(quad[j]) if flip else quad[j])
     for j in range(VECTORS):
-        store_out(levels.rest + j * LANES, rest[j])
+        store_out(quantized.rest + j * LANES, rest[j])
         store_out(sum + j * LANES, sums[j])
     for i in range(BLOCK_ROWS):
-        levels.start[i] = <int32_t>(-128 * sum[i]) if sum[i] == sum[i] else 0       # an infinity times 0 is NaN: such rows have no levels
+        # An infinity times 0 is NaN: such rows have no levels.
+        quantized.start[i] = <int32_t>(-128 * sum[i]) if sum[i] == sum[i] else 0

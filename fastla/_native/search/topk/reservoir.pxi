@@ -1,7 +1,8 @@
-# The best k of a stream of candidates: a higher score, then a lower id.
+# A top-k reservoir: the best k of a stream of candidates, by a higher score, then a lower id.
 #
-# Candidates that reach the bar are collected; when there is no more room all but the best k are dropped, and the worst of
-# these is the new bar: a few operations a candidate, whatever k, where a heap takes log k. Numbers alone are candidates: NaN reaches no bar.
+# Candidates that reach the threshold are collected; when there is no more room all but the best k are dropped, and the
+# worst of these is the new threshold: a few operations a candidate, whatever k, where a heap takes log k. Only numbers
+# are candidates: NaN reaches no threshold.
 
 cdef enum:
     FEW_ITEMS = 8       # up to which they are sorted by insertion
@@ -17,7 +18,8 @@ cdef struct Reservoir:
     Candidate* items
     Py_ssize_t count
     Candidate worst     # of the best k so far: what a candidate must be better than
-    output bar, bar_after   # for computed scores, whose ids come before the worst's; and after it, where a tie is no gain
+    output threshold        # of computed scores, for rows whose ids come before the worst's
+    output threshold_after  # and for those after it, where a tie is no gain
 
 
 cdef inline Py_ssize_t room_for(Py_ssize_t k) noexcept nogil:
@@ -62,9 +64,9 @@ cdef inline Py_ssize_t pivot_of(const Candidate* items, Py_ssize_t n) noexcept n
                   median(items, last - 2 * step, last - step, last))
 
 
-# Those better than one of them, it itself, and the others; returns its place. n > 2. No branch depends on what is compared (Lomuto's
-# partition, not Hoare's): a wrong guess for every other item took longer than moving them all. Items are moved field by field: a
-# vector's load would wait for the fields' stores. Selecting 100 of 208, ns an item: Hoare's 15.1, Lomuto's 8.8, with medians of nine 7.3.
+# Those better than one of them, it itself, and the others; returns its place. n > 2. No branch depends on what is
+# compared (Lomuto's partition, not Hoare's), and items are moved field by field, since a vector's load would wait for
+# the fields' stores: docs/measurements.md, "Selecting the best k".
 cdef Py_ssize_t partition(Candidate* items, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t place = 0, i
     cdef Candidate pivot, item
@@ -134,7 +136,7 @@ cdef extern from *:
 cdef void start_reservoir(Reservoir* best, Candidate* items) noexcept nogil:
     best.items = items
     best.count = 0
-    best.worst.score = best.bar = best.bar_after = <output>-infinity()
+    best.worst.score = best.threshold = best.threshold_after = <output>-infinity()
     best.worst.id = PTRDIFF_MAX
 
 
@@ -145,7 +147,7 @@ cdef void shrink(Reservoir* best, Py_ssize_t k) noexcept nogil:
     best.worst = best.items[k - 1]
 
 
-# True where the worst of the best k has changed, and so the bars have to.
+# One more candidate. Returns whether the worst of the best k has changed, and so the thresholds have to.
 cdef inline bint offer(Reservoir* best, Py_ssize_t k, output score, Py_ssize_t id) noexcept nogil:
     cdef Candidate candidate
     candidate.score = score

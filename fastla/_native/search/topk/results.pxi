@@ -1,17 +1,31 @@
 # What the threads have found becomes the search's results.
 
+cdef void start_results(Plan* plan) noexcept nogil:
+    cdef Search* s = plan.search
+    cdef Workspace* work = plan.work
+    cdef Py_ssize_t i
+    if s.result == RESULT_RANGE:
+        memset(work.lists, 0, plan.job.runtime.threads * sizeof(List))
+    if s.result != RESULT_TOPK:
+        return
+    for i in range(reservoirs_of(plan) * plan.m):
+        start_reservoir(work.reservoirs + i, work.candidates + i * room_for(s.k))
+    for i in range(plan.m):
+        work.thresholds[i] = <output>-infinity()
+
+
 # The best of each query, in order.
 cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef Plan* job = <Plan*>arg
-    cdef Search* s = job.search
-    cdef Py_ssize_t query, i, n
-    cdef int part
+    cdef const Plan* plan = <const Plan*>arg
+    cdef const Search* s = plan.search
+    cdef Py_ssize_t query, part, i, n
+    cdef output* scores = <output*>s.scores
     cdef Reservoir* best
     cdef Reservoir* other
-    for query in range(index * QUERY_BLOCK, smaller((index + 1) * QUERY_BLOCK, s.m)):
-        best = job.best + query
-        for part in range(1, job.runtime.threads if job.per_slot else 1):
-            other = best + part * s.m
+    for query in range(index * QUERY_BLOCK, smaller((index + 1) * QUERY_BLOCK, plan.m)):
+        best = plan.work.reservoirs + query
+        for part in range(1, reservoirs_of(plan)):
+            other = best + part * plan.m
             for i in range(other.count):
                 offer(best, s.k, other.items[i].score, other.items[i].id)
         n = smaller(best.count, s.k)
@@ -20,83 +34,35 @@ cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         sort(best.items, n)
         s.counts[query] = n
         for i in range(n):
-            (<output*>s.scores)[query * s.k + i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
+            scores[query * s.k + i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
             s.ids[query * s.k + i] = best.items[i].id
 
 
-# c[j, i] = c[i, j] for the queries' rows i and j < i, and a diagonal of ones but where there is no norm.
-cdef void symmetrize_scores_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef const Search* s = (<Plan*>arg).search
-    cdef output* c = <output*>s.c           # of the row s.symmetric
-    cdef Py_ssize_t first = index * QUERY_BLOCK, last = smaller(first + QUERY_BLOCK, s.m), column, i, j
-    for column from 0 <= column <= s.symmetric + last - 1 by QUERY_BLOCK:
-        for i in range(first, last):
-            for j in range(column, smaller(column + QUERY_BLOCK, s.symmetric + i)):
-                c[(j - s.symmetric) * s.c_row + s.symmetric + i] = c[i * s.c_row + j]
-    for i in range(first, last):
-        if c[i * s.c_row + s.symmetric + i] != 0 and c[i * s.c_row + s.symmetric + i] == c[i * s.c_row + s.symmetric + i]:
-            c[i * s.c_row + s.symmetric + i] = 1
-
-
-cdef int start_results(Plan* job) noexcept nogil:
-    cdef const Search* s = job.search
-    cdef const Runtime* runtime = job.runtime
-    cdef Py_ssize_t parts = runtime.threads if job.per_slot else 1, i
-    if s.result == RESULT_RANGE:
-        job.lists = <List*>runtime.take(runtime.threads * sizeof(List))
-        if job.lists == NULL:
-            return KERNEL_NO_MEMORY
-        memset(job.lists, 0, runtime.threads * sizeof(List))
-    if s.result != RESULT_TOPK:
-        return KERNEL_OK
-    job.shared_thresholds = <output*>runtime.take(s.m * sizeof(output))
-    if job.shared_thresholds != NULL:
-        job.best = <Reservoir*>runtime.take(parts * s.m * sizeof(Reservoir))
-    if job.best != NULL:
-        job.items = <Candidate*>runtime.take(parts * s.m * room_for(s.k) * sizeof(Candidate))
-    if job.items == NULL:
-        return KERNEL_NO_MEMORY
-    for i in range(parts * s.m):
-        start_reservoir(job.best + i, job.items + i * room_for(s.k))
-    for i in range(s.m):
-        job.shared_thresholds[i] = <output>-infinity()
-    return KERNEL_OK
-
-
 # The threads' lists as the search's one; of a search that has failed there is nothing but memory to be freed.
-cdef int join_lists(Plan* job, int status) noexcept nogil:
-    cdef List* joined = job.lists
+cdef int join_lists(Plan* plan, int status) noexcept nogil:
+    cdef List* joined = plan.work.lists
     cdef List* list
     cdef Py_ssize_t i
     cdef int part
-    for part in range(1, job.runtime.threads):
-        list = job.lists + part
+    for part in range(1, plan.job.runtime.threads):
+        list = joined + part
         for i in range(list.count if status == KERNEL_OK else 0):
-            note(job, joined, list.items[i].query, list.items[i].id, list.items[i].score)
-        job.runtime.resize(list.items, 0)
-    job.search.found = joined.items
-    job.search.found_count = joined.count
-    return job.error if status == KERNEL_OK else status
+            append(plan, joined, list.items[i].query, list.items[i].id, list.items[i].score)
+        if list.items != NULL:
+            plan.job.runtime.resize(list.items, 0)
+    plan.search.found = joined.items
+    plan.search.found_count = joined.count
+    return plan.job.error if status == KERNEL_OK else status
 
 
-cdef int finish_results(Plan* job, int status) noexcept nogil:
-    cdef const Search* s = job.search
-    cdef Py_ssize_t blocks = ceil_div(s.m, QUERY_BLOCK)
-    if job.lists != NULL:
-        return join_lists(job, status)
+cdef int finish_results(Plan* plan, int status) noexcept nogil:
+    cdef const Search* s = plan.search
+    cdef Py_ssize_t blocks = ceil_div(plan.m, QUERY_BLOCK)
+    cdef double candidates = 1.0 * plan.m * s.k * reservoirs_of(plan)
+    if s.result == RESULT_RANGE:
+        return join_lists(plan, status)
     if status == KERNEL_OK and s.result == RESULT_TOPK:
-        return job.runtime.parallel_for(finish_task, job, blocks, job.runtime.threads, 0)
-    if status == KERNEL_OK and s.result == RESULT_MATRIX and s.symmetric >= 0:
-        return job.runtime.parallel_for(symmetrize_scores_task, job, blocks, job.runtime.threads, 0)
+        return run_tasks(finish_task, plan, blocks, cost(0, 4 * candidates, sizeof(Candidate)))
+    if status == KERNEL_OK and s.symmetric >= 0:
+        return run_tasks(symmetrize_scores_task, plan, blocks, cost(0, 1.0 * plan.m * plan.n, sizeof(output)))
     return status
-
-
-cdef void give_results(Plan* job) noexcept nogil:
-    if job.items != NULL:
-        job.runtime.give(job.items)
-    if job.best != NULL:
-        job.runtime.give(job.best)
-    if job.shared_thresholds != NULL:
-        job.runtime.give(job.shared_thresholds)
-    if job.lists != NULL:
-        job.runtime.give(job.lists)

@@ -1,0 +1,58 @@
+"""The sentence encoder as an operation to measure."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from benchmarks.minilm import model
+from benchmarks.minilm.docstrings import docstrings
+from benchmarks.operations import Call, Case
+
+AGREEMENT = 1e-5    # between embeddings, which have length 1
+
+
+def _folded(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return a @ b by NumPy, a stack times one matrix as a single product."""
+    if b.ndim > 2:
+        return np.matmul(a, b)
+    return np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], -1)
+
+
+def _by(library: str) -> Callable[[Encoder, list[model.Batch]], Call]:
+    def prepare(case: Encoder, batches: list[model.Batch]) -> Call:
+        product = importlib.import_module(library).matmul
+        return lambda: model.embed(batches, product)
+    return prepare
+
+
+def _by_torch(case: Encoder, batches: list[model.Batch]) -> Call:
+    by_torch = importlib.import_module("benchmarks.minilm.by_torch")
+    return lambda: by_torch.embed(batches)
+
+
+@dataclass(frozen=True)
+class Encoder(Case):
+    """Docstrings, of at most so many tokens, become vectors."""
+
+    texts: int
+    tokens: int
+    TABLE: ClassVar = "model"
+    SIDES: ClassVar = {"numpy": _by("numpy"), "fastla": _by("fastla"), "torch": _by_torch,
+                       "numpy folded": lambda case, batches: lambda: model.embed(batches, _folded)}
+
+    def make(self, seed: int) -> list[model.Batch]:
+        """Return the texts as tokens."""
+        return model.tokenize(docstrings(self.texts), self.tokens)
+
+    def label(self) -> str:
+        """Return the model and its texts."""
+        return f"MiniLM-L6, {self.texts} docstrings of up to {self.tokens} tokens"
+
+    def check(self, operands: list[model.Batch], result: np.ndarray) -> float:
+        """Only that the lengths are 1: whether the sides agree is for run.py to say, which has all the results."""
+        return float(np.abs(np.linalg.norm(result.astype(np.float64), axis=1) - 1).max() / AGREEMENT)

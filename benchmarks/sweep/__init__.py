@@ -1,0 +1,1 @@
+"""Looking for what is slower than NumPy among random calls."""

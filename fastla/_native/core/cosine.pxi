@@ -1,0 +1,127 @@
+# Cosine similarity: the norms of the rows of both operands, then their product with an epilogue that divides by them.
+
+from libc.string cimport memcpy
+
+# Inverse norms of x's rows, in the order of its leading dimensions. False: a row was out of the range in which products
+# are safe.
+cdef bint inverse_norms(const Kernels* kernels, cnp.ndarray x, void* norms) except -1:
+    import numpy as np
+    with np.errstate(all="ignore"):
+        s = np.square(x).sum(-1).ravel()
+        low, high = (1e-28, 1e34) if x.dtype == np.float32 else (1e-280, 1e280)
+        bad = ~((s > low) & (s < high)) & (s != 0) & (s == s) & np.isfinite(np.abs(x).max(-1, initial=0)).ravel()
+        if (bad | ((s == 0) & (np.abs(x).max(-1, initial=0).ravel() > 0))).any():
+            return False
+        inv = np.where(s == 0, 0, 1 / np.sqrt(s)).astype(x.dtype)
+    memcpy(norms, cnp.PyArray_DATA(inv), inv.nbytes)
+    return True
+
+
+cdef Py_ssize_t rows_of(cnp.ndarray x) noexcept:
+    cdef Py_ssize_t count = 1
+    cdef int d
+    for d in range(cnp.PyArray_NDIM(x) - 1):
+        count *= cnp.PyArray_DIM(x, d)
+    return count
+
+
+# The strides of an operand's scales, `rows` an item and contiguous, over the batch's dimensions.
+cdef void scale_strides(Leading* lead, const Batch* batch, int scales, cnp.ndarray x, int core_dims, Py_ssize_t rows) noexcept:
+    cdef int x_lead = cnp.PyArray_NDIM(x) - core_dims, d, i
+    cdef Py_ssize_t stride = rows
+    for d in range(batch.dims - 1, -1, -1):
+        i = d + x_lead - batch.dims
+        lead.strides[scales][d] = stride if i >= 0 and cnp.PyArray_DIM(x, i) != 1 else 0
+        if i >= 0:
+            stride *= cnp.PyArray_DIM(x, i)
+
+
+cdef object cosine_of(object x_object, object y_object, object out):
+    """Cosines of all rows of x with all rows of y (None: x), or None: something needs converting, scaling, or is wrong."""
+    cdef bint own = y_object is None
+    if own:
+        y_object = x_object
+    if not (is_plain(x_object) and is_plain(y_object) and (out is None or PyArray_CheckExact(out))):
+        return None
+    cdef cnp.ndarray x = <cnp.ndarray>x_object, y = <cnp.ndarray>y_object, c
+    cdef int type_number = cnp.PyArray_TYPE(x), x_dims = cnp.PyArray_NDIM(x), y_dims = cnp.PyArray_NDIM(y), dims, d
+    cdef int x_core = 2 if x_dims > 1 else 1, y_core = 2 if y_dims > 1 else 1
+    if not (type_number == cnp.NPY_FLOAT or type_number == cnp.NPY_DOUBLE) or type_number != cnp.PyArray_TYPE(y):
+        return None
+    cdef const Kernels* kernels = typed_kernels[type_number]
+    if kernels == NULL or not (PyArray_ISBEHAVED_RO(x) and PyArray_ISBEHAVED_RO(y)):
+        return None
+    if not 0 < x_dims <= MAX_DIMS - 2 or not 0 < y_dims <= MAX_DIMS - 2:
+        return None
+    cdef Product g
+    cdef Batch batch
+    cdef Leading lead
+    cdef cnp.npy_intp shape[MAX_DIMS + 2]
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x)
+    lead.operands = 5
+    if not (set_matrices(&g, x, x_core, y, 1) and broadcast_leading(&lead, &batch, x, x_core, y, y_core)):
+        return None
+    if y_core == 2:
+        g.n = cnp.PyArray_DIM(y, y_dims - 2)
+        g.b_col = cnp.PyArray_STRIDE(y, y_dims - 2) // size
+    dims = batch.dims
+    for d in range(dims):
+        shape[d] = lead.shape[d]
+    if x_core == 2:
+        shape[dims] = g.m
+        dims += 1
+    if y_core == 2:
+        shape[dims] = g.n
+        dims += 1
+    if out is None:
+        c = <cnp.ndarray>cnp.PyArray_EMPTY(dims, shape, type_number, 0)
+    else:
+        c = <cnp.ndarray>out
+        if not writeable(&g, c, type_number, dims, shape, x_core == 2, y_core == 2) or overlap(c, x) or overlap(c, y):
+            return None
+    if batch.count and g.m and g.n:
+        set_output(&g, &batch, &lead, c, shape, x_core == 2)
+        scale_strides(&lead, &batch, 3, x, x_core, g.m)
+        scale_strides(&lead, &batch, 4, y, y_core, g.n)
+        if not run_cosine(kernels, &g, &batch, &lead, x, y, own):
+            return None
+    return c if dims or out is not None else c[()]
+
+
+# False: a row is out of range, and nothing has been written.
+cdef bint run_cosine(const Kernels* kernels, Product* g, Batch* batch, Leading* lead, cnp.ndarray x, cnp.ndarray y,
+                     bint own) except -1:
+    global raised
+    cdef unsigned flags = raised
+    cdef CosineEpilogue cosine
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x), x_rows = rows_of(x), y_rows = 0 if own else rows_of(y)
+    cdef bint safe = False
+    cdef char* scales
+    scales = <char*>scratch_take((x_rows + y_rows) * size)
+    if scales == NULL:
+        raise MemoryError("no memory for the norms of a cosine similarity")
+    try:
+        safe = inverse_norms(kernels, x, scales) and (own or inverse_norms(kernels, y, scales + x_rows * size))
+        if safe:
+            cosine.epilogue.apply = kernels.scale_and_clamp
+            cosine.epilogue.symmetric = True
+            cosine.epilogue.folds = not own
+            cosine.batch = batch
+            cosine.row_scale = scales
+            cosine.column_scale = scales if own else scales + x_rows * size
+            cosine.own = own
+            g.epilogue = &cosine.epilogue
+            run_product(kernels, g, batch, lead)
+    finally:
+        scratch_give(scales)
+        raised = flags              # a cosine similarity warns of nothing
+    return safe
+
+
+cdef object compiled_cosine(PyObject** arguments, Entry row):
+    return cosine_of(<object>arguments[0], <object>arguments[1], <object>arguments[row.out])
+
+
+def cosine(x, y, out):
+    """cosine_of for operands that have been converted and scaled."""
+    return cosine_of(x, y, out)

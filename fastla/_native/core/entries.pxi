@@ -1,0 +1,142 @@
+# Entries: the compiled side of the public functions.
+#
+# A public function is a Python function that checks, converts and explains, behind an entry that answers the common
+# case first: plain arrays of a type that the target owns, as the kernels want them. A row of the table, written as a
+# decorator above the Python function, says which compiled function tries (`kernel`) and what the operands are
+# (`signature`, as NumPy's gufuncs write it, "?" marking a dimension that a vector lacks). The arguments are bound to
+# the Python function's own parameters, so names and defaults stand in one place. Whatever does not bind, and whatever
+# the compiled function does not take (it returns None), goes to the Python function; that may hand it on to NumPy's
+# function by returning NotImplemented.
+
+cdef enum:
+    MOST_PARAMETERS = 16
+
+
+cdef class Entry:
+    """A row of the table."""
+    cdef object function, numpy_function
+    cdef tuple names, defaults              # of the parameters; those that have no default have `missing`
+    cdef int positional_only, positional, parameters, out
+    cdef int core_dims[2]                   # of the operands; 0: two, or one for a vector
+    cdef int most_dims                      # of the second operand
+    cdef bint takes_out
+    cdef object (*kernel)(PyObject** arguments, Entry row)
+
+cdef object missing = object()
+
+
+# The compiled functions, by the names that rows give them.
+cdef int set_kernel(Entry row, str kernel) except -1:
+    if kernel == "product":
+        row.kernel = compiled_product
+    elif kernel == "cosine":
+        row.kernel = compiled_cosine
+    elif kernel == "knn":
+        row.kernel = compiled_knn
+    else:
+        raise ValueError(f"no compiled function {kernel!r}")
+    return 0
+
+
+# Floating-point exceptions met by this thread's calls and not yet reported.
+cdef extern from *:
+    """
+    static _Thread_local unsigned raised;
+    """
+    unsigned raised
+
+
+def entry(str kernel, str signature, numpy_function=None, *, int most_dims=MAX_DIMS, bint takes_out=True):
+    """Decorate a public function with its compiled side.
+
+    kernel: which compiled function tries first (set_kernel). signature: the operands' core dimensions, for example
+    "(m?,k),(k,n?)->(m?,n?)". numpy_function: called where the Python function answers NotImplemented, and to report
+    floating-point exceptions under its name, from here: its warnings then name the user's line, for this module has no
+    Python frame. most_dims: the compiled side takes second operands of up to so many dimensions. takes_out: whether it
+    takes an `out`.
+    """
+    def decorate(function):
+        cdef Entry row = Entry()
+        fill_row(row, function, kernel, signature, numpy_function, most_dims, takes_out)
+
+        def call(*arguments, **keywords):
+            cdef object result = attempt(row, arguments, keywords)
+            if result is None:
+                result = row.function(*arguments, **keywords)
+                if result is NotImplemented:
+                    return row.numpy_function(*arguments, **keywords)
+            if raised:
+                report(row)
+            return result
+        return update_wrapper(call, function)
+    return decorate
+
+
+cdef int fill_row(Entry row, function, str kernel, str signature, numpy_function, int most_dims,
+                  bint takes_out) except -1:
+    parameters = [p for p in inspect_signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+    operands = signature.partition("->")[0].strip("()").split("),(")
+    if len(parameters) > MOST_PARAMETERS:
+        raise ValueError(f"{function.__name__} has more than {MOST_PARAMETERS} parameters")
+    row.function = function
+    row.numpy_function = numpy_function
+    row.names = tuple(p.name for p in parameters)
+    row.defaults = tuple(missing if p.default is p.empty else p.default for p in parameters)
+    row.parameters = len(parameters)
+    row.positional_only = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+    row.positional = sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
+    row.out = row.names.index("out") if "out" in row.names else -1
+    for i, operand in enumerate(operands[:2]):
+        row.core_dims[i] = 0 if "?" in operand else len(operand.split(","))
+    row.most_dims = most_dims
+    row.takes_out = takes_out
+    set_kernel(row, kernel)
+    return 0
+
+
+# The compiled function's answer, or None.
+cdef object attempt(Entry row, tuple arguments, dict keywords):
+    cdef PyObject* bound[MOST_PARAMETERS]
+    cdef Py_ssize_t given = len(arguments), i
+    cdef object key, value
+    if given > row.positional:
+        return None
+    for i in range(given):
+        bound[i] = <PyObject*>arguments[i]
+    for i in range(given, row.parameters):
+        bound[i] = <PyObject*>row.defaults[i]
+    if keywords:
+        for key, value in keywords.items():
+            for i in range(row.parameters):
+                if row.names[i] == key:
+                    break
+            else:
+                return None
+            if i < row.positional_only or i < given:
+                return None
+            bound[i] = <PyObject*>value
+    for i in range(row.parameters):
+        if bound[i] == <PyObject*>missing:
+            return None
+    return row.kernel(bound, row)
+
+
+# Whether an argument is the one that the function has by default.
+cdef inline bint is_default(Entry row, PyObject** arguments, Py_ssize_t i) noexcept:
+    return arguments[i] == PyTuple_GET_ITEM(row.defaults, i)
+
+
+# Warns or raises as np.errstate says, by letting NumPy's function of that name meet the same exceptions.
+cdef int report(Entry row) except -1:
+    global raised
+    cdef unsigned flags = raised
+    cdef int o
+    raised = 0
+    pairs = [(left, right) for flag, left, right in ((FP_OVERFLOW, 1e300, 1e300), (FP_UNDERFLOW, 1e-300, 1e-300),
+                                                     (FP_INVALID, float("inf"), 0.0)) if flags & <unsigned>flag]
+    if pairs:
+        # A batch of products of single numbers. In one sum a fused multiply-add would hide an underflow behind an
+        # overflow.
+        row.numpy_function(*[array(numbers).reshape((-1,) + (1,) * (row.core_dims[o] or 2)) for o,
+                             numbers in enumerate(zip(*pairs))])
+    return 0

@@ -1,0 +1,36 @@
+# Distances from the numbers themselves. |x|^2 + |y|^2 - 2 x.y has no digits left of a small one, so that products only
+# say which rows are measured.
+
+# The sum of the squared differences of a query and a block's row, times `scale` squared.
+cdef double squared_differences(const Plan* plan, const Block* block, int lane, Py_ssize_t query,
+                                double scale) noexcept nogil:
+    cdef const output* y = plan.work.queries.plain + query * plan.d
+    cdef const output* x
+    cdef const stored* elements
+    cdef real element[LANES]
+    cdef double sum = 0, difference
+    cdef Py_ssize_t p, i
+    if block.rows != NULL:
+        x = <const output*>(block.rows + lane * block.rows_row)
+        for p in range(plan.d):
+            # Not x * scale - y * scale: a fused one leaves a rounding error of equals.
+            difference = (<double>x[p] - y[p]) * scale
+            sum += difference * difference
+        return sum
+    elements = block.data + lane // LANES * LANES
+    for p in range(plan.depth):
+        store(element, load_stored(elements + p * BLOCK_ROWS))
+        for i in range(smaller(ELEMENT_WIDTH, plan.d - p * ELEMENT_WIDTH)):
+            difference = <double>number(element[lane % LANES], <int>i) * block.scale[lane] - y[p * ELEMENT_WIDTH + i]
+            difference *= scale
+            sum += difference * difference
+    return sum
+
+
+# The distance, even where its square is out of float64's range.
+cdef double exact_distance(const Plan* plan, const Block* block, int lane, Py_ssize_t query) noexcept nogil:
+    cdef double squares = squared_differences(plan, block, lane, query, 1), scale
+    if 1e-280 < squares < 1e280 or squares != squares:
+        return root(squares)
+    scale = 1e-160 if squares > 1 else 1e160
+    return root(squared_differences(plan, block, lane, query, scale)) / scale
