@@ -1,5 +1,7 @@
 """A handful of eigenpairs of a large matrix."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,7 @@
 """All eigenpairs of many small matrices."""
 
+from __future__ import annotations
+
 import functools
 from typing import Any
 

@@ -330,11 +330,11 @@ class FlatIndex:
 
     def __getstate__(self) -> dict[str, Any]:
         state = self._store.packed()
-        blocks = state.blocks.trimmed()
+        blocks = state.blocks
         return {
             "dim": blocks.dim, "metric": blocks.metric, "dtype": blocks.storage, "n": blocks.n,
             "next_id": state.next_id,
-            **{name: np.array(getattr(blocks, name)) for name in ("data", *blocks.COLUMNS)},
+            **{name: np.concatenate(blocks.pieces(name)) for name in ("data", *blocks.COLUMNS)},
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Principal component analysis with scikit-learn's interface, without copying X or needing scikit-learn."""
 
+from __future__ import annotations
+
 from typing import Any, Self
 
 import numpy as np

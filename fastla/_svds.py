@@ -1,5 +1,7 @@
 """A handful of singular triplets of a large matrix."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

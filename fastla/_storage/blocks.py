@@ -5,26 +5,18 @@ half of it (rounded up): an element there is a pair. The places of rows that are
 """
 
 import math
+from copy import copy
 
 import numpy as np
 
 from fastla import _core
 from fastla._core import core
 from fastla._storage.dtypes import STORAGE
-from fastla._storage.encoding import INT8_MOST, decode, encode, level_scale, power_of_two  # noqa: F401 - for _search
+from fastla._storage.encoding import decode
 
 WIDTH = core.CORPUS_BLOCK
 ALIGN = 64              # bytes of a cache line
-CHUNK = WIDTH * 64      # rows encoded at a time, at most, and
-CHUNK_NUMBERS = 1 << 17     # their numbers: they stay in the second-level cache
-
-
-def _as_float32(x: np.ndarray) -> np.ndarray:
-    with np.errstate(all="ignore"):
-        rows = np.ascontiguousarray(x, np.float32)
-        if np.result_type(x.dtype, np.float32) == np.float64 and (np.isinf(rows) & np.isfinite(x)).any():
-            raise ValueError("x has numbers beyond float32's range, in which an index keeps its scales")
-    return rows
+CHUNK = 1 << 17         # numbers moved at a time: they stay in the second-level cache
 
 
 def _aligned_empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -45,7 +37,6 @@ class Blocks:
     """
 
     COLUMNS = {"scale": "<f4", "weight": "<f4", "bias": "<f4", "ids": "<i8"}
-    __slots__ = ("bias", "data", "depth", "dim", "ids", "metric", "n", "scale", "storage", "weight")
 
     def __init__(self, dim: int, storage: str, metric: str) -> None:
         self.dim, self.storage, self.metric, self.n = dim, storage, metric, 0
@@ -54,23 +45,13 @@ class Blocks:
         self.scale, self.weight, self.bias, self.ids = (np.zeros(0, dtype) for dtype in self.COLUMNS.values())
 
     def appended(self, x: np.ndarray, ids: np.ndarray) -> "Blocks":
-        """The same and rows (r, dim) of real numbers.
-
-        Raises
-        ------
-        ValueError
-            If a number is beyond float32's range.
-        """
+        """The same and rows (r, dim) of real numbers within float32's range."""
         new = self._with_room(self.n + len(x))
-        step = max(WIDTH, min(CHUNK, CHUNK_NUMBERS // self.dim // WIDTH * WIDTH))
-        first = 0
-        while first < len(x):
-            last = min(len(x), first + step - (self.n + first) % WIDTH)
-            with np.errstate(all="ignore"):
-                elements, scale = encode(_as_float32(x[first:last]), self.storage, self.metric)
-            new._put(self.n + first, elements.T, scale)
-            first = last
-        new._complete(self.n, self.n + len(x), ids)
+        facts = STORAGE[self.storage]
+        low, high = facts.plain[self.metric]
+        core.store_rows(_core.search(self.storage), new, self.metric, self.n, x, facts.levels, low, high)
+        new.n = self.n + len(x)
+        new.ids[self.n:new.n] = ids
         return new
 
     def rows(self, positions: np.ndarray) -> np.ndarray:
@@ -81,7 +62,7 @@ class Blocks:
     def kept(self, mask: np.ndarray) -> "Blocks":
         """New blocks of the rows that a mask (n,) is true for."""
         new = Blocks(self.dim, self.storage, self.metric)._with_room(int(np.count_nonzero(mask)))
-        step, put = max(1, CHUNK_NUMBERS // (self.depth * WIDTH)), 0
+        step, put = max(1, CHUNK // (self.depth * WIDTH)), 0
         for block in range(0, -(-self.n // WIDTH), step):
             rows = slice(block * WIDTH, min(self.n, (block + step) * WIDTH))
             columns = self.data[block:block + step].transpose(1, 0, 2).reshape(self.depth, -1)
@@ -89,7 +70,9 @@ class Blocks:
             columns = np.compress(chosen, columns[:, :len(chosen)], axis=1)
             new._put(put, columns, self.scale[rows][chosen])
             put += columns.shape[1]
-        new._complete(0, put, self.ids[:self.n][mask])
+        new.n = put
+        new.ids[:put] = self.ids[:self.n][mask]
+        core.weigh(_core.search(self.storage), new, self.metric, 0, -(-put // WIDTH))
         return new
 
     @property
@@ -97,14 +80,16 @@ class Blocks:
         """Memory, or file, that the rows take up; what is reserved counts."""
         return sum(array.nbytes for array in (self.data, self.scale, self.weight, self.bias, self.ids))
 
-    def trimmed(self) -> "Blocks":
-        """The same rows without what is reserved; arrays may be shared."""
-        blocks = -(-self.n // WIDTH)
-        copy = Blocks(self.dim, self.storage, self.metric)
-        copy.n, copy.data = self.n, self.data[:blocks]
-        for name in self.COLUMNS:
-            setattr(copy, name, getattr(self, name)[:blocks * WIDTH])
-        return copy
+    def pieces(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """What an array holds of the n rows: of whole blocks; and of the last one, if it has room, a copy.
+
+        Others may be adding to it: where there are no rows the copy has zeros.
+        """
+        array, filled = getattr(self, name), self.n // WIDTH
+        size = 1 if name == "data" else WIDTH
+        whole, rest = array[:filled * size], array[filled * size:-(-self.n // WIDTH) * size].copy()
+        rest[..., self.n % WIDTH:] = 0
+        return whole, rest
 
     def _put(self, first: int, columns: np.ndarray, scale: np.ndarray) -> None:
         """Elements (depth, r) and scales of rows from `first` on; the last block's other places are zeros then."""
@@ -123,26 +108,17 @@ class Blocks:
             self.data[block + whole] = 0
             self.data[block + whole, :, :len(scale) - tail] = columns[:, tail:]
 
-    def _complete(self, first: int, end: int, ids: np.ndarray) -> None:
-        self.ids[first:end] = ids
-        core.weigh(_core.search(self.storage), self, self.metric, first // WIDTH, -(-end // WIDTH))
-        self.n = end
-
     def _with_room(self, n: int) -> "Blocks":
         """The same rows, in arrays that can be written and have room for n."""
-        new = Blocks(self.dim, self.storage, self.metric)
-        new.n, old, blocks = self.n, -(-self.n // WIDTH), -(-n // WIDTH)
-        new.data = self.data
-        if len(self.data) < blocks or not self.data.flags.writeable:
-            room = max(blocks, old + old // 2) if len(self.data) < blocks else len(self.data)
-            new.data = _aligned_empty((room, *self.data.shape[1:]), self.data.dtype)
-            new.data[:old] = self.data[:old]
-        room = len(new.data) * WIDTH
+        new = copy(self)
+        old, blocks = -(-self.n // WIDTH), -(-n // WIDTH)
+        if blocks <= len(self.data) and self.data.flags.writeable:
+            return new
+        room = max(blocks, old + old // 2) if len(self.data) < blocks else len(self.data)
+        new.data = _aligned_empty((room, *self.data.shape[1:]), self.data.dtype)
+        new.data[:old] = self.data[:old]
         for name, dtype in self.COLUMNS.items():
-            column = getattr(self, name)
-            if len(column) < room or not column.flags.writeable:
-                wider = np.zeros(room, dtype)
-                wider[:old * WIDTH] = column[:old * WIDTH]
-                column = wider
+            column = np.zeros(room * WIDTH, dtype)
+            column[:old * WIDTH] = getattr(self, name)[:old * WIDTH]
             setattr(new, name, column)
         return new

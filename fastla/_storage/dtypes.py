@@ -13,7 +13,7 @@ class Storage(NamedTuple):
     element: np.dtype                       # in memory and in files
     pair: int                               # numbers that one element holds
     row: str                                # of ELEMENTS in setup.py: the kernels that search it
-    levels: int | None                      # the largest integer that is stored; None: floating point
+    levels: int                             # the largest integer that is stored; 0: floating point
     # By metric: the least largest number of a vector that is stored as it is, and the first that is scaled.
     plain: dict[str, tuple[float, float]]
     most_dim: int | None                    # numbers that a vector may have
@@ -24,9 +24,9 @@ _WIDE = {"cosine": (2.0**-30, 2.0**30), "dot": (0.0, 2.0**127), "euclidean": (2.
 _HALF = dict.fromkeys(METRICS, (2.0**-10, 2.0**15))
 
 STORAGE = {
-    "float32": Storage(np.dtype("<f4"), 1, "float32", None, _WIDE, None),
-    "float16": Storage(np.dtype("<f2"), 1, "float16", None, _HALF, None),
-    "bfloat16": Storage(np.dtype("<u2"), 1, "bfloat16", None, _WIDE, None),
+    "float32": Storage(np.dtype("<f4"), 1, "float32", 0, _WIDE, None),
+    "float16": Storage(np.dtype("<f2"), 1, "float16", 0, _HALF, None),
+    "bfloat16": Storage(np.dtype("<u2"), 1, "bfloat16", 0, _WIDE, None),
     # 65,536 numbers: 32 bits hold a sum of so many squares.
-    "int8": Storage(np.dtype("<i2"), 2, "int8", 127, {}, 65536),
+    "int8": Storage(np.dtype("<i2"), 2, "int8", 127, dict.fromkeys(METRICS, (0.0, 0.0)), 65536),
 }

@@ -11,7 +11,7 @@ bytes     what
 16-19     CRC-32 of the description, uint32
 20-       the description: JSON, UTF-8. dim, metric, dtype, n, next_id, width (of a block: 48) and sections, each
           with a name, dtype, shape, offset and CRC-32
-offsets   the sections, each at a multiple of 4096: data (panels, depth, 48), step, weight, bias and ids (panels * 48)
+offsets   the sections, each at a multiple of 4096: data (blocks, depth, 48), step, weight, bias and ids (blocks * 48)
 ========  ====================================================================================
 
 `blocks.py` says what they are; beyond the n rows their content is arbitrary. The CRCs of sections are checked when
@@ -46,20 +46,18 @@ class IndexFileError(ValueError):
     """A file that is no index, a damaged one, or one of a later version."""
 
 
-def save(path: str | os.PathLike[str], panels: Blocks, next_id: int) -> None:
+def save(path: str | os.PathLike[str], blocks: Blocks, next_id: int) -> None:
     """Write an index beside the file, then put it in its place: whatever happens, the old or the new one is whole."""
-    stored = panels.trimmed()
-    arrays = {name: np.ascontiguousarray(getattr(stored, attribute)) for name, attribute in SECTIONS.items()}
+    arrays = {name: blocks.pieces(attribute) for name, attribute in SECTIONS.items()}
     sections: list[dict[str, Any]] = []
     offset = ALIGN
-    for name, array in arrays.items():
-        crc = zlib.crc32(array.data) if array.size else 0
-        sections.append(
-            {"name": name, "dtype": array.dtype.str, "shape": array.shape, "offset": offset, "crc32": crc}
-        )
-        offset = -(-(offset + array.nbytes) // ALIGN) * ALIGN
+    for name, (whole, rest) in arrays.items():
+        crc = zlib.crc32(rest.tobytes(), zlib.crc32(whole.data) if whole.size else 0)
+        shape = (len(whole) + len(rest), *whole.shape[1:])
+        sections.append({"name": name, "dtype": whole.dtype.str, "shape": shape, "offset": offset, "crc32": crc})
+        offset = -(-(offset + whole.nbytes + rest.nbytes) // ALIGN) * ALIGN
     description = json.dumps({
-        "dim": panels.dim, "metric": panels.metric, "dtype": panels.storage, "n": panels.n, "next_id": next_id,
+        "dim": blocks.dim, "metric": blocks.metric, "dtype": blocks.storage, "n": blocks.n, "next_id": next_id,
         "width": WIDTH, "bytes": offset, "sections": sections,
     }).encode()
     target, kept = _target(path)
@@ -69,9 +67,10 @@ def save(path: str | os.PathLike[str], panels: Blocks, next_id: int) -> None:
         mode = 0o666 if kept is None else 0o600
         with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(HEADER.pack(MAGIC, VERSION, len(description), zlib.crc32(description)) + description)
-            for section, array in zip(sections, arrays.values(), strict=True):
+            for section, (whole, rest) in zip(sections, arrays.values(), strict=True):
                 file.seek(section["offset"])
-                array.tofile(file)
+                whole.tofile(file)
+                rest.tofile(file)
             file.truncate(offset)
             file.flush()
             if kept is not None:
@@ -125,18 +124,18 @@ def _sync_folder(folder: Path) -> None:
 
 
 def load(path: str | os.PathLike[str], mmap: bool) -> tuple[Blocks, int]:
-    """The panels and next id of a file; mmap: its sections stay in the file."""
+    """The blocks and next id of a file; mmap: its sections stay in the file."""
     with open(path, "rb") as file:
         described = _describe(path, file)
         length = os.fstat(file.fileno()).st_size
         if length < described["bytes"]:
             raise IndexFileError(f"{os.fspath(path)!r} is truncated: {length} bytes, expected {described['bytes']}")
-        panels = Blocks(described["dim"], described["dtype"], described["metric"])
+        blocks = Blocks(described["dim"], described["dtype"], described["metric"])
         mapped = np.memmap(file, np.uint8, "r").view(np.ndarray) if mmap else None
         for section in described["sections"]:
-            setattr(panels, SECTIONS[section["name"]], _section(path, file, section, mapped))
-        panels.n = described["n"]
-    return panels, described["next_id"]
+            setattr(blocks, SECTIONS[section["name"]], _section(path, file, section, mapped))
+        blocks.n = described["n"]
+    return blocks, described["next_id"]
 
 
 def _describe(path: Any, file: Any) -> dict[str, Any]:

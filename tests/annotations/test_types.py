@@ -38,7 +38,7 @@ def test_mypy(tmp_path):
 def test_the_file_for_mypy_uses_and_runs_all():
     text = WHOLE_API.read_text()
     for name in fastla.__all__:
-        assert f"fastla.{name}(" in text, name
+        assert re.search(rf"fastla\.{name}\b", text), name
     for name, member in vars(fastla.FlatIndex).items():
         if not name.startswith("_"):
             assert f".{name}" in text, name
@@ -67,6 +67,6 @@ def test_signatures_fit_a_screen(name):
     signature = str(inspect.signature(getattr(fastla, name)))
     assert len(signature) < 400
     assert "NestedSequence" not in signature
-    for method, member in inspect.getmembers(getattr(fastla, name)):
-        if callable(member) and not method.startswith("_"):
+    for method, member in vars(getattr(fastla, name)).items():
+        if inspect.isfunction(member) and not method.startswith("_"):
             assert len(str(inspect.signature(member))) < 400

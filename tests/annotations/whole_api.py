@@ -41,6 +41,20 @@ def neighbours(a: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return fastla.range_search(a, rows, 0.5, metric="cosine")
 
 
+def eigenpairs(a: ArrayLike) -> list[Any]:
+    """Eigenpairs, singular values, principal components."""
+    big = np.diag(np.arange(1.0, 31.0))
+    operator = fastla.linear_operator((30, 30), lambda v: big @ v, dtype=np.float64)
+    try:
+        fastla.power_iteration(big, tol=1e-300, maxiter=2)
+    except fastla.NoConvergence as error:
+        assert isinstance(error, Exception)
+    model = fastla.PCA(n_components=2)
+    reduced: Any = model.fit_transform(big)
+    values, vectors = fastla.eigsh(big, k=2, which="LA", return_eigenvectors=True)
+    return [fastla.eigh(a), fastla.eigsh(operator, 3), fastla.svds(big, k=2), values, vectors, reduced]
+
+
 def index(a: ArrayLike, path: Path) -> fastla.FlatIndex:
     """An index and all that it can do."""
     assert fastla.FlatIndex(3, dtype=np.float16).dtype == fastla.FlatIndex(3, dtype=np.dtype("float16")).dtype
@@ -87,6 +101,7 @@ if __name__ == "__main__":
     products(x, rows)
     vectors(x)
     neighbours(x)
+    eigenpairs(x)
     with tempfile.TemporaryDirectory() as folder:
         assert len(index(x, Path(folder) / "index")) == 2
     settings()

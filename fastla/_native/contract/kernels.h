@@ -130,6 +130,13 @@ typedef struct {
     ptrdiff_t n, d;
 } Blocks;
 
+/* How rows are stored: as integers up to `levels`, or (0) as floating-point numbers; a row whose largest is from `low` on
+ * and below `high` as it is. */
+typedef struct {
+    int levels;
+    double low, high;
+} Encoding;
+
 typedef struct {
     ptrdiff_t query, id;
     double score;
@@ -265,6 +272,9 @@ typedef struct {
     int (*reduce)(const Reduction *reduction, const Batch *batch, const Runtime *runtime);
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end);   /* blocks [first, end) */
+    /* Rows into blocks, from the position `first` on: all but their ids. */
+    int (*store_rows)(const Rows *rows, const Blocks *blocks, ptrdiff_t first, int metric, const Encoding *encoding,
+                      const Runtime *runtime);
     int (*search)(Search *search, const Runtime *runtime);
     int (*search_route)(const Search *search);
     int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);

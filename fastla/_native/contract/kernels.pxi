@@ -59,6 +59,9 @@ cdef extern from "kernels.h":
         float* weight
         float* bias
         Py_ssize_t n, d
+    ctypedef struct Encoding:
+        int levels
+        double low, high
     ctypedef struct Found:
         Py_ssize_t query, id
         double score
@@ -151,6 +154,7 @@ cdef extern from "kernels.h":
         int (*reduce)(const Reduction*, const Batch*, const Runtime*) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
+        int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*, const Runtime*) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
         int (*search_route)(const Search*) noexcept nogil
         int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil

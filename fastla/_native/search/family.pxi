@@ -16,6 +16,7 @@
 # then id): so neither do the results.
 include "../rows/norms.pxi"
 include "corpus/weights.pxi"
+include "corpus/store.pxi"
 include "corpus/blocks.pxi"
 include "corpus/raw.pxi"
 include "topk/reservoir.pxi"
@@ -64,5 +65,6 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
 
 table.norms = norms
 table.weigh = weigh
+table.store_rows = store_rows
 table.search = search
 table.search_route = search_route

@@ -1,11 +1,30 @@
-# Part of the core: where the ids of an index stand. Open addressing: a power of two of places, each with the position
-# of an id or -1, at most three quarters of them taken; an id whose place is taken goes to the next. The ids stay in
-# the caller's array.
+# Part of the core: what an index stores, and where its ids stand.
 
 from libc.stdint cimport int64_t
 
 cdef extern from "stdlib.h":
     void* malloc(size_t) noexcept nogil
+
+
+def store_rows(capsule, stored, metric, Py_ssize_t first, cnp.ndarray rows, int levels, double low, double high):
+    """Rows (r, dim) into blocks with room for them, from the position `first` on; levels, low, high: see kernels.h."""
+    cdef const Kernels* kernels = kernels_of(capsule)
+    cdef Rows source
+    cdef Blocks blocks
+    cdef Encoding encoding
+    cdef Runtime runtime
+    cdef unsigned flags = fp_status_get()
+    cdef int status, number = METRICS[metric]
+    set_rows(&source, rows)
+    set_blocks(&blocks, stored)
+    encoding.levels = levels
+    encoding.low = low
+    encoding.high = high
+    fill(&runtime)
+    with cython.nogil:
+        status = kernels.store_rows(&source, &blocks, first, number, &encoding, &runtime)
+    fp_status_set(flags)
+    end("no memory for the rows of a block", status)
 
 
 cdef inline size_t hash_of(int64_t id) noexcept nogil:
@@ -17,7 +36,10 @@ cdef inline size_t hash_of(int64_t id) noexcept nogil:
 
 
 cdef class IdTable:
-    """The position of each id. An id that is inserted again has the position that it was given last."""
+    """The position of each id. An id that is inserted again has the position that it was given last.
+
+    Open addressing: a power of two of places, each with the position of an id or -1, at most three quarters of them
+    taken. An id whose place is taken goes to the next. The ids themselves stay in the caller's array."""
     cdef Py_ssize_t* places
     cdef size_t size
     cdef size_t taken
