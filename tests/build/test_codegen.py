@@ -256,6 +256,20 @@ def test_a_score_tile_stays_in_registers(target, row):
         assert not loop.stack_vectors(), f"spilled:\n{loop}"
 
 
+@pytest.mark.parametrize(("target", "row"), [(t, r) for t, r in SCORED if t in ("avx2", "baseline") and r != "float64"])
+def test_wide_tiles_stay_in_registers(target, row):
+    """One or two queries against all 48 rows of a block, where these are wider than a tile."""
+    rows = {"avx2": 2, "baseline": 1}[target]
+    width = 48 * 4 // VECTOR_BYTES[target]
+    blocks = disassembly(path(target, row)).split("\n\n")
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*(wide_tiles|score_)", block)]
+    loops = [loop for loop in loops_of(functions) if loop.multiplied in {width * (i + 1) for i in range(rows)}]
+    loops = [loop for loop in loops if not loop.count("prefetch|v?cmpl?e?p")]
+    assert {loop.multiplied for loop in loops} == {width * (i + 1) for i in range(rows)}
+    for loop in loops:
+        assert not loop.stack_vectors(), f"spilled:\n{loop}"
+
+
 @pytest.mark.parametrize("row", ["float32", "float16", "bfloat16"])
 def test_the_prefilter_stays_in_registers(row):
     """Of MR queries and a block's 48 rows, a dot product of bytes for each vector and nothing on the stack."""

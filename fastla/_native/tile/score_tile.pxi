@@ -6,6 +6,15 @@ cdef enum:
     SHARING_TILES = 3       # tiles one below the other from which they share the prefetching of b
 
 
+cdef extern from *:
+    """
+    /* Where a corpus block is wider than a tile: rows whose accumulators for all of it are registers. */
+    enum { WIDE_ROWS = MR * LANES >= 32 ? 2 : 1 };
+    """
+    enum:
+        WIDE_ROWS
+
+
 # The length of a part, where `depth` is cut into equal parts of at most `most`.
 cdef inline Py_ssize_t part_of(Py_ssize_t depth, Py_ssize_t most) noexcept nogil:
     return larger(1, ceil_div(depth, larger(1, ceil_div(depth, most))))
@@ -53,3 +62,41 @@ cdef void score_tile(Py_ssize_t rows, int nv, Py_ssize_t tail, Py_ssize_t k, con
         s.tiles = 1
         s.ahead = ahead
         micro_kernel_any(<int>rest, nv, &s)
+
+
+# c[rows, BLOCK_ROWS] (+)= a[rows, k] @ b[k, BLOCK_ROWS] for one or two rows (a literal), on targets whose tiles are
+# narrower than b: tile by tile they would read every other line of memory. docs/measurements.md, "Wide tiles".
+cdef inline void wide_tile(const int rows, Py_ssize_t k, const real* a, Py_ssize_t a_row, const stored* b, real* c,
+                           bint accumulate) noexcept nogil:
+    cdef vec acc[2][BLOCK_ROWS]         # more than there are vectors: how many is no constant for Cython
+    cdef vec b_vec
+    cdef const stored* end = b + k * BLOCK_ROWS
+    cdef int i, j
+    for i in range(rows):
+        for j in range(BLOCK_ROWS // LANES):
+            acc[i][j] = zero()
+    while b < end:
+        for j in range(BLOCK_ROWS // LANES):
+            b_vec = load_stored(b + j * LANES)
+            for i in range(rows):
+                acc[i][j] = multiply_add(acc[i][j], splat(a[i * a_row]), b_vec)
+        a += 1
+        b += BLOCK_ROWS
+    for i in range(rows):
+        for j in range(BLOCK_ROWS // LANES):
+            if accumulate:
+                acc[i][j] = acc[i][j] + load(c + i * BLOCK_ROWS + j * LANES)
+            store(c + i * BLOCK_ROWS + j * LANES, acc[i][j])
+
+
+# The same for a few rows: all but the first find b in L1.
+cdef void wide_tiles(Py_ssize_t rows, Py_ssize_t k, const real* a, Py_ssize_t a_row, const stored* b, real* c,
+                     bint accumulate) noexcept nogil:
+    cdef Py_ssize_t i = 0
+    while i < rows:
+        if WIDE_ROWS == 2 and i + 2 <= rows:
+            wide_tile(2, k, a + i * a_row, a_row, b, c + i * BLOCK_ROWS, accumulate)
+            i += 2
+        else:
+            wide_tile(1, k, a + i * a_row, a_row, b, c + i * BLOCK_ROWS, accumulate)
+            i += 1

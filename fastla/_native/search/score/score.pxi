@@ -2,6 +2,7 @@
 
 cdef enum:
     PART = 128      # elements of stored rows that a tile sums at once: docs/measurements.md, "Parts of a row"
+    WIDE_FEW = 8    # queries up to which wide tiles of reals pay; narrower numbers are widened but once
 
 
 # [rows][BLOCK_ROWS]: queries from `first` on against a stored block. next: the block that comes after it.
@@ -11,10 +12,13 @@ cdef void score_stored(const Plan* plan, const Block* block, const Block* next, 
     cdef const stored* b = block.data
     cdef const stored* after
     cdef Py_ssize_t depth = plan.depth, part = part_of(depth, PART), p = 0, k, column
+    cdef bint wide = <int>NR < BLOCK_ROWS and rows <= (WIDE_FEW if STORED_IS_REAL else WIDE_ROWS)
     while p < depth or p == 0:
         k = smaller(part, depth - p)
         after = b + k * BLOCK_ROWS if p + k < depth else next.data
-        for column from 0 <= column < BLOCK_ROWS by NR:
+        if wide:
+            wide_tiles(rows, k, queries + p, depth, b, tile, p > 0)
+        for column from 0 <= column < (0 if wide else BLOCK_ROWS) by NR:
             score_tile(rows, <int>smaller(NV, (BLOCK_ROWS - column) // LANES), 0, k, queries + p, depth,
                        b + column, BLOCK_ROWS, tile + column, BLOCK_ROWS, p > 0, after + column)
         p += part
