@@ -25,7 +25,8 @@ def _computed(x: np.ndarray) -> np.dtype:
 
 
 def _result(x: np.ndarray) -> np.dtype:
-    return x.dtype if x.dtype.kind == "f" or x.dtype.name == "bfloat16" else _computed(x)
+    narrow = x.dtype.kind == "f" or x.dtype.name == "bfloat16"
+    return x.dtype.newbyteorder("=") if narrow else _computed(x)
 
 
 @core.entry("norm", "")
@@ -96,7 +97,8 @@ def _norms_of_piece(x: np.ndarray, axes: tuple[int, ...], order: float) -> Any:
     kept = tuple(axis for axis in range(x.ndim) if axis not in axes)
     shape = tuple(x.shape[axis] for axis in kept)
     # Its vectors along the last axis.
-    rows = np.ascontiguousarray(x.transpose(kept + axes).reshape(*shape, math.prod(x.shape[axis] for axis in axes)))
+    rows = x.transpose(kept + axes).reshape(*shape, math.prod(x.shape[axis] for axis in axes))
+    rows = np.require(rows, requirements=("C", "A"))
     if rows.size:
         norms = core.norm(rows, (-1,), False, order)
         if norms is not None:
@@ -141,7 +143,7 @@ def normalize(x: ArrayLike, axis: int = -1) -> np.ndarray:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    array = _validate.numbers("normalize", "x", x)
+    array = _validate.numbers("normalize", "x", x, any_order=True)
     axis = _validate.one_axis("normalize", axis, array.ndim)
     result = np.empty_like(array, _result(array), subok=False)
     _normalize_into(result, array, axis)

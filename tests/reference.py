@@ -38,6 +38,25 @@ def unit(x: np.ndarray) -> np.ndarray:
     return x / np.where(norm == 0, 1, norm)
 
 
+def vector_norm(x: np.ndarray, axis: int | tuple[int, ...] | None, order: float, keepdims: bool = False) -> np.ndarray:
+    """Norms in float64; scaled first, so that powers stay in range."""
+    x = np.abs(np.asarray(x).astype(np.float64))
+    if order == 0:
+        return (x != 0).sum(axis, keepdims=keepdims).astype(np.float64)
+    if abs(order) == np.inf:
+        return (x.max if order > 0 else x.min)(axis, keepdims=keepdims)
+    most = x.max(axis, keepdims=True, initial=0)
+    scale = np.where((most > 0) & np.isfinite(most), most, 1)
+    with np.errstate(all="ignore"):
+        norm = ((x / scale) ** order).sum(axis, keepdims=True) ** (1 / order) * scale
+    return norm if keepdims else norm.reshape(x.sum(axis).shape)
+
+
+def paired(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cosines of each vector of x with the same of y, in float64."""
+    return (unit(x) * unit(y)).sum(-1)
+
+
 def nearest(s: np.ndarray, k: int, metric: str) -> np.ndarray:
     """The indices of the best k of scores (m, n): best first, then the lower index, NaN last."""
     order = s if metric == "euclidean" else -s

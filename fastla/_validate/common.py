@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
+from numpy.exceptions import AxisError
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from fastla._core import core
@@ -22,18 +23,18 @@ def thread_count(n: Any) -> int:
     return int(n)
 
 
-def numbers(name: str, label: str, x: Any) -> np.ndarray:
-    """An array of real numbers in the machine's byte order, not copied if it is one already."""
+def numbers(name: str, label: str, x: Any, any_order: bool = False) -> np.ndarray:
+    """An array of real numbers in the machine's byte order (or any, if any_order), not copied if it is one already."""
     found = as_array(name, label, x)
     if found.dtype.name not in core.NUMBER_TYPES:
         raise TypeError(f"{name}: {label} has dtype {found.dtype}, expected real numbers of up to 64 bits")
-    return found if found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
+    return found if any_order or found.dtype.isnative else found.astype(found.dtype.newbyteorder("="))
 
 
 def numbers_or_complex(name: str, label: str, x: Any) -> np.ndarray:
-    """The same, or an array of complex numbers."""
+    """The same in any byte order, or an array of complex numbers."""
     found = np.asarray(x) if getattr(x, "dtype", None) in (np.complex64, np.complex128) else as_array(name, label, x)
-    return found if found.dtype in (np.complex64, np.complex128) else numbers(name, label, found)
+    return found if found.dtype in (np.complex64, np.complex128) else numbers(name, label, found, True)
 
 
 def score_dtype(*arrays: np.ndarray) -> np.dtype:
@@ -77,6 +78,8 @@ def axes(name: str, axis: Any, ndim: int) -> tuple[int, ...]:
         return tuple(range(ndim))
     try:
         return normalize_axis_tuple(axis, ndim, argname=f"{name}: axis")
+    except OverflowError:
+        raise AxisError(f"{name}: axis {axis} is out of bounds for an array of {ndim} dimension(s)") from None
     except TypeError:
         raise TypeError(f"{name}: axis must be an integer, a tuple of them or None, not {axis!r}") from None
 
@@ -85,6 +88,8 @@ def one_axis(name: str, axis: Any, ndim: int) -> int:
     """An axis."""
     try:
         (single,) = normalize_axis_tuple(operator.index(axis), ndim, argname=f"{name}: axis")
+    except OverflowError:
+        raise AxisError(f"{name}: axis {axis} is out of bounds for an array of {ndim} dimension(s)") from None
     except TypeError:
         raise TypeError(f"{name}: axis must be an integer, not {axis!r} of type {type(axis).__name__}") from None
     return single

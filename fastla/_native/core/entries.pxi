@@ -113,11 +113,7 @@ cdef object attempt(Entry row, tuple arguments, dict keywords):
         bound[i] = <PyObject*>row.defaults[i]
     if keywords:
         for key, value in keywords.items():
-            for i in range(row.parameters):
-                if row.names[i] == key:
-                    break
-            else:
-                return None
+            i = place_of(row, key)
             if i < row.positional_only or i < given:
                 return None
             bound[i] = <PyObject*>value
@@ -125,6 +121,18 @@ cdef object attempt(Entry row, tuple arguments, dict keywords):
         if bound[i] == <PyObject*>missing:
             return None
     return row.kernel(bound, row)
+
+
+# Which parameter a keyword names; -1: none. Names in a program's text are interned, as the row's are.
+cdef inline Py_ssize_t place_of(Entry row, object key) except -2:
+    cdef Py_ssize_t i
+    for i in range(row.parameters):
+        if PyTuple_GET_ITEM(row.names, i) == <PyObject*>key:
+            return i
+    for i in range(row.parameters):
+        if row.names[i] == key:
+            return i
+    return -1
 
 
 # Whether an argument is the one that the function has by default.

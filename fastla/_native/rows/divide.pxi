@@ -55,15 +55,15 @@ cdef void divide_run(Py_ssize_t count, Py_ssize_t n, const real* x, Py_ssize_t x
                      Py_ssize_t to_next, Py_ssize_t to_stride, const real* norms, const real* scales,
                      real* piece) noexcept nogil:
     cdef Py_ssize_t j, p
-    if to_next == n and x_next == n and to_stride == 1 and x_stride == 1 and n < 2 * LANES:
+    if to_next == 1 and (to_stride != 1 or n == 1):
+        for p in range(n):
+            divide_pieces(True, count, x + p * x_stride, x_next, to + p * to_stride, norms, scales, piece)
+    elif to_stride == 1 and x_stride == 1 and to_next == n and x_next == n and n < 2 * LANES:
         divide_short(count, n, x, to, norms, scales, piece)
-    elif to_stride == 1 and n >= count or to_stride == 1 and to_next != 1:
+    elif to_stride == 1:
         for j in range(count):
             divide_pieces(False, n, x + j * x_next, x_stride, to + j * to_next, norms + j,
                           scales + j if scales != NULL else NULL, piece)
-    elif to_next == 1:
-        for p in range(n):
-            divide_pieces(True, count, x + p * x_stride, x_next, to + p * to_stride, norms, scales, piece)
     else:
         for j in range(count):
             for p in range(n):

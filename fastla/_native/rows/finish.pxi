@@ -68,8 +68,6 @@ cdef inline real result_of(const Reducer* w, const real* sums, real* scales) noe
     cdef real norm, other
     if w.r.order == ORDER_POWER:
         return <real>power_of(sums[0], 1.0 / w.r.power)
-    if w.r.order != ORDER_TWO:
-        return sums[0]
     if pair(w.r):
         norm = <real>root(sums[w.room]) * <real>root(sums[2 * w.room])
         other = sums[0] / norm if norm != 0 else sums[0]        # 0, or NaN
@@ -88,7 +86,11 @@ cdef inline real result_of(const Reducer* w, const real* sums, real* scales) noe
 cdef void finish_sums(const Reducer* w, Py_ssize_t n, const real* sums, real* scales, real* results) noexcept nogil:
     cdef Py_ssize_t j
     cdef vec v, norm
-    if scales != NULL or w.r.order != ORDER_TWO:
+    if w.r.order != ORDER_TWO and w.r.order != ORDER_POWER:
+        for j in range(n):
+            results[j] = sums[j]
+        return
+    if scales != NULL or w.r.order == ORDER_POWER:
         for j in range(n):
             results[j] = result_of(w, sums + j, scales + j if scales != NULL else NULL)
         return
