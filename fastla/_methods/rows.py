@@ -43,7 +43,9 @@ class Rows:
         else:
             sample = np.unique(np.linspace(0, self.n - 1, min(self.n, _SAMPLE)).astype(int))
             total = sum(self.x[sample[i:i + 64]].sum(0, dtype=float) for i in range(0, len(sample), 64))
-            self.shift = self._finite(total / len(sample)).astype(self.work)
+            mean = self._finite(total / len(sample))
+            # Of integers it is one: differences are exact then.
+            self.shift = (np.rint(mean) if x.dtype.kind in "iub" else mean).astype(self.work)
 
     def _finite(self, x: np.ndarray) -> np.ndarray:
         if not np.isfinite(x).all():
