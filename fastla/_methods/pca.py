@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastla._methods import leading, tuning
+from fastla._methods import leading, native, tuning
 from fastla._methods.block_krylov import Restarts, solve, start_block
 from fastla._methods.blocks import combine
 from fastla._methods.operators import Operator, dense_symmetric
@@ -75,10 +75,11 @@ def _dwarfed(rows: Rows, total: float) -> bool:
 def by_gram(g: np.ndarray, k: int, rng: np.random.Generator) -> Components:
     """The leading eigenvectors of a Gram matrix."""
     total = float(np.trace(g))
-    if tuning.is_dense(len(g), k) or len(g) <= tuning.GRAM_FEATURES:
-        values, v = np.linalg.eigh(g)
-        spectrum = np.maximum(values[::-1], 0)
-        return Components(v[:, ::-1][:, :k].T, spectrum[:k], spectrum, total)
+    if tuning.is_dense(len(g), k):
+        values, v = native.eigh(g)
+        down = np.argsort(-values, kind="stable")
+        spectrum = np.maximum(values[down], 0)
+        return Components(v[:, down[:k]].T, spectrum[:k], spectrum, total)
     operator = dense_symmetric("PCA", g, float(np.abs(g).max()), tuning.BLOCK)
     values, v = leading.eigenpairs(operator, len(g), k, "LA", 1e-9, 10 * len(g), None, rng)
     return Components(v, np.maximum(values, 0), None, total)

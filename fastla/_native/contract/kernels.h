@@ -110,7 +110,7 @@ typedef struct {
     ptrdiff_t n, a_row, b;
 } SymmetricProduct;
 
-/* Set by the kernel: the largest magnitude in A, and the largest difference between A and its transpose; NaN where A holds NaN or
+/* Set by the kernel: the largest magnitude in the lower triangle of A, and the largest difference between A and its transpose; NaN where A holds NaN or
  * infinity. */
 typedef struct {
     const void *a;

@@ -31,8 +31,9 @@ cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, 
             else:
                 x = load_zero(lower + i * a_row + j, count)
                 y = load_zero(turned + i * SYMMETRY_COLUMNS + j, count)
-            found[0] = lanes_max(lanes_abs(x), lanes_max(lanes_abs(y), found[0]))
-            found[1] = lanes_max(lanes_abs(x - y), found[1])
+            y = x - y
+            found[0] = lanes_max(lanes_abs(x), found[0])
+            found[1] = lanes_max(lanes_abs(y), found[1])
             found[2] = found[2] + x * splat(0) + y * splat(0)          # NaN of infinity and NaN
 
 
