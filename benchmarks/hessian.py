@@ -2,8 +2,10 @@
 
     python -m benchmarks.hessian [--steps 300] [-k 6]
 
-The Hessian is never formed: eigsh is given its product with a vector, fastla.linear_operator. Along the training by gradient descent the top
-eigenvalue is followed, as in studies of the edge of stability; at the end it is held against the whole Hessian's eigenvalues by LAPACK.
+The Hessian is never formed: eigsh is given its product with a vector, fastla.linear_operator. Along the training by
+gradient descent the top
+eigenvalue is followed, as in studies of the edge of stability; at the end it is held against LAPACK's on the whole
+Hessian.
 """
 
 from __future__ import annotations
@@ -36,11 +38,16 @@ class SoftmaxRegression:
 
     def loss(self) -> float:
         """The mean cross entropy and the penalty."""
-        return float(-np.log((self.probabilities() * self.targets).sum(1)).mean() + self.penalty / 2 * np.square(self.weights).sum())
+        return float(
+            -np.log((self.probabilities() * self.targets).sum(1)).mean()
+            + self.penalty / 2 * np.square(self.weights).sum()
+        )
 
     def gradient(self) -> np.ndarray:
         """Of the loss."""
-        return fastla.matmul((self.probabilities() - self.targets).T, self.x) / len(self.x) + self.penalty * self.weights
+        return (
+            fastla.matmul((self.probabilities() - self.targets).T, self.x) / len(self.x) + self.penalty * self.weights
+        )
 
     def hessian(self) -> LinearOperator:
         """The loss's second derivative at these weights, as an operator."""
@@ -51,6 +58,7 @@ class SoftmaxRegression:
             z = fastla.matmul(self.x, direction.T)
             curved = p * (z - (p * z).sum(1, keepdims=True))
             return (fastla.matmul(curved.T, self.x) / len(self.x) + self.penalty * direction).ravel()
+
         return fastla.linear_operator((size, size), product, dtype=float)
 
 
@@ -60,6 +68,7 @@ def main() -> int:
     parser.add_argument("-k", type=int, default=6, help="eigenvalues at the end")
     arguments = parser.parse_args()
     from sklearn.datasets import load_digits
+
     digits = load_digits()
     x = np.column_stack([digits.data / 16, np.ones(len(digits.data))])
     model = SoftmaxRegression(x, digits.target)
@@ -75,10 +84,12 @@ def main() -> int:
     start = time.perf_counter()
     w, _ = fastla.eigsh(operator, k=arguments.k, which="LA", tol=1e-8)
     seconds = time.perf_counter() - start
-    print(f"top {arguments.k} of {operator.shape[0]} eigenvalues, {operator.products} products, {1e3 * seconds:.0f} ms:")
+    print(
+        f"top {arguments.k} of {operator.shape[0]} eigenvalues, {operator.products} products, {1e3 * seconds:.0f} ms:"
+    )
     print("  " + "  ".join(f"{value:.6f}" for value in w[::-1]))
     whole = np.array([operator.matvec(e) for e in np.eye(operator.shape[0])])
-    exact = np.linalg.eigvalsh((whole + whole.T) / 2)[::-1][:arguments.k]
+    exact = np.linalg.eigvalsh((whole + whole.T) / 2)[::-1][: arguments.k]
     print(f"LAPACK on the whole Hessian differs by {np.abs(exact - w[::-1]).max():.1e}")
     result = fastla.power_iteration(model.hessian(), tol=1e-6)
     print(f"power_iteration: {result.value:.6f} in {result.iterations} products, converged: {result.converged}")

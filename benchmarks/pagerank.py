@@ -2,9 +2,10 @@
 
     python -m benchmarks.pagerank [--top 15] [--damping 0.85]
 
-The sources are read with ast, not imported. A module links to those that it imports, wherever in its text; a random reader follows a link with
-probability `damping` and opens any module else. The reader's Markov matrix is a fastla.linear_operator; its dominant eigenvector, by
-fastla.power_iteration, is the PageRank. It is held against a direct solution of the linear system.
+The sources are read with ast, not imported. A module links to those that it imports, wherever in its text; a random
+reader follows a link with
+probability `damping` and opens any module else. The reader's Markov matrix is a
+fastla.linear_operator; its dominant eigenvector, by fastla.power_iteration, is the PageRank. It is held against a direct solution of the linear system.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def modules() -> dict[str, Path]:
     found = {}
     for path in sorted(library.rglob("*.py")):
         parts = path.relative_to(library).with_suffix("").parts
-        if {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3"} & set(parts) or not all(map(str.isidentifier, parts)):
+        if {"site-packages", "dist-packages", "test", "tests", "idlelib", "lib2to3"} & set(parts) or not all(
+            map(str.isidentifier, parts)
+        ):
             continue
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
     return found
@@ -42,7 +45,11 @@ def imports(name: str, path: Path, known: set[str]) -> set[str]:
         if isinstance(node, ast.Import):
             candidates = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = ".".join([*package[:len(package) - node.level + 1], *filter(None, [node.module])]) if node.level else node.module
+            base = (
+                ".".join([*package[: len(package) - node.level + 1], *filter(None, [node.module])])
+                if node.level
+                else node.module
+            )
             candidates = [f"{base}.{alias.name}" if f"{base}.{alias.name}" in known else base for alias in node.names]
         else:
             continue
@@ -58,8 +65,11 @@ def main() -> int:
     paths = modules()
     names = list(paths)
     number = {name: i for i, name in enumerate(names)}
-    edges = [(number[name], number[other]) for name in tqdm(names, desc="imports", unit="module")
-             for other in sorted(imports(name, paths[name], set(names)))]
+    edges = [
+        (number[name], number[other])
+        for name in tqdm(names, desc="imports", unit="module")
+        for other in sorted(imports(name, paths[name], set(names)))
+    ]
     source, target = np.array(edges).T
     n, d = len(names), arguments.damping
     links = np.bincount(source, minlength=n)
@@ -67,7 +77,7 @@ def main() -> int:
     def step(rank: np.ndarray) -> np.ndarray:
         """Where readers are after one more step."""
         share = d * rank / np.maximum(links, 1)
-        lost = (rank * np.where(links, 1 - d, 1)).sum()         # those without links open any module
+        lost = (rank * np.where(links, 1 - d, 1)).sum()  # those without links open any module
         return np.bincount(target, share[source], n) + lost / n
 
     reader = fastla.linear_operator((n, n), step, dtype=float)
@@ -75,9 +85,11 @@ def main() -> int:
     result = fastla.power_iteration(reader, v0=np.full(n, 1 / n), tol=1e-12)
     seconds = time.perf_counter() - start
     rank = result.vector / result.vector.sum()
-    print(f"{n} modules, {len(edges)} imports; eigenvalue {result.value:.12f}, {result.iterations} products, {1e3 * seconds:.1f} ms, "
-          f"converged: {result.converged}")
-    for i in np.argsort(-rank)[:arguments.top]:
+    print(
+        f"{n} modules, {len(edges)} imports; eigenvalue {result.value:.12f}, {result.iterations} products, "
+        f"{1e3 * seconds:.1f} ms, converged: {result.converged}"
+    )
+    for i in np.argsort(-rank)[: arguments.top]:
         print(f"  {rank[i]:.4f}  {names[i]}")
     matrix = np.array([step(e) for e in np.eye(n)]).T
     exact = np.linalg.solve(np.vstack([(np.eye(n) - matrix)[:-1], np.ones(n)]), np.eye(n)[-1])

@@ -1,8 +1,10 @@
-"""A map of the standard library: the MiniLM embeddings of its docstrings on their first two principal components, as an SVG picture.
+"""A map of the standard library: the MiniLM embeddings of its docstrings on their first two principal components, as an
+SVG picture.
 
     python -m benchmarks.pca_map [--count 2000] [--output pca_map.svg] [--offline]
 
-Each point is a docstring, coloured by its module; a module's name stands at the median of its points. The time of the fit is printed beside that
+Each point is a docstring, coloured by its module; a module's name stands at the median of its points. The time of the
+fit is printed beside that
 of scikit-learn's, where that is installed.
 """
 
@@ -25,7 +27,7 @@ import fastla
 from benchmarks import docstrings, minilm, minilm_files
 
 WIDTH, HEIGHT, MARGIN = 1200, 900, 40
-NAMED = 24          # modules with the most docstrings get a colour and a name
+NAMED = 24  # modules with the most docstrings get a colour and a name
 
 
 def labelled(count: int) -> tuple[list[str], list[str]]:
@@ -62,17 +64,27 @@ def picture(points: np.ndarray, labels: list[str]) -> str:
     low, high = np.quantile(points, [0.002, 0.998], axis=0)
     place = MARGIN + (points - low) / (high - low) * (np.array([WIDTH, HEIGHT]) - 2 * MARGIN)
     names = [name for name, _ in Counter(labels).most_common(NAMED)]
-    colours = {name: "#%02x%02x%02x" % tuple(int(255 * c) for c in colorsys.hls_to_rgb(i / len(names), 0.45, 0.75))
-               for i, name in enumerate(names)}
-    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" font-family="sans-serif" font-size="15">',
-             '<rect width="100%" height="100%" fill="white"/>']
-    parts += [f'<circle cx="{x:.1f}" cy="{HEIGHT - y:.1f}" r="3" fill="{colours.get(name, "#bbbbbb")}" fill-opacity="0.55"/>'
-              for (x, y), name in zip(place, labels, strict=True)]
+    colours = {
+        name: "#%02x%02x%02x" % tuple(int(255 * c) for c in colorsys.hls_to_rgb(i / len(names), 0.45, 0.75))
+        for i, name in enumerate(names)
+    }
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
+        'font-family="sans-serif" font-size="15">',
+        '<rect width="100%" height="100%" fill="white"/>',
+    ]
+    parts += [
+        f'<circle cx="{x:.1f}" cy="{HEIGHT - y:.1f}" r="3" fill="{colours.get(name, "#bbbbbb")}" fill-opacity="0.55"/>'
+        for (x, y), name in zip(place, labels, strict=True)
+    ]
     mine = np.array(labels)
     for name in names:
         x, y = np.median(place[mine == name], axis=0)
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - y:.1f}" text-anchor="middle" stroke="white" stroke-width="4" paint-order="stroke" '
-                     f'fill="{colours[name]}">{html.escape(name)}</text>')
+        parts.append(
+            f'<text x="{x:.1f}" y="{HEIGHT - y:.1f}" text-anchor="middle" '
+            'stroke="white" stroke-width="4" paint-order="stroke" '
+            f'fill="{colours[name]}">{html.escape(name)}</text>'
+        )
     return "\n".join([*parts, "</svg>\n"])
 
 
@@ -87,10 +99,13 @@ def main() -> int:
     x = embed(texts)
     start = time.perf_counter()
     pca = fastla.PCA(2).fit(x)
-    print(f"fastla.PCA(2) of {x.shape[0]} x {x.shape[1]}: {1e3 * (time.perf_counter() - start):.1f} ms; the two explain "
-          f"{pca.explained_variance_ratio_.sum():.1%} of the variance")
+    print(
+        f"fastla.PCA(2) of {x.shape[0]} x {x.shape[1]}: {1e3 * (time.perf_counter() - start):.1f} ms; the two explain "
+        f"{pca.explained_variance_ratio_.sum():.1%} of the variance"
+    )
     try:
         from sklearn.decomposition import PCA
+
         start = time.perf_counter()
         theirs = PCA(2, random_state=0).fit(x)
         agree = np.abs(np.sum(theirs.components_ * pca.components_, axis=1)).min()

@@ -7,7 +7,8 @@ import pytest
 
 import fastla
 
-MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._index"]
+MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._index",
+           "fastla._eigen", "fastla._svds", "fastla._eigh", "fastla._pca", "fastla._methods.convergence"]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -1,4 +1,5 @@
-"""The compiled kernels as the methods call them; NumPy and fastla's products for what they do not do (complex numbers)."""
+"""The compiled kernels as the methods call them; NumPy and fastla's products for what they do not do (complex
+numbers)."""
 
 import numpy as np
 
@@ -19,7 +20,7 @@ def rows_adjacent(a: np.ndarray) -> bool:
 
 
 def symmetric_product(a: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """q A for a real symmetric A whose rows are adjacent; one triangle is read where A comes from memory."""
+    """Q A for a real symmetric A whose rows are adjacent; one triangle is read where A comes from memory."""
     if len(a) < tuning.TRIANGLE_SIDE:
         return matmul(q, a)
     q = np.ascontiguousarray(q)
@@ -29,12 +30,13 @@ def symmetric_product(a: np.ndarray, q: np.ndarray) -> np.ndarray:
 
 
 def symmetry(a: np.ndarray) -> tuple[float, float]:
-    """(the largest magnitude in A, the largest difference from its transpose); NaN for NaN and infinity. A's rows are adjacent."""
+    """(the largest magnitude in A, the largest difference from its transpose); NaN for NaN and infinity."""
     return core.symmetry(_core.eigen(a.dtype.name), a)
 
 
 def orthonormal(w: np.ndarray, tiny: float) -> np.ndarray | None:
-    """Makes the rows of w orthonormal in place: w_i = sum_j r[i, j] q_j before. None, w being lost, where they are nearly dependent."""
+    """Makes the rows of w orthonormal in place: w_i = sum_j r[i, j] q_j before. None, w being lost, where they are
+    nearly dependent."""
     r = np.empty((len(w), len(w)))
     return r if core.orthonormal(_core.eigen(w.dtype.name), w, tiny, r) == len(w) else None
 
@@ -58,7 +60,8 @@ def can_scatter(x: np.ndarray) -> bool:
 
 
 def scatter(x: np.ndarray, shift: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """v (X - s)^T (X - s), or for None the Gram matrix; the sums of the columns of X - s, and of their squares. All float64."""
+    """V (X - s)^T (X - s), or for None the Gram matrix; the sums of the columns of X - s, and of their squares. All
+    float64."""
     d = x.shape[1]
     product, sums, squares = np.empty((d if v is None else len(v), d)), np.empty(d), np.empty(d)
     v = None if v is None else np.ascontiguousarray(v, x.dtype)

@@ -8,7 +8,7 @@ from fastla._methods.blocks import inner, norms, random_block, signs
 from fastla._methods.operators import Operator
 
 MAXITER = 1000
-NOISE = 1e-3            # in a given start, so that none is orthogonal to the answer
+NOISE = 1e-3  # in a given start, so that none is orthogonal to the answer
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,17 @@ class PowerIteration:
     converged: bool
 
 
-def power_iteration(operator: Operator, n: int, v0: np.ndarray | None, tol: float, maxiter: int, shift: complex,
-                    rng: np.random.Generator) -> PowerIteration:
-    """v <- (A - shift I) v / ||.||, until ||A v - w v|| <= tol ||A||, where the largest ||A v|| seen stands for ||A||."""
+def power_iteration(
+    operator: Operator,
+    n: int,
+    v0: np.ndarray | None,
+    tol: float,
+    maxiter: int,
+    shift: complex,
+    rng: np.random.Generator,
+) -> PowerIteration:
+    """V <- (A - shift I) v / ||.||, until ||A v - w v|| <= tol ||A||, where the largest ||A v|| seen stands for
+    ||A||."""
     dtype = np.dtype(operator.dtype)
     real = dtype.type(0).real.dtype.type
     v = random_block(1, n, dtype, rng)

@@ -24,9 +24,9 @@ def order(values: np.ndarray, which: str) -> np.ndarray:
     down = np.argsort(-values, kind="stable")
     if which == "LA":
         return down
-    alternating = np.empty(len(values), int)            # BE: from both ends, the high one first
-    alternating[0::2] = down[:(len(values) + 1) // 2]
-    alternating[1::2] = down[::-1][:len(values) // 2]
+    alternating = np.empty(len(values), int)  # BE: from both ends, the high one first
+    alternating[0::2] = down[: (len(values) + 1) // 2]
+    alternating[1::2] = down[::-1][: len(values) // 2]
     return alternating
 
 

@@ -43,9 +43,20 @@ def test_structured_matrices(target, dtype):
     block = symmetric(1, 6, float)[0]
     hilbert = 1 / (np.arange(n)[:, None] + np.arange(n) + 1)
     path = np.eye(n, k=1) + np.eye(n, k=-1)
-    cases = [np.zeros((n, n)), np.eye(n), np.ones((n, n)), np.diag(np.arange(n)[::-1]), np.kron(np.eye(2), block), hilbert, path,
-             path + np.diag(np.full(n, 1e-9)), symmetric(1, n, float)[0] * 1e-30, symmetric(1, n, float)[0] * 1e30,
-             np.diag(10.0 ** -np.arange(n)) + 1e-6 * path, -np.eye(n)]
+    cases = [
+        np.zeros((n, n)),
+        np.eye(n),
+        np.ones((n, n)),
+        np.diag(np.arange(n)[::-1]),
+        np.kron(np.eye(2), block),
+        hilbert,
+        path,
+        path + np.diag(np.full(n, 1e-9)),
+        symmetric(1, n, float)[0] * 1e-30,
+        symmetric(1, n, float)[0] * 1e30,
+        np.diag(10.0 ** -np.arange(n)) + 1e-6 * path,
+        -np.eye(n),
+    ]
     a = np.array(cases).astype(dtype)
     check(a, *fastla.eigh(a))
 
@@ -124,4 +135,4 @@ def test_projected_matrices(target, n):
     check(a, values[ascending], y[:, ascending])
     few, last = native.eigh(a, n - min(3, n))
     np.testing.assert_array_equal(few, values) if n < 257 else None
-    np.testing.assert_allclose(last, y[n - min(3, n):], atol=1e-11)
+    np.testing.assert_allclose(last, y[n - min(3, n) :], atol=1e-11)

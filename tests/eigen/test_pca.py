@@ -35,10 +35,20 @@ def test_solvers_and_dtypes(target, solver, dtype):
     np.testing.assert_allclose(p.noise_variance_, variances[4:].mean(), rtol=1e-3)
 
 
-@pytest.mark.parametrize(("n", "d", "k", "route"), [
-    (900, 40, 3, "gram"), (30, 20, 20, "gram"), (900, 600, 4, "krylov"), (700, 600, 200, "gram"), (40, 900, 5, "rows"),
-    (900, 1000, 3, "krylov"), (600, 700, 600, "rows"), (2, 3, 1, "gram"), (1, 4, 1, "gram"),
-])
+@pytest.mark.parametrize(
+    ("n", "d", "k", "route"),
+    [
+        (900, 40, 3, "gram"),
+        (30, 20, 20, "gram"),
+        (900, 600, 4, "krylov"),
+        (700, 600, 200, "gram"),
+        (40, 900, 5, "rows"),
+        (900, 1000, 3, "krylov"),
+        (600, 700, 600, "rows"),
+        (2, 3, 1, "gram"),
+        (1, 4, 1, "gram"),
+    ],
+)
 def test_routes(target, n, d, k, route):
     assert method.choose("auto", n, d, k) == route
     rng = np.random.default_rng(n + d)
@@ -47,7 +57,9 @@ def test_routes(target, n, d, k, route):
         p = fastla.PCA(k).fit(x)
         variances, components = exact(x) if n > 1 else (np.zeros(1), None)
         assert p.components_.shape == (k, d)
-        np.testing.assert_allclose(p.components_ @ p.components_.T, np.eye(k), atol=1e-4 if dtype == np.float32 else 1e-9)
+        np.testing.assert_allclose(
+            p.components_ @ p.components_.T, np.eye(k), atol=1e-4 if dtype == np.float32 else 1e-9
+        )
         kept = np.square((x - x.mean(0, dtype=float)) @ p.components_.T.astype(float)).sum() / max(n - 1, 1)
         assert kept >= (1 - tol) * variances[:k].sum()
         np.testing.assert_allclose(p.explained_variance_, variances[:k], rtol=1e-3, atol=tol * variances[0])
@@ -138,7 +150,7 @@ def test_partial_fit_is_exact_in_any_chunks(monkeypatch):
     for sizes in ([1] * 200, [7, 1, 92, 100], [200]):
         p, at = fastla.PCA(5), 0
         for size in sizes:
-            p.partial_fit(x[at:at + size])
+            p.partial_fit(x[at : at + size])
             at += size
         for name in ("components_", "explained_variance_", "mean_", "noise_variance_", "explained_variance_ratio_"):
             np.testing.assert_allclose(getattr(p, name), getattr(whole, name), atol=1e-9)
@@ -189,24 +201,27 @@ def test_protocol():
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(p)).transform(x), p.transform(x))
 
 
-@pytest.mark.parametrize(("call", "error", "words"), [
-    (lambda x: fastla.PCA(7).fit(x), ValueError, "n_components=7"),
-    (lambda x: fastla.PCA(0).fit(x), ValueError, "n_components=0"),
-    (lambda x: fastla.PCA(1.5).fit(x), ValueError, "n_components=1.5"),
-    (lambda x: fastla.PCA("x").fit(x), TypeError, "n_components"),
-    (lambda x: fastla.PCA(2, svd_solver="x").fit(x), ValueError, "svd_solver"),
-    (lambda x: fastla.PCA(0.5, svd_solver="arpack").fit(x), ValueError, "n_components=0.5"),
-    (lambda x: fastla.PCA("mle").fit(x[:3]), ValueError, "mle"),
-    (lambda x: fastla.PCA(2).fit(x[0]), ValueError, "2D array"),
-    (lambda x: fastla.PCA(2).fit(x * 1j), ValueError, "[Cc]omplex"),
-    (lambda x: fastla.PCA(2).fit(np.where(x == x[3, 3], np.nan, x)), ValueError, "NaN"),
-    (lambda x: fastla.PCA(2).fit(np.where(x == x[3, 3], np.inf, x)), ValueError, "infinity"),
-    (lambda x: fastla.PCA(2).fit(x).transform(x[:, 1:]), ValueError, "expecting 6 features"),
-    (lambda x: fastla.PCA(2).fit(x).transform(x * np.nan), ValueError, "NaN"),
-    (lambda x: fastla.PCA(2).fit(x[:0]), ValueError, "0 sample"),
-    (lambda x: fastla.PCA(2, random_state="x").fit(x), TypeError, "random_state"),
-    (lambda x: fastla.PCA(2, tol=-1).fit(x), ValueError, "tol"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: fastla.PCA(7).fit(x), ValueError, "n_components=7"),
+        (lambda x: fastla.PCA(0).fit(x), ValueError, "n_components=0"),
+        (lambda x: fastla.PCA(1.5).fit(x), ValueError, "n_components=1.5"),
+        (lambda x: fastla.PCA("x").fit(x), TypeError, "n_components"),
+        (lambda x: fastla.PCA(2, svd_solver="x").fit(x), ValueError, "svd_solver"),
+        (lambda x: fastla.PCA(0.5, svd_solver="arpack").fit(x), ValueError, "n_components=0.5"),
+        (lambda x: fastla.PCA("mle").fit(x[:3]), ValueError, "mle"),
+        (lambda x: fastla.PCA(2).fit(x[0]), ValueError, "2D array"),
+        (lambda x: fastla.PCA(2).fit(x * 1j), ValueError, "[Cc]omplex"),
+        (lambda x: fastla.PCA(2).fit(np.where(x == x[3, 3], np.nan, x)), ValueError, "NaN"),
+        (lambda x: fastla.PCA(2).fit(np.where(x == x[3, 3], np.inf, x)), ValueError, "infinity"),
+        (lambda x: fastla.PCA(2).fit(x).transform(x[:, 1:]), ValueError, "expecting 6 features"),
+        (lambda x: fastla.PCA(2).fit(x).transform(x * np.nan), ValueError, "NaN"),
+        (lambda x: fastla.PCA(2).fit(x[:0]), ValueError, "0 sample"),
+        (lambda x: fastla.PCA(2, random_state="x").fit(x), TypeError, "random_state"),
+        (lambda x: fastla.PCA(2, tol=-1).fit(x), ValueError, "tol"),
+    ],
+)
 def test_errors_name_the_argument(call, error, words):
     with pytest.raises(error, match=words):
         call(samples(50, np.arange(6, 0, -1.0)))
@@ -219,6 +234,7 @@ def test_scikit_learn_s_own_checks():
     assert not failed, failed
     from sklearn.base import clone
     from sklearn.pipeline import make_pipeline
+
     x = samples(100, VARIANCES)
     assert clone(fastla.PCA(3)).n_components == 3
     assert make_pipeline(fastla.PCA(3), fastla.PCA(2)).fit_transform(x).shape == (100, 2)
@@ -230,7 +246,13 @@ def test_beside_scikit_learn():
     for k in (3, None, "mle", 0.9):
         ours, theirs = fastla.PCA(k).fit(x), decomposition.PCA(k).fit(x)
         assert ours.n_components_ == theirs.n_components_
-        for name in ("explained_variance_", "explained_variance_ratio_", "singular_values_", "mean_", "noise_variance_"):
+        for name in (
+            "explained_variance_",
+            "explained_variance_ratio_",
+            "singular_values_",
+            "mean_",
+            "noise_variance_",
+        ):
             np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-8, atol=1e-12)
         np.testing.assert_allclose(ours.get_covariance(), theirs.get_covariance(), atol=1e-8)
         np.testing.assert_allclose(ours.score_samples(x), theirs.score_samples(x), rtol=1e-7)

@@ -57,7 +57,7 @@ def orthonormal(capsule, cnp.ndarray w, double tiny, cnp.ndarray r):
 
 
 def small_eigh(capsule, cnp.ndarray t, cnp.ndarray z):
-    """Eigenvalues of t (n, n), in no order, or None if they do not converge; rows z (n, m) become Y^T z. t is overwritten."""
+    """Eigenvalues of t (n, n), in no order, None if they do not converge; z (n, m) becomes Y^T z. t is overwritten."""
     cdef SmallEigh problem
     cdef unsigned flags = fp_status_get()
     cdef Py_ssize_t n = cnp.PyArray_DIM(t, 0), m = cnp.PyArray_DIM(z, 1)
@@ -78,7 +78,7 @@ def small_eigh(capsule, cnp.ndarray t, cnp.ndarray z):
 
 
 def eigh_stack(capsule, cnp.ndarray a, bint upper, cnp.ndarray values, cnp.ndarray vectors):
-    """All eigenpairs of a (count, n, n) into values (count, n) and vectors (count, n, n); whether all have converged."""
+    """All eigenpairs of a (count, n, n) into values (count, n) and vectors (count, n, n); whether all converged."""
     cdef const Kernels* kernels = kernels_of(capsule)
     cdef EighStack stack
     cdef Runtime runtime
@@ -105,7 +105,7 @@ def eigh_stack(capsule, cnp.ndarray a, bint upper, cnp.ndarray values, cnp.ndarr
 
 
 def scatter(capsule, cnp.ndarray x, cnp.ndarray shift, v, cnp.ndarray product, cnp.ndarray sums, cnp.ndarray squares):
-    """v (X - s)^T (X - s) for the rows v, or for None the Gram matrix, into `product`; the sums of columns and of their squares."""
+    """v (X - s)^T (X - s), or for None the Gram matrix, into `product`; the sums of columns and of their squares."""
     cdef const Kernels* kernels = kernels_of(capsule)
     cdef Scatter pass_
     cdef Runtime runtime

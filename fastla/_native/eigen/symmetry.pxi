@@ -11,7 +11,8 @@ cdef struct SymmetryJob:
     double* found               # magnitude, skew, and a NaN if there is one, of each task's row of tiles
 
 
-cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, Py_ssize_t rows, Py_ssize_t columns, vec* found) noexcept nogil:
+cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, Py_ssize_t rows, Py_ssize_t columns,
+                        vec* found) noexcept nogil:
     cdef real turned[SYMMETRY_ROWS * SYMMETRY_COLUMNS]
     cdef vec x, y
     cdef Py_ssize_t i, j, count
