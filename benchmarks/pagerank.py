@@ -1,4 +1,4 @@
-"""PageRank of the standard library's import graph: which modules does all of it lean on?
+"""PageRank of the standard library's import graph: the modules that all of it leans on.
 
     python -m benchmarks.pagerank [--top 15] [--damping 0.85]
 

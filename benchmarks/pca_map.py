@@ -1,5 +1,4 @@
-"""A map of the standard library: the MiniLM embeddings of its docstrings on their first two principal components, as an
-SVG picture.
+"""A map of the standard library: its docstrings on two principal components of their MiniLM embeddings.
 
     python -m benchmarks.pca_map [--count 2000] [--output pca_map.svg] [--offline]
 
@@ -65,7 +64,7 @@ def picture(points: np.ndarray, labels: list[str]) -> str:
     place = MARGIN + (points - low) / (high - low) * (np.array([WIDTH, HEIGHT]) - 2 * MARGIN)
     names = [name for name, _ in Counter(labels).most_common(NAMED)]
     colours = {
-        name: "#%02x%02x%02x" % tuple(int(255 * c) for c in colorsys.hls_to_rgb(i / len(names), 0.45, 0.75))
+        name: "#" + bytes(int(255 * c) for c in colorsys.hls_to_rgb(i / len(names), 0.45, 0.75)).hex()
         for i, name in enumerate(names)
     }
     parts = [

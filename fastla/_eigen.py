@@ -141,8 +141,9 @@ def eigsh(
     mode: str = "normal",
     rng: Any = None,
 ) -> Any:
-    """A few eigenpairs of a symmetric or complex Hermitian matrix, by block Krylov; scipy.sparse.linalg.eigsh's
-    arguments.
+    """A few eigenpairs of a symmetric or complex Hermitian matrix, by block Krylov.
+
+    The arguments are those of scipy.sparse.linalg.eigsh.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ Done = Callable[[np.ndarray, np.ndarray, bool, int], int | None]
 
 
 def residual_limit(operator: Operator, values: np.ndarray, tol: float) -> np.ndarray:
-    """max(tol |w|, c eps ||A||)"""
+    """The residuals that are asked for: max(tol |w|, c eps ||A||)."""
     return np.maximum(tol * np.abs(values), tuning.ROUNDING * np.finfo(operator.dtype).eps * operator.norm)
 
 
@@ -66,8 +66,7 @@ def block_krylov(
     rng: np.random.Generator,
     restarts: Restarts,
 ) -> Ritz:
-    """Runs on the complement of the rows of `locked`, with a basis of so many vectors, of which `keep` survive a
-    restart."""
+    """Runs on the complement of the rows of `locked`; of a basis of so many vectors `keep` survive a restart."""
     run = _Run(operator, start, locked, basis, rng)
     steps = checked = 0
     while True:
@@ -149,8 +148,7 @@ class _Run:
         return combine(y[:, which], self.v[: self.size])
 
     def restart(self, kept: np.ndarray) -> None:
-        """V becomes the kept Ritz vectors: T is diagonal but for their coupling to the block, which the next product
-        finds."""
+        """V becomes the kept Ritz vectors; the next product finds their coupling to the block."""
         values, y = native.eigh(self.t[: self.size, : self.size])
         self.expected = (self.b.T @ y[self.size - self.newest :, kept]).conj().T
         self.v[: len(kept)] = combine(y[:, kept], self.v[: self.size])

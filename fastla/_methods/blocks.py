@@ -1,5 +1,7 @@
-"""Blocks of vectors as rows: projections, orthonormal blocks, signs. All by fastla's products: bits do not depend on
-threads."""
+"""Blocks of vectors as rows: projections, orthonormal blocks, signs.
+
+All by fastla's products, so that bits do not depend on threads.
+"""
 
 from collections.abc import Sequence
 
@@ -41,10 +43,9 @@ def random_block(
 
 
 def project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int = 2) -> np.ndarray:
-    """Takes off w's rows, in place, their parts in the spaces of the bases; classical Gram-Schmidt, and "twice is
-    enough".
+    """Takes off w's rows, in place, their parts in the spaces of the bases.
 
-    Returns the coefficients in the first basis, as `inner` has them.
+    Classical Gram-Schmidt, and "twice is enough". Returns the coefficients in the first basis, as `inner` has them.
     """
     total = np.zeros((len(w), len(bases[0])), w.dtype)
     for _ in range(times):
@@ -60,8 +61,7 @@ def project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int = 2) -> n
 def orthonormal(
     w: np.ndarray, bases: Sequence[np.ndarray], scale: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An orthonormal block q and b with w_i = sum_j b[i, j] q_j, for w orthogonal to the bases as `project_out` leaves
-    it.
+    """An orthonormal block q and b with w_i = sum_j b[i, j] q_j, for w as `project_out` leaves it.
 
     A row at rounding level of `scale`, the norm of A, is replaced by a random one. Its coupling is zero up to that row
     (it is no part of
@@ -128,8 +128,7 @@ def combine(y: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def signs(v: np.ndarray, tie: float | None = None) -> np.ndarray:
-    """The factor of each row that makes its entry of largest magnitude positive, the first of those that tie within
-    rounding."""
+    """The factor of each row that makes its largest entry positive, the first of those that tie within rounding."""
     if not v.size:
         return np.ones(len(v), v.dtype)
     if tie is None:

@@ -1,5 +1,7 @@
-"""The probabilistic model of PCA: Tipping and Bishop, Mixtures of probabilistic principal component analyzers, Neural
-Comp. 11 (1999)."""
+"""The probabilistic model of PCA.
+
+Tipping and Bishop, Mixtures of probabilistic principal component analyzers, Neural Computation 11 (1999).
+"""
 
 import numpy as np
 

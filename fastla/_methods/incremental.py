@@ -1,18 +1,18 @@
-"""Moments of rows that come in chunks: the mean and the scatter matrix, combined exactly (Chan, Golub and LeVeque
-1979)."""
+"""Moments of rows that come in chunks: the mean and the scatter matrix, combined exactly.
+
+Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+"""
 
 import numpy as np
 
 from fastla._methods import pca
 from fastla._methods.rows import Rows
 
-SCATTER_FEATURES = 4096  # beyond, d x d numbers are too many: the leading directions stand for what has been
-seen
+SCATTER_FEATURES = 4096  # beyond, the leading directions stand for what has been seen
 
 
 class Moments:
-    """What has been seen so far: count, mean, and the scatter matrix or a factor f of it, f^T f, of its leading
-    directions."""
+    """What has been seen so far: count, mean, and the scatter matrix, or a factor f, f^T f, of its leading part."""
 
     def __init__(self, d: int, k: int | None) -> None:
         self.n, self.mean, self.total = 0, np.zeros(d), 0.0

@@ -1,5 +1,4 @@
-"""The compiled kernels as the methods call them; NumPy and fastla's products for what they do not do (complex
-numbers)."""
+"""The compiled kernels as the methods call them; NumPy and fastla's products for what they do not do."""
 
 import numpy as np
 
@@ -35,8 +34,7 @@ def symmetry(a: np.ndarray) -> tuple[float, float]:
 
 
 def orthonormal(w: np.ndarray, tiny: float) -> np.ndarray | None:
-    """Makes the rows of w orthonormal in place: w_i = sum_j r[i, j] q_j before. None, w being lost, where they are
-    nearly dependent."""
+    """Makes the rows of w orthonormal in place: r, w_i = sum_j r[i, j] q_j. None, w being lost: nearly dependent."""
     r = np.empty((len(w), len(w)))
     return r if core.orthonormal(_core.eigen(w.dtype.name), w, tiny, r) == len(w) else None
 
@@ -60,8 +58,7 @@ def can_scatter(x: np.ndarray) -> bool:
 
 
 def scatter(x: np.ndarray, shift: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """V (X - s)^T (X - s), or for None the Gram matrix; the sums of the columns of X - s, and of their squares. All
-    float64."""
+    """For rows v, v (X - s)^T (X - s), for None the Gram matrix; and the sums of X - s's columns and their squares."""
     d = x.shape[1]
     product, sums, squares = np.empty((d if v is None else len(v), d)), np.empty(d), np.empty(d)
     v = None if v is None else np.ascontiguousarray(v, x.dtype)

@@ -1,5 +1,4 @@
-"""Principal components: by the d x d Gram matrix of the features, the n x n one of the rows, or block Krylov on X
-itself.
+"""Principal components: by the d x d Gram matrix of the features, the n x n one of the rows, or block Krylov.
 
 A Gram matrix squares: values below sqrt(eps) of the largest are lost in it. Where they are wanted one more pass over X,
 a
@@ -22,8 +21,7 @@ _SMALL = 1e-7  # of the largest value, in a Gram matrix in float64: below, one m
 
 @dataclass
 class Components:
-    """What a fit ends with: components as rows, their squared singular values, those of all (or None), the sum of
-    all."""
+    """What a fit ends with: components as rows, their squared singular values, those of all or None, and their sum."""
 
     v: np.ndarray
     squares: np.ndarray
@@ -32,7 +30,7 @@ class Components:
 
 
 def choose(solver: str, n: int, d: int, k: int | None) -> str:
-    """ "gram", "rows" or "krylov"; k None: the whole spectrum is needed."""
+    """Which of "gram", "rows" and "krylov"; k None: the whole spectrum is needed."""
     least = min(n, d)
     many = k is None or tuning.GRAM_SHARE * k > least
     if solver in ("arpack", "randomized") and not (many and least <= tuning.GRAM_FEATURES):
@@ -100,8 +98,7 @@ def _by_rows(rows: Rows, k: int) -> Components:
 
 
 def _krylov(rows: Rows, k: int, tol: float, total: float, probe: bool, rng: np.random.Generator) -> Components:
-    """X is read once a block; the Gram matrix costs as much as d of its columns, so that a slow spectrum is better off
-    with that, where X is dense."""
+    # A block reads X once. The Gram matrix costs as much as d columns: of a dense X a slow spectrum is better off with it.
     operator = Operator(rows.scatter, np.dtype(float), tuning.PCA_BLOCK, "PCA: X")
     if probe or rows.is_sparse:
         values, v = leading.eigenpairs(operator, rows.d, k, "LA", tol, 10 * rows.d, None, rng, probe=probe)
@@ -124,8 +121,7 @@ def _refined(rows: Rows, rough: Components) -> Components:
 
 
 def minka_rank(spectrum: np.ndarray, n: int) -> int:
-    """The most likely dimension: T. Minka, Automatic choice of dimensionality for PCA, NIPS 13 (2000), equation 76 and
-    following."""
+    """The most likely dimension: T. Minka, Automatic choice of dimensionality for PCA, NIPS 13 (2000)."""
     d = len(spectrum)
     if d == 1:
         return 1

@@ -45,8 +45,7 @@ def power_iteration(
     shift: complex,
     rng: np.random.Generator,
 ) -> PowerIteration:
-    """V <- (A - shift I) v / ||.||, until ||A v - w v|| <= tol ||A||, where the largest ||A v|| seen stands for
-    ||A||."""
+    """Until ||A v - w v|| <= tol ||A||, for which the largest ||A v|| seen stands."""
     dtype = np.dtype(operator.dtype)
     real = dtype.type(0).real.dtype.type
     v = random_block(1, n, dtype, rng)

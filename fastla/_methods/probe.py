@@ -30,8 +30,7 @@ def steps_needed(n: int, share: float) -> float:
 
 
 def neighbours(ritz: Ritz, k: int, which: str) -> np.ndarray:
-    """Ritz vectors beyond the first k that are good enough to deflate: together they hold next to nothing of a missed
-    vector."""
+    """Ritz vectors beyond the first k that are safe to deflate: they hold next to nothing of a missed vector."""
     edges, risk, last = ends(which, ritz.values[:k]), 0.0, k
     for value, residual in zip(ritz.values[k:], ritz.residuals[k:], strict=True):
         gap = min(end.edge - end.key(value) for end in edges)

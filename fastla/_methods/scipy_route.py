@@ -1,5 +1,4 @@
-"""What SciPy does: generalised problems, shift-invert, the smallest in magnitude. Its results get our order and
-signs."""
+"""What SciPy does: generalised problems, shift-invert, the smallest in magnitude; with our order and signs."""
 
 from typing import Any
 

@@ -18,11 +18,9 @@ PROBE_GAP = 0.5  # the probe's residual, of the gap
 PROBE_RISK = 0.1  # Kuczynski and Wozniakowski's delta
 NEIGHBOURS_RISK = 0.01  # of deflated neighbours: the sum of (residual / gap)^2
 
-GRAM_FEATURES = 500  # PCA by the d x d Gram matrix up to here; and where more than one component in GRAM_SHARE is
-wanted
+GRAM_FEATURES = 500  # PCA by the d x d Gram matrix up to here; and for more than one component in GRAM_SHARE
 GRAM_SHARE = 8
-GRAM_KERNEL_FEATURES = 700  # the fused Gram pass up to here; beyond, its parts are too large, and products of tiles as
-fast
+GRAM_KERNEL_FEATURES = 700  # the fused Gram pass up to here; beyond, products of tiles are as fast
 GRAM_COLUMNS = 4  # block Krylov on X gives up after d / GRAM_COLUMNS columns, for the Gram matrix
 PCA_BLOCK = 8
 PCA_TOL = 1e-3  # a component's residual for float32 rows; the loss of variance is its square
@@ -40,6 +38,5 @@ def is_dense(n: int, k: int) -> bool:
 
 
 def ritz_after(size: int) -> int:
-    """How many more vectors a basis of this size gets before the next Rayleigh-Ritz, whose cost grows as the cube of
-    it."""
+    """How many more vectors a basis of this size gets before the next Rayleigh-Ritz; its cost is cubic."""
     return 1 if size <= 8 else BLOCK if size <= 40 else 3 * BLOCK
