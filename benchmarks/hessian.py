@@ -3,9 +3,8 @@
     python -m benchmarks.hessian [--steps 300] [-k 6]
 
 The Hessian is never formed: eigsh is given its product with a vector, fastla.linear_operator. Along the training by
-gradient descent the top
-eigenvalue is followed, as in studies of the edge of stability; at the end it is held against LAPACK's on the whole
-Hessian.
+gradient descent the top eigenvalue is followed, as in studies of the edge of stability; at the end it is held against
+LAPACK's on the whole Hessian.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python -m benchmarks.pagerank [--top 15] [--damping 0.85]
 
 The sources are read with ast, not imported. A module links to those that it imports, wherever in its text; a random
-reader follows a link with
-probability `damping` and opens any module else. The reader's Markov matrix is a
-fastla.linear_operator; its dominant eigenvector, by fastla.power_iteration, is the PageRank. It is held against a direct solution of the linear system.
+reader follows a link with probability `damping` and opens any module else. The reader's Markov matrix is a
+fastla.linear_operator; its dominant eigenvector, by fastla.power_iteration, is the PageRank. It is held against a
+direct solution of the linear system.
 """
 
 from __future__ import annotations

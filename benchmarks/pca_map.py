@@ -3,8 +3,7 @@
     python -m benchmarks.pca_map [--count 2000] [--output pca_map.svg] [--offline]
 
 Each point is a docstring, coloured by its module; a module's name stands at the median of its points. The time of the
-fit is printed beside that
-of scikit-learn's, where that is installed.
+fit is printed beside that of scikit-learn's, where that is installed.
 """
 
 from __future__ import annotations

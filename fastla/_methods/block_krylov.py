@@ -1,12 +1,11 @@
 """Thick-restart block Krylov: Ritz pairs of a symmetric operator in a wanted order.
 
 Wu and Simon, Thick-restart Lanczos method for large symmetric eigenvalue problems, SIAM J. Matrix Anal. Appl. 22
-(2000), with
-blocks (Golub and Underwood 1977), full orthogonalisation, and random directions where a block loses rank.
+(2000), with blocks (Golub and Underwood 1977), full orthogonalisation, and random directions where a block loses rank.
 
 The basis V of j vectors and the next block Q, orthonormal, satisfy A V = V T + Q B in the columns of the newest block:
-what is
-beyond V couples to that block alone. So the residual of a Ritz pair (theta, V y) is the length of B y in that block.
+what is beyond V couples to that block alone. So the residual of a Ritz pair (theta, V y) is the length of B y in that
+block.
 """
 
 from collections.abc import Callable

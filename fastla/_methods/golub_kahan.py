@@ -1,10 +1,9 @@
 """Thick-restart block Golub-Kahan: the largest singular triplets.
 
 Baglama and Reichel, Augmented implicitly restarted Lanczos bidiagonalization methods, SIAM J. Sci. Comput. 27 (2005),
-with blocks and
-full orthogonalisation. V and U are orthonormal with A V = U R, and A* U = V R* + Q B in the newest block: a Krylov
-method on A* A in which A V is made orthonormal, so that nothing is squared. (Ritz values of A* A on V err by 1e-8 of ||A|| in
-small ones.)
+with blocks and full orthogonalisation. V and U are orthonormal with A V = U R, and A* U = V R* + Q B in the newest
+block: a Krylov method on A* A in which A V is made orthonormal, so that nothing is squared. (Ritz values of A* A on V
+err by 1e-8 of ||A|| in small ones.)
 """
 
 from collections.abc import Callable

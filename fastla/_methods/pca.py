@@ -1,8 +1,7 @@
 """Principal components: by the d x d Gram matrix of the features, the n x n one of the rows, or block Krylov.
 
 A Gram matrix squares: values below sqrt(eps) of the largest are lost in it. Where they are wanted one more pass over X,
-a
-Rayleigh-Ritz on X V by QR, finds them to eps of the largest.
+a Rayleigh-Ritz on X V by QR, finds them to eps of the largest.
 """
 
 import math
@@ -98,7 +97,7 @@ def _by_rows(rows: Rows, k: int) -> Components:
 
 
 def _krylov(rows: Rows, k: int, tol: float, total: float, probe: bool, rng: np.random.Generator) -> Components:
-    # A block reads X once. The Gram matrix costs as much as d columns: of a dense X a slow spectrum is better off with it.
+    # A block reads X once. The Gram matrix costs as much as d columns: with a slow spectrum that is less, of a dense X.
     operator = Operator(rows.scatter, np.dtype(float), tuning.PCA_BLOCK, "PCA: X")
     if probe or rows.is_sparse:
         values, v = leading.eigenpairs(operator, rows.d, k, "LA", tol, 10 * rows.d, None, rng, probe=probe)

@@ -52,9 +52,9 @@ def power_iteration(
     if v0 is not None:
         v = v0[np.newaxis] + max(NOISE, 10 * tol) * v.astype(dtype)
     v = (v / norms(v)[0]).astype(dtype)
-    norm, value, residual, converged, iterations = 0.0, 0.0, 0.0, False, 0
+    norm, value, residual, converged = 0.0, 0.0, 0.0, False
     enough = max(tol, 2 * float(np.finfo(dtype).eps))
-    for iterations in range(1, maxiter + 1):
+    for _ in range(maxiter):
         y = operator(v)
         value = inner(y, v)[0, 0].item()
         norm = max(norm, float(norms(y)[0]))
@@ -68,4 +68,4 @@ def power_iteration(
             break
         v = y / real(length)
     v = v * signs(v)[:, np.newaxis]
-    return PowerIteration(value / operator.scale, v[0], residual / operator.scale, iterations, bool(converged))
+    return PowerIteration(value / operator.scale, v[0], residual / operator.scale, operator.passes, bool(converged))

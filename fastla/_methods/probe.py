@@ -1,15 +1,14 @@
 """The search for eigenvalues that a converged run has missed.
 
 A Krylov space holds one vector of each eigenspace (a block of b: b of them), and a member of a tight cluster may not
-yet have come apart
-from its neighbours when the others converge. So the answer is deflated, with the converged neighbours below it, and the rest
-of the space is asked from a fresh random block whether its top is clearly below the answer's edge.
+yet have come apart from its neighbours when the others converge. So the answer is deflated, with the converged
+neighbours below it, and the rest of the space is asked from a fresh random block whether its top is clearly below the
+answer's edge.
 
 How sure that is: Kuczynski and Wozniakowski, Estimating the largest eigenvalue by the power and Lanczos algorithms with
-a random start,
-SIAM J. Matrix Anal. Appl. 13 (1992). After q steps from a random start the largest value is underestimated by a share
-eps of the
-spectrum's width with probability at most 1.648 sqrt(n) exp(-(2 q - 1) sqrt(eps)). One step alone says nearly nothing.
+a random start, SIAM J. Matrix Anal. Appl. 13 (1992). After q steps from a random start the largest value is
+underestimated by a share eps of the spectrum's width with probability at most 1.648 sqrt(n) exp(-(2 q - 1) sqrt(eps)).
+One step alone says nearly nothing.
 """
 
 import math

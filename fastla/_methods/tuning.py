@@ -1,4 +1,4 @@
-"""The choice between methods: measured crossovers. Figures: docs/measurements.md, "Eigenpairs and PCA"."""
+"""The choice between methods: measured crossovers. Figures: docs/eigen.md, "Measurements"."""
 
 DENSE_SIDE = 200  # LAPACK up to here
 DENSE_SHARE = 5  # and where more than one pair in so many is wanted
