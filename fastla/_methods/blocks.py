@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fastla._methods import native
+from fastla._methods import native, tuning
 from fastla._products import matmul
 
 
@@ -47,6 +47,8 @@ def project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int = 2) -> n
 
     Classical Gram-Schmidt, and "twice is enough". Returns the coefficients in the first basis, as `inner` has them.
     """
+    if native.has(w.dtype) and w.shape[1] <= tuning.PROJECT_SIDE:
+        return _project_out(w, bases, times)
     total = np.zeros((len(w), len(bases[0])), w.dtype)
     for _ in range(times):
         for i, basis in enumerate(bases):
@@ -55,6 +57,18 @@ def project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int = 2) -> n
                 w -= matmul(c, basis)
                 if i == 0:
                     total += c
+    return total
+
+
+def _project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int) -> np.ndarray:
+    if not any(len(basis) for basis in bases[1:]):
+        return native.project(w, bases[0], times)
+    total = native.project(w, bases[0], 1)
+    for turn in range(times):
+        if turn:
+            total += native.project(w, bases[0], 1)
+        for basis in bases[1:]:
+            native.project(w, basis, 1)
     return total
 
 

@@ -34,6 +34,7 @@ class Operator:
     ) -> None:
         self.dtype, self.block, self.what = dtype, block, what
         self._apply, self._adjoint = apply, adjoint
+        self.trusted = False            # A was read: its products are finite, and symmetric where they should be
         self.before = self.scale = 1.0
         self.norm = 0.0  # the largest length of A v seen, for |v| = 1
         self.lowest = self.highest = 0.0
@@ -66,6 +67,8 @@ class Operator:
         real = q.real.dtype.type
         w = apply(q if self.before == 1 else q * real(self.before))
         self.passes += 1
+        if self.trusted and self.scale == 1:
+            return w
         top = float(max(w.real.max(initial=0), -w.real.min(initial=0)))
         if w.dtype.kind == "c":
             top = max(top, float(np.abs(w.imag).max(initial=0)))
@@ -95,7 +98,9 @@ def dense_symmetric(what: str, a: np.ndarray, magnitude: float, block: int) -> O
     """An array that is symmetric (or Hermitian), with its largest magnitude."""
     if native.has(a.dtype) and (native.rows_adjacent(a) or native.rows_adjacent(a.T)):
         rows = a if native.rows_adjacent(a) else a.T
-        return Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, what, magnitude)
+        operator = Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, what, magnitude)
+        operator.trusted = True
+        return operator
     return Operator(lambda q: matmul(q, a.T), a.dtype, block, what, magnitude)
 
 

@@ -28,27 +28,13 @@ def steps_needed(n: int, share: float) -> float:
     return (1 + math.log(1.648 * math.sqrt(n) / tuning.PROBE_RISK) / math.sqrt(share)) / 2
 
 
-def neighbours(ritz: Ritz, k: int, which: str) -> np.ndarray:
-    """Ritz vectors beyond the first k that are safe to deflate: they hold next to nothing of a missed vector."""
-    edges, risk, last = ends(which, ritz.values[:k]), 0.0, k
-    for value, residual in zip(ritz.values[k:], ritz.residuals[k:], strict=True):
-        gap = min(end.edge - end.key(value) for end in edges)
-        if gap <= 0:
-            break
-        risk += (residual / gap) ** 2
-        if risk > tuning.NEIGHBOURS_RISK:
-            break
-        last += 1
-    return ritz.vectors[k:last]
-
-
 def find_missed(
     operator: Operator, k: int, which: str, tol: float, ritz: Ritz, rng: np.random.Generator, restarts: Restarts
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values and vectors of the k most wanted: those of `ritz`, and what it missed in the place of others."""
     probe = _Probe(operator, k, which, tol, rng, restarts)
     vectors, values = ritz.vectors[:k], ritz.values[:k]
-    beside = neighbours(ritz, k, which)
+    beside = ritz.vectors[k:]
     n = vectors.shape[1]
     for _ in range(4 * k + 20):
         if len(vectors) + len(beside) >= n:

@@ -5,6 +5,7 @@ DENSE_SHARE = 5  # and where more than one pair in so many is wanted
 DENSE_SMALLEST = 3000  # LAPACK for the smallest in magnitude up to here; SciPy from here on
 
 TRIANGLE_SIDE = 400  # from here on a product reads one triangle of A; below, all of it lies in L2
+PROJECT_SIDE = 8192  # up to here one thread projects a block; beyond, products by all threads do
 SMALL_SIDE = 256  # of a projected matrix; LAPACK beyond
 
 BLOCK = 4  # vectors in a product

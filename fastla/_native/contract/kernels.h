@@ -118,6 +118,16 @@ typedef struct {
     double magnitude, skew;
 } Symmetry;
 
+/* Takes off the b rows of w their parts along the `count` orthonormal rows of v, so many times: by a few rows of v at a
+ * time. sums (b, count): the coefficients of all times together. */
+typedef struct {
+    void *w;
+    const void *v;
+    ptrdiff_t n, b, count;
+    int turns;
+    double *sums;
+} Projection;
+
 /* Rows of w made orthonormal in place, by modified Gram-Schmidt: w_i = sum_j r[i, j] q_j before. Stops at a row that is
  * shorter than `tiny` or has lost nine tenths to those before it; `done`: how many rows are orthonormal. */
 typedef struct {
@@ -164,6 +174,7 @@ typedef struct {
     int (*search)(Search *search, const Runtime *runtime);
     int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);
     int (*symmetry)(Symmetry *symmetry, const Runtime *runtime);
+    int (*project)(const Projection *projection);
     int (*orthonormal)(Orthonormal *block);
     int (*small_eigh)(SmallEigh *problem);
     int (*eigh_stack)(const EighStack *stack, const Runtime *runtime);

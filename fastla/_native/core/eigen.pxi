@@ -42,6 +42,25 @@ def symmetry(capsule, cnp.ndarray a):
     return found.magnitude, found.skew
 
 
+def project(capsule, cnp.ndarray w, cnp.ndarray v, int turns):
+    """Takes off w (b, n), in place, its rows' parts along the orthonormal rows v (count, n); the coefficients (b, count)."""
+    cdef Projection projection
+    cdef const Kernels* kernels = kernels_of(capsule)
+    cdef unsigned flags = fp_status_get()
+    projection.w = cnp.PyArray_DATA(w)
+    projection.v = cnp.PyArray_DATA(v)
+    projection.b = cnp.PyArray_DIM(w, 0)
+    projection.n = cnp.PyArray_DIM(w, 1)
+    projection.count = cnp.PyArray_DIM(v, 0)
+    projection.turns = turns
+    cdef cnp.ndarray sums = empty((projection.b, projection.count))
+    projection.sums = <double*>cnp.PyArray_DATA(sums)
+    with cython.nogil:
+        kernels.project(&projection)
+    fp_status_set(flags)
+    return sums
+
+
 def orthonormal(capsule, cnp.ndarray w, double tiny, cnp.ndarray r):
     """Rows of w made orthonormal in place, r (b, b) their coefficients before; how many are."""
     cdef Orthonormal block
