@@ -23,6 +23,7 @@ ROWS = {"float32": "float32", "float64": "float64", "int32": "int32"}
 SEARCH_ROWS = {"float64": "float64", **{name: storage.row for name, storage in STORAGE.items()}}
 
 _current = ""
+_eigen: dict[str, Any] = {}
 
 
 def _module_name(target: str, row: str) -> str:
@@ -69,6 +70,7 @@ def use_target(name: str, everywhere: bool = False) -> None:
     for dtype, capsule in capsules.items():
         core.install(np.dtype(dtype).num, capsule, math.inf if everywhere else None)
     _current = name
+    _eigen.update((row, capsules[row]) for row in ("float32", "float64"))
 
 
 def search(dtype: str) -> Any:
@@ -78,7 +80,7 @@ def search(dtype: str) -> Any:
 
 def eigen(dtype: str) -> Any:
     """The kernels of the target in use for eigensolvers in float32 or float64."""
-    return importlib.import_module(_module_name(_current, dtype)).kernels
+    return _eigen[dtype]
 
 
 def current_target() -> str:

@@ -19,8 +19,11 @@ __all__ = ["LinearOperator", "NoConvergence", "PowerIteration", "eigsh", "linear
 
 
 def linear_operator(
-    shape: tuple[int, int], matvec: Callable[[np.ndarray], Any], rmatvec: Callable[[np.ndarray], Any] | None = None,
-    matmat: Callable[[np.ndarray], Any] | None = None, dtype: DTypeLike | None = None,
+    shape: tuple[int, int],
+    matvec: Callable[[np.ndarray], Any],
+    rmatvec: Callable[[np.ndarray], Any] | None = None,
+    matmat: Callable[[np.ndarray], Any] | None = None,
+    dtype: DTypeLike | None = None,
 ) -> LinearOperator:
     """A matrix given by functions, for eigsh, svds and power_iteration: the Hessian of a training run, say.
 
@@ -60,13 +63,20 @@ def linear_operator(
 
 
 def power_iteration(
-    a: Any, *, v0: ArrayLike | None = None, tol: float = 1e-10, maxiter: int | None = None, shift: complex | None = None,
+    a: Any,
+    *,
+    v0: ArrayLike | None = None,
+    tol: float = 1e-10,
+    maxiter: int | None = None,
+    shift: complex | None = None,
     rng: Any = None,
 ) -> PowerIteration:
     """The dominant eigenpair, by the textbook's method: v <- A v / ||A v||.
 
-    It ends when the residual ||A v - w v|| is at most tol ||A||, never on a small change of the value, which a slow iteration has too.
-    Where the largest magnitude is shared by +w and -w (bipartite graphs) or by a complex pair it does not converge: `converged` is
+    It ends when the residual ||A v - w v|| is at most tol ||A||, never on a small change of the value, which a slow
+    iteration has too.
+    Where the largest magnitude is shared by +w and -w (bipartite graphs) or by a complex pair it does not converge:
+    `converged` is
     False then; a shift separates the former. For more than one pair, and for speed, see eigsh.
 
     Parameters
@@ -118,11 +128,24 @@ def power_iteration(
 
 
 def eigsh(
-    A: Any, k: int = 6, M: Any = None, sigma: float | None = None, which: str = "LM", v0: ArrayLike | None = None,
-    ncv: int | None = None, maxiter: int | None = None, tol: float = 0, return_eigenvectors: bool = True, Minv: Any = None,
-    OPinv: Any = None, mode: str = "normal", rng: Any = None,
+    A: Any,
+    k: int = 6,
+    M: Any = None,
+    sigma: float | None = None,
+    which: str = "LM",
+    v0: ArrayLike | None = None,
+    ncv: int | None = None,
+    maxiter: int | None = None,
+    tol: float = 0,
+    return_eigenvectors: bool = True,
+    Minv: Any = None,
+    OPinv: Any = None,
+    mode: str = "normal",
+    rng: Any = None,
 ) -> Any:
-    """k eigenpairs of a symmetric or complex Hermitian matrix, by block Krylov; scipy.sparse.linalg.eigsh's arguments.
+    """A few eigenpairs of a symmetric or complex Hermitian matrix, by block Krylov.
+
+    The arguments are those of scipy.sparse.linalg.eigsh.
 
     Parameters
     ----------
@@ -133,7 +156,8 @@ def eigsh(
     M, sigma, Minv, OPinv, mode
         Generalised problems and shift-invert: these are handed to SciPy.
     which : {"LM", "LA", "SA", "BE", "SM"}
-        Largest magnitude, largest or smallest value, both ends, smallest magnitude (by LAPACK where A is a matrix of some thousand rows;
+        Largest magnitude, largest or smallest value, both ends, smallest magnitude (by LAPACK where A is a matrix of
+        some thousand rows;
         else by SciPy).
     v0 : array_like, shape (n,), optional
         A start, beside random ones.
@@ -166,12 +190,15 @@ def eigsh(
 
     Notes
     -----
-    Values that tie or nearly tie are all found: a converged answer is deflated and the rest of the space searched for what it missed.
+    Values that tie or nearly tie are all found: a converged answer is deflated and the rest of the space searched for
+    what it missed.
 
     References
     ----------
-    K. Wu and H. Simon, Thick-restart Lanczos method for large symmetric eigenvalue problems, SIAM J. Matrix Anal. Appl. 22 (2000).
-    J. Kuczynski and H. Wozniakowski, Estimating the largest eigenvalue by the power and Lanczos algorithms with a random start, SIAM J.
+    K. Wu and H. Simon, Thick-restart Lanczos method for large symmetric eigenvalue problems, SIAM J. Matrix Anal. Appl.
+    22 (2000).
+    J. Kuczynski and H. Wozniakowski, Estimating the largest eigenvalue by the power and Lanczos algorithms with a
+    random start, SIAM J.
     Matrix Anal. Appl. 13 (1992).
 
     Examples
@@ -184,22 +211,50 @@ def eigsh(
     name = "eigsh"
     if M is not None or sigma is not None or Minv is not None or OPinv is not None or mode != "normal":
         return scipy_route.eigsh(
-            f"{name}: a generalised or shift-invert problem", A, k, _validate.generator(name, "rng", rng), return_eigenvectors, v0,
-            M=M, sigma=sigma, which=which, ncv=ncv, maxiter=maxiter, tol=tol, Minv=Minv, OPinv=OPinv, mode=mode)
+            f"{name}: a generalised or shift-invert problem",
+            A,
+            k,
+            _validate.generator(name, "rng", rng),
+            return_eigenvectors,
+            v0,
+            M=M,
+            sigma=sigma,
+            which=which,
+            ncv=ncv,
+            maxiter=maxiter,
+            tol=tol,
+            Minv=Minv,
+            OPinv=OPinv,
+            mode=mode,
+        )
     matrix = _validate.matrix(name, "A", A)
     n = matrix.a.shape[0]
     if matrix.is_array and n and _validate.whole(name, "k", k, 1) >= n:
         warnings.warn(f"{name}: k is {k} and A has {n} rows: all eigenpairs are computed", RuntimeWarning, stacklevel=2)
         k = n
-    call = _validate.request(name, matrix, k, n - (not matrix.is_array), which, tol, maxiter, ncv, v0, rng, _validate.WHICH, n)
+    call = _validate.request(
+        name, matrix, k, n - (not matrix.is_array), which, tol, maxiter, ncv, v0, rng, _validate.WHICH, n
+    )
     if matrix.is_array and (tuning.is_dense(n, call.k) or which == "SM" and n <= tuning.DENSE_SMALLEST):
         values, vectors = dense.eigenpairs(matrix.a, matrix.magnitude(symmetric=True), call.k, which)
     elif which == "SM":
-        return scipy_route.eigsh(f"{name}: which='SM' of an operator", A, call.k, call.rng, return_eigenvectors, v0, which="SM",
-                                 ncv=ncv, maxiter=maxiter, tol=tol)
+        return scipy_route.eigsh(
+            f"{name}: which='SM' of an operator",
+            A,
+            call.k,
+            call.rng,
+            return_eigenvectors,
+            v0,
+            which="SM",
+            ncv=ncv,
+            maxiter=maxiter,
+            tol=tol,
+        )
     else:
         operator = matrix.operator(symmetric=True)
-        values, vectors = leading.eigenpairs(operator, n, call.k, which, call.tol, call.restarts, call.v0, call.rng, call.basis)
+        values, vectors = leading.eigenpairs(
+            operator, n, call.k, which, call.tol, call.restarts, call.v0, call.rng, call.basis
+        )
     ascending = np.argsort(values, kind="stable")
     if not return_eigenvectors:
         return values[ascending]

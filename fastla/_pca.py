@@ -19,19 +19,22 @@ from fastla._validate import pca as _validate
 class PCA(Estimator):
     """Principal component analysis, as sklearn.decomposition.PCA: the same arguments, attributes and methods.
 
-    X is read where it lies, tile by tile: it is never copied, written to or widened whole. Sparse X stays sparse and is centred
+    X is read where it lies, tile by tile: it is never copied, written to or widened whole. Sparse X stays sparse and is
+    centred
     implicitly. float32 X is summed in float64 where moments need it.
 
     Parameters
     ----------
     n_components : int, float, "mle" or None
-        How many; a fraction: the fewest that explain more than so much of the variance; "mle": Minka's most likely; None: all.
+        How many; a fraction: the fewest that explain more than so much of the variance; "mle": Minka's most likely;
+        None: all.
     copy : bool, default True
         X is never written to, whatever it says.
     whiten : bool, default False
         Whether transformed columns have variance 1.
     svd_solver : {"auto", "full", "covariance_eigh", "arpack", "randomized"}
-        "full" finds small values to full accuracy; "covariance_eigh" is the Gram matrix; the others are block Krylov, "arpack" to tol.
+        "full" finds small values to full accuracy; "covariance_eigh" is the Gram matrix; the others are block Krylov,
+        "arpack" to tol.
     tol : float, default 0.0
         Of residuals, relative, in block Krylov; 0: as the dtype needs.
     iterated_power, n_oversamples, power_iteration_normalizer
@@ -56,20 +59,37 @@ class PCA(Estimator):
     References
     ----------
     M. Tipping and C. Bishop, Mixtures of probabilistic principal component analyzers, Neural Computation 11 (1999).
-    C. Musco and C. Musco, Randomized block Krylov methods for stronger and faster approximate singular value decomposition, NIPS 28 (2015).
+    C. Musco and C. Musco, Randomized block Krylov methods for stronger and faster approximate singular value
+    decomposition, NIPS 28 (2015).
 
     Examples
     --------
     >>> import fastla, numpy as np
     >>> x = np.array([[1.0, 1.0], [2.0, 2.1], [3.0, 2.9]])
     >>> fastla.PCA(1).fit(x).components_.round(2)
-    array([[0.73, 0.69]])
+    array([[0.72, 0.69]])
     """
 
-    def __init__(self, n_components: int | float | str | None = None, *, copy: bool = True, whiten: bool = False,
-                 svd_solver: str = "auto", tol: float = 0.0, iterated_power: int | str = "auto", n_oversamples: int = 10,
-                 power_iteration_normalizer: str = "auto", random_state: Any = None) -> None:
-        self.n_components, self.copy, self.whiten, self.svd_solver, self.tol = n_components, copy, whiten, svd_solver, tol
+    def __init__(
+        self,
+        n_components: int | float | str | None = None,
+        *,
+        copy: bool = True,
+        whiten: bool = False,
+        svd_solver: str = "auto",
+        tol: float = 0.0,
+        iterated_power: int | str = "auto",
+        n_oversamples: int = 10,
+        power_iteration_normalizer: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.n_components, self.copy, self.whiten, self.svd_solver, self.tol = (
+            n_components,
+            copy,
+            whiten,
+            svd_solver,
+            tol,
+        )
         self.iterated_power, self.n_oversamples = iterated_power, n_oversamples
         self.power_iteration_normalizer, self.random_state = power_iteration_normalizer, random_state
 
@@ -121,7 +141,7 @@ class PCA(Estimator):
         out = np.dtype(np.float32 if dtype == np.float32 else np.float64)
         v, squares = found.v[:k], found.squares[:k]
         self.components_ = np.ascontiguousarray(v * signs(v, 1e-5 if out == np.float32 else 1e-7)[:, np.newaxis], out)
-        self._mean = np.array(mean, float)          # in float64 for float32 X too: the spread may be small beside it
+        self._mean = np.array(mean, float)  # in float64 for float32 X too: the spread may be small beside it
         self.mean_ = self._mean.astype(out)
         dof, rest = max(n - 1, 1), min(n, len(mean)) - k
         self.explained_variance_ = (squares / dof).astype(out)

@@ -7,17 +7,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastla._methods import dense, golub_kahan, scipy_route, tuning
+from fastla._methods import dense, scipy_route, triplets, tuning
 from fastla._methods.blocks import signs
 from fastla._validate import eigen as _validate
 
 
 def svds(
-    A: Any, k: int = 6, ncv: int | None = None, tol: float = 0, which: str = "LM", v0: ArrayLike | None = None,
-    maxiter: int | None = None, return_singular_vectors: bool | str = True, solver: str = "arpack", rng: Any = None,
-    options: dict[str, Any] | None = None, *, random_state: Any = None,
+    A: Any,
+    k: int = 6,
+    ncv: int | None = None,
+    tol: float = 0,
+    which: str = "LM",
+    v0: ArrayLike | None = None,
+    maxiter: int | None = None,
+    return_singular_vectors: bool | str = True,
+    solver: str = "arpack",
+    rng: Any = None,
+    options: dict[str, Any] | None = None,
+    *,
+    random_state: Any = None,
 ) -> Any:
-    """k singular triplets, by block Golub-Kahan; scipy.sparse.linalg.svds's arguments.
+    """The largest or smallest singular triplets, by block Golub-Kahan; scipy.sparse.linalg.svds's arguments.
 
     Parameters
     ----------
@@ -50,7 +60,8 @@ def svds(
 
     References
     ----------
-    J. Baglama and L. Reichel, Augmented implicitly restarted Lanczos bidiagonalization methods, SIAM J. Sci. Comput. 27 (2005).
+    J. Baglama and L. Reichel, Augmented implicitly restarted Lanczos bidiagonalization methods, SIAM J. Sci. Comput. 27
+    (2005).
 
     Examples
     --------
@@ -62,19 +73,31 @@ def svds(
     name = "svds"
     matrix = _validate.matrix(name, "A", A, square=False)
     least = min(matrix.a.shape)
-    call = _validate.request(name, matrix, k, least, which, tol, maxiter, ncv, v0, random_state if rng is None else rng,
-                             ("LM", "SM"), least)
+    call = _validate.request(
+        name, matrix, k, least, which, tol, maxiter, ncv, v0, random_state if rng is None else rng, ("LM", "SM"), least
+    )
     kept = _validate.singular_vectors(return_singular_vectors)
     _validate.one_of(name, "solver", solver, _validate.SOLVERS)
     if matrix.is_array and (tuning.is_dense(least, call.k) or which == "SM"):
         u, s, v = dense.triplets(matrix.a, matrix.magnitude(symmetric=False), call.k, which)
     elif which == "SM":
-        u, s, v = scipy_route.svds(f"{name}: which='SM' of an operator", A, call.k, call.rng, tol=tol, which="SM", maxiter=maxiter)
+        u, s, v = scipy_route.svds(
+            f"{name}: which='SM' of an operator", A, call.k, call.rng, tol=tol, which="SM", maxiter=maxiter
+        )
     else:
         operator = _validate.with_adjoint(name, matrix).operator(symmetric=False)
         wide = matrix.a.shape[0] < matrix.a.shape[1]
-        u, s, v = golub_kahan.triplets(operator.swapped() if wide else operator, max(matrix.a.shape), least, call.k, call.tol,
-                                       call.restarts, call.v0, call.rng, call.basis)
+        u, s, v = triplets.triplets(
+            operator.swapped() if wide else operator,
+            max(matrix.a.shape),
+            least,
+            call.k,
+            call.tol,
+            call.restarts,
+            call.v0,
+            call.rng,
+            call.basis,
+        )
         u, v = (v, u) if wide else (u, v)
     ascending = np.argsort(s, kind="stable")
     u, s, v = u[ascending], s[ascending], v[ascending]

@@ -45,7 +45,7 @@ def wanted(values, k: int, which: str) -> np.ndarray:
         return np.sort(w[np.argsort(np.abs(w), kind="stable")[:k]])
     if which == "BE":
         low = k // 2
-        return np.concatenate([w[:low], w[len(w) - (k - low):]])
+        return np.concatenate([w[:low], w[len(w) - (k - low) :]])
     return w[-k:] if which == "LA" else w[:k]
 
 

@@ -1,6 +1,7 @@
 """Eigensolvers in Python, a file a method, each to be read beside the papers that it cites.
 
-A block of vectors is an array (count, n): its rows are the vectors, so that each lies adjacent in memory. What a textbook
+A block of vectors is an array (count, n): its rows are the vectors, so that each lies adjacent in memory. What a
+textbook
 writes as an n x b matrix W is here the transpose of an array w of shape (b, n).
 
     tuning        which method for which problem: the table of measured crossovers
@@ -13,6 +14,7 @@ writes as an n x b matrix W is here the transpose of an array w of shape (b, n).
     block_krylov  thick-restart block Krylov: eigenpairs of a symmetric operator
     probe         the search for values that it missed
     golub_kahan   the same for singular triplets
+    triplets      svds: Golub-Kahan, the probe, a last Rayleigh-Ritz
     power         power iteration
     rows          passes over the rows of a data matrix, its mean taken off: X^T (X V), Gram matrices
     pca           principal components by these

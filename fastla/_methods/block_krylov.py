@@ -1,10 +1,11 @@
 """Thick-restart block Krylov: Ritz pairs of a symmetric operator in a wanted order.
 
-Wu and Simon, Thick-restart Lanczos method for large symmetric eigenvalue problems, SIAM J. Matrix Anal. Appl. 22 (2000), with
-blocks (Golub and Underwood 1977), full orthogonalisation, and random directions in place of those at which a block loses rank.
+Wu and Simon, Thick-restart Lanczos method for large symmetric eigenvalue problems, SIAM J. Matrix Anal. Appl. 22
+(2000), with blocks (Golub and Underwood 1977), full orthogonalisation, and random directions where a block loses rank.
 
-The basis V of j vectors and the next block Q, orthonormal, satisfy A V = V T + Q B in the columns of the newest block: what is
-beyond V couples to that block alone. So the residual of a Ritz pair (theta, V y) is the length of B y in that block.
+The basis V of j vectors and the next block Q, orthonormal, satisfy A V = V T + Q B in the columns of the newest block:
+what is beyond V couples to that block alone. So the residual of a Ritz pair (theta, V y) is the length of B y in that
+block.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import numpy as np
 from fastla._methods import native, tuning
 from fastla._methods.blocks import combine, orthonormal, project_out, random_block, wide
 from fastla._methods.operators import Operator
-from fastla._methods.wanted import order
+from fastla._methods.wanted import order, with_neighbours
 
 
 @dataclass
@@ -49,13 +50,22 @@ Done = Callable[[np.ndarray, np.ndarray, bool, int], int | None]
 
 
 def residual_limit(operator: Operator, values: np.ndarray, tol: float) -> np.ndarray:
-    """max(tol |w|, c eps ||A||)"""
+    """The residuals that are asked for: max(tol |w|, c eps ||A||)."""
     return np.maximum(tol * np.abs(values), tuning.ROUNDING * np.finfo(operator.dtype).eps * operator.norm)
 
 
-def block_krylov(operator: Operator, start: np.ndarray, locked: np.ndarray, basis: int, keep: int, which: str, done: Done,
-                 rng: np.random.Generator, restarts: Restarts) -> Ritz:
-    """Runs on the complement of the rows of `locked`, with a basis of so many vectors, of which `keep` survive a restart."""
+def block_krylov(
+    operator: Operator,
+    start: np.ndarray,
+    locked: np.ndarray,
+    basis: int,
+    keep: int,
+    which: str,
+    done: Done,
+    rng: np.random.Generator,
+    restarts: Restarts,
+) -> Ritz:
+    """Runs on the complement of the rows of `locked`; of a basis of so many vectors `keep` survive a restart."""
     run = _Run(operator, start, locked, basis, rng)
     steps = checked = 0
     while True:
@@ -72,17 +82,19 @@ def block_krylov(operator: Operator, start: np.ndarray, locked: np.ndarray, basi
         if take is None and not complete and not (full and restarts.left <= 0):
             if full:
                 restarts.left -= 1
-                run.restart(ranks[:max(1, min(keep, run.capacity - len(run.block), size - 1))])
+                run.restart(ranks[: max(1, min(keep, run.capacity - len(run.block), size - 1))])
                 checked = run.size
             continue
-        best = ranks[:size if take is None else take]
+        best = ranks[: size if take is None else take]
         return Ritz(values[best], run.vectors(best), residuals[best], take is not None, complete)
 
 
 class _Run:
     """The basis V as rows, T = V* A V, the block that comes next and its coupling B to the newest block of V."""
 
-    def __init__(self, operator: Operator, start: np.ndarray, locked: np.ndarray, basis: int, rng: np.random.Generator) -> None:
+    def __init__(
+        self, operator: Operator, start: np.ndarray, locked: np.ndarray, basis: int, rng: np.random.Generator
+    ) -> None:
         n, dtype = start.shape[1], start.dtype
         self.operator, self.locked, self.rng = operator, locked, rng
         self.capacity = min(basis, n - len(locked))
@@ -101,21 +113,26 @@ class _Run:
         self.v[j:end] = self.block
         self.size, self.newest = end, end - j
         w = self.operator(self.v[j:end])
-        c = project_out(w, [self.v[:end], self.locked]).astype(self.t.dtype).T
+        c = project_out(w, [self.v[:end], self.locked]).astype(self.t.dtype, copy=False).T
         own = c[j:end]
         self._check_symmetric(c[:j], own)
         self.t[:j, j:end], self.t[j:end, :j] = c[:j], c[:j].conj().T
         self.t[j:end, j:end] = (own + own.conj().T) / 2
         self.block, self.b = orthonormal(w, [self.v[:end], self.locked], self.operator.norm, self.rng)
-        self.expected = np.zeros((end, len(self.block)), self.t.dtype)
-        self.expected[j:] = self.b.conj()
+        if not self.operator.trusted:
+            self.expected = np.zeros((end, len(self.block)), self.t.dtype)
+            self.expected[j:] = self.b.conj()
 
     def _check_symmetric(self, above: np.ndarray, own: np.ndarray) -> None:
         # An operator is a promise; an array was compared with its transpose.
         norm = max(self.operator.norm, float(np.abs(own).max()), float(np.abs(above).max(initial=0)))
         self.operator.norm = norm
+        if self.operator.trusted:
+            return
         if max(np.abs(own - own.conj().T).max(), np.abs(above - self.expected).max(initial=0)) > 1e-2 * norm:
-            raise ValueError(f"{self.operator.what} is not that of a symmetric (Hermitian) operator: V* A V is not symmetric")
+            raise ValueError(
+                f"{self.operator.what} is not that of a symmetric (Hermitian) operator: V* A V is not symmetric"
+            )
 
     def is_full(self) -> bool:
         """Whether the basis has no room for another block."""
@@ -123,34 +140,46 @@ class _Run:
 
     def ritz(self) -> tuple[np.ndarray, np.ndarray]:
         """Ritz values, in no order, and residuals: of the vectors they need the newest block's coordinates alone."""
-        values, y = native.eigh(self.t[:self.size, :self.size], self.size - self.newest)
+        values, y = native.eigh(self.t[: self.size, : self.size], self.size - self.newest)
         self.operator.saw(values)
         return values, np.sqrt(np.square(np.abs(self.b.T @ y)).sum(0)) if len(self.block) else np.zeros(self.size)
 
     def vectors(self, which: np.ndarray) -> np.ndarray:
         """Ritz vectors by number, as ritz() has them."""
-        _, y = native.eigh(self.t[:self.size, :self.size])
-        return combine(y[:, which], self.v[:self.size])
+        _, y = native.eigh(self.t[: self.size, : self.size])
+        return combine(y[:, which], self.v[: self.size])
 
     def restart(self, kept: np.ndarray) -> None:
-        """V becomes the kept Ritz vectors: T is diagonal but for their coupling to the block, which the next product finds."""
-        values, y = native.eigh(self.t[:self.size, :self.size])
-        self.expected = (self.b.T @ y[self.size - self.newest:, kept]).conj().T
-        self.v[:len(kept)] = combine(y[:, kept], self.v[:self.size])
+        """V becomes the kept Ritz vectors; the next product finds their coupling to the block."""
+        values, y = native.eigh(self.t[: self.size, : self.size])
+        self.expected = (self.b.T @ y[self.size - self.newest :, kept]).conj().T
+        self.v[: len(kept)] = combine(y[:, kept], self.v[: self.size])
         self.t[:] = 0
         self.t[np.arange(len(kept)), np.arange(len(kept))] = values[kept]
         self.size = len(kept)
 
 
-def solve(operator: Operator, n: int, k: int, which: str, tol: float, start: np.ndarray, basis: int, rng: np.random.Generator,
-          restarts: Restarts) -> Ritz:
-    """The k most wanted pairs and whatever lies beside them in the basis, rough."""
+def solve(
+    operator: Operator,
+    n: int,
+    k: int,
+    which: str,
+    tol: float,
+    start: np.ndarray,
+    basis: int,
+    rng: np.random.Generator,
+    restarts: Restarts,
+) -> Ritz:
+    """The k most wanted pairs and those next to them that are safe to deflate."""
     keep = int(k + tuning.KEEP * (basis - k - operator.block))
 
     def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
         few = slice(min(k, len(values)))
         reached = len(values) >= k and (residuals[few] <= residual_limit(operator, values[few], tol)).all()
-        return len(values) if complete or reached else None
+        if complete:
+            return len(values)
+        return with_neighbours(values, residuals, k, which) if reached else None
+
     return block_krylov(operator, start, np.empty((0, n), start.dtype), basis, keep, which, done, rng, restarts)
 
 

@@ -1,10 +1,13 @@
-"""Blocks of vectors as rows: projections, orthonormal blocks, signs. All by fastla's products: bits do not depend on threads."""
+"""Blocks of vectors as rows: projections, orthonormal blocks, signs.
+
+All by fastla's products, so that bits do not depend on threads.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from fastla._methods import native
+from fastla._methods import native, tuning
 from fastla._products import matmul
 
 
@@ -29,7 +32,9 @@ def random_rows(count: int, n: int, dtype: np.dtype, rng: np.random.Generator) -
     return (x + 1j * rng.standard_normal((count, n)) if dtype.kind == "c" else x).astype(dtype, copy=False)
 
 
-def random_block(count: int, n: int, dtype: np.dtype, rng: np.random.Generator, first: np.ndarray | None = None) -> np.ndarray:
+def random_block(
+    count: int, n: int, dtype: np.dtype, rng: np.random.Generator, first: np.ndarray | None = None
+) -> np.ndarray:
     """A start: random vectors after the rows of `first`, `count` in all, each of length about 1."""
     given = np.empty((0, n), dtype) if first is None else first[:count]
     x = random_rows(count - len(given), n, dtype, rng)
@@ -38,10 +43,12 @@ def random_block(count: int, n: int, dtype: np.dtype, rng: np.random.Generator, 
 
 
 def project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int = 2) -> np.ndarray:
-    """Takes off w's rows, in place, their parts in the spaces of the bases; classical Gram-Schmidt, and "twice is enough".
+    """Takes off w's rows, in place, their parts in the spaces of the bases.
 
-    Returns the coefficients in the first basis, as `inner` has them.
+    Classical Gram-Schmidt, and "twice is enough". Returns the coefficients in the first basis, as `inner` has them.
     """
+    if native.has(w.dtype) and w.shape[1] <= tuning.PROJECT_SIDE:
+        return _project_out(w, bases, times)
     total = np.zeros((len(w), len(bases[0])), w.dtype)
     for _ in range(times):
         for i, basis in enumerate(bases):
@@ -53,12 +60,25 @@ def project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int = 2) -> n
     return total
 
 
+def _project_out(w: np.ndarray, bases: Sequence[np.ndarray], times: int) -> np.ndarray:
+    if not any(len(basis) for basis in bases[1:]):
+        return native.project(w, bases[0], times)
+    total = native.project(w, bases[0], 1)
+    for turn in range(times):
+        if turn:
+            total += native.project(w, bases[0], 1)
+        for basis in bases[1:]:
+            native.project(w, basis, 1)
+    return total
+
+
 def orthonormal(
     w: np.ndarray, bases: Sequence[np.ndarray], scale: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """An orthonormal block q and b with w_i = sum_j b[i, j] q_j, for w orthogonal to the bases as `project_out` leaves it.
+    """An orthonormal block q and b with w_i = sum_j b[i, j] q_j, for w as `project_out` leaves it.
 
-    A row at rounding level of `scale`, the norm of A, is replaced by a random one. Its coupling is zero up to that row (it is no part of
+    A row at rounding level of `scale`, the norm of A, is replaced by a random one. Its coupling is zero up to that row
+    (it is no part of
     w), but later rows may well have a part along it. Fewer rows come back only where the space is full.
     """
     dtype = w.dtype
@@ -79,7 +99,8 @@ def orthonormal(
         before = norms(x)[0]
         project_out(x, [q[:count]])
         size = norms(x)[0]
-        # What the block's other rows took off leaves x's rounding in the bases: taken off again where it has grown by a lot.
+        # What the block's other rows took off leaves x's rounding in the bases: taken off again where it has grown by a
+        # lot.
         if size > tiny and size < 0.1 * before:
             x /= dtype.type(size)
             project_out(x, [*bases, q[:count]])
@@ -97,7 +118,7 @@ def orthonormal(
     q = q[:count]
     b = inner(w, q).astype(wide(dtype))
     for j, i in random_from:
-        b[:i + 1, j] = 0
+        b[: i + 1, j] = 0
     return q, b
 
 
@@ -121,7 +142,7 @@ def combine(y: np.ndarray, basis: np.ndarray) -> np.ndarray:
 
 
 def signs(v: np.ndarray, tie: float | None = None) -> np.ndarray:
-    """The factor of each row that makes its entry of largest magnitude positive, the first of those that tie within rounding."""
+    """The factor of each row that makes its largest entry positive, the first of those that tie within rounding."""
     if not v.size:
         return np.ones(len(v), v.dtype)
     if tie is None:

@@ -27,7 +27,9 @@ class Estimator:
         return self
 
     def __repr__(self) -> str:
-        changed = (f"{k}={getattr(self, k)!r}" for k, default in self._parameters().items() if getattr(self, k) is not default)
+        changed = (
+            f"{k}={getattr(self, k)!r}" for k, default in self._parameters().items() if getattr(self, k) is not default
+        )
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -35,8 +37,13 @@ class Estimator:
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
-        return Tags(estimator_type="transformer", target_tags=TargetTags(required=False),
-                    transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]), input_tags=InputTags(sparse=True))
+
+        return Tags(
+            estimator_type="transformer",
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
+            input_tags=InputTags(sparse=True),
+        )
 
 
 class NotFittedError(ValueError, AttributeError):

@@ -1,4 +1,7 @@
-"""The probabilistic model of PCA: Tipping and Bishop, Mixtures of probabilistic principal component analyzers, Neural Comp. 11 (1999)."""
+"""The probabilistic model of PCA.
+
+Tipping and Bishop, Mixtures of probabilistic principal component analyzers, Neural Computation 11 (1999).
+"""
 
 import numpy as np
 
@@ -30,6 +33,6 @@ def log_likelihood(x: np.ndarray, mean: np.ndarray, v: np.ndarray, variances: np
     squares = np.empty(len(x))
     step = max(16, (1 << 20) // (8 * d))
     for i in range(0, len(x), step):
-        tile = project(x[i:i + step], np.eye(d), mean, np.dtype(float))
-        squares[i:i + step] = ((tile @ matrix) * tile).sum(1)
+        tile = project(x[i : i + step], np.eye(d), mean, np.dtype(float))
+        squares[i : i + step] = ((tile @ matrix) * tile).sum(1)
     return -0.5 * (squares + d * np.log(2 * np.pi) - log_determinant)

@@ -1,15 +1,18 @@
-"""Moments of rows that come in chunks: the mean and the scatter matrix, combined exactly (Chan, Golub and LeVeque 1979)."""
+"""Moments of rows that come in chunks: the mean and the scatter matrix, combined exactly.
+
+Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computing sample variances (1979).
+"""
 
 import numpy as np
 
 from fastla._methods import pca
 from fastla._methods.rows import Rows
 
-SCATTER_FEATURES = 4096         # beyond, d x d numbers are too many: the leading directions stand for what has been seen
+SCATTER_FEATURES = 4096  # beyond, the leading directions stand for what has been seen
 
 
 class Moments:
-    """What has been seen so far: count, mean, and the scatter matrix or a factor f of it, f^T f, of its leading directions."""
+    """What has been seen so far: count, mean, and the scatter matrix, or a factor f, f^T f, of its leading part."""
 
     def __init__(self, d: int, k: int | None) -> None:
         self.n, self.mean, self.total = 0, np.zeros(d), 0.0
@@ -33,7 +36,7 @@ class Moments:
         else:
             stacked = np.concatenate([self.scatter, chunk, np.sqrt(weight) * apart[np.newaxis]])
             _, s, vh = np.linalg.svd(stacked, full_matrices=False)
-            self.scatter = s[:self.k, np.newaxis] * vh[:self.k]
+            self.scatter = s[: self.k, np.newaxis] * vh[: self.k]
         self.total += spread + weight * float(apart @ apart)
         self.mean += apart * (rows.n / n)
         self.n = n
@@ -44,4 +47,4 @@ class Moments:
             return pca.by_gram(self.scatter, k, rng)
         v = self.scatter
         lengths = np.sqrt(np.square(v).sum(1))
-        return pca.Components(np.linalg.qr(v.T)[0].T[:k], lengths[:k]**2, None, self.total)
+        return pca.Components(np.linalg.qr(v.T)[0].T[:k], lengths[:k] ** 2, None, self.total)

@@ -14,8 +14,18 @@ from fastla._methods.wanted import order
 _LAST_TOL, _LAST_ROUNDING = 2, 5
 
 
-def eigenpairs(operator: Operator, n: int, k: int, which: str, tol: float, restarts: int, v0: np.ndarray | None,
-               rng: np.random.Generator, basis: int = 0, probe: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def eigenpairs(
+    operator: Operator,
+    n: int,
+    k: int,
+    which: str,
+    tol: float,
+    restarts: int,
+    v0: np.ndarray | None,
+    rng: np.random.Generator,
+    basis: int = 0,
+    probe: bool = True,
+) -> tuple[np.ndarray, np.ndarray]:
     """(values, vectors as rows) of the k most wanted pairs, in that order.
 
     Raises
@@ -32,8 +42,11 @@ def eigenpairs(operator: Operator, n: int, k: int, which: str, tol: float, resta
         ritz = solve(operator, n, k, which, tol, start_block(operator, n, first, rng), basis, rng, left)
         if not ritz.finished:
             good = min(ritz.converged(operator, tol), k - 1)
-            raise no_convergence(f"{operator.what}: {good} of {k} pairs converged after {restarts} restarts",
-                                 operator.unscaled(ritz.values[:good]), ritz.vectors[:good])
+            raise no_convergence(
+                f"{operator.what}: {good} of {k} pairs converged after {restarts} restarts",
+                operator.unscaled(ritz.values[:good]),
+                ritz.vectors[:good],
+            )
         values, vectors = ritz.values[:k], ritz.vectors[:k]
         if probe and not ritz.complete:
             values, vectors = find_missed(operator, k, which, tol, ritz, rng, left)
@@ -49,12 +62,16 @@ def eigenpairs(operator: Operator, n: int, k: int, which: str, tol: float, resta
             break
         first = combine(random_rows(1, k, vectors.dtype, rng).T, vectors)
     good = min(int(np.cumprod(residuals <= allowed).sum()), k - 1)
-    raise no_convergence(f"{operator.what}: residuals of {residuals.max() / operator.norm:.3g} of its norm stay above the tolerance",
-                         operator.unscaled(values[:good]), vectors[:good])
+    raise no_convergence(
+        f"{operator.what}: residuals of {residuals.max() / operator.norm:.3g} of its norm stay above the tolerance",
+        operator.unscaled(values[:good]),
+        vectors[:good],
+    )
 
 
-def last_ritz(operator: Operator, vectors: np.ndarray, which: str,
-              rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def last_ritz(
+    operator: Operator, vectors: np.ndarray, which: str, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rayleigh-Ritz on the span of the vectors: values, vectors, and residuals ||A v - w v|| as they are."""
     x, _ = orthonormal(vectors, [vectors[:0]], 1.0, rng)
     ax = operator(x)

@@ -26,14 +26,20 @@ class LinearOperator:
         How many vectors were multiplied so far.
     """
 
-    def __init__(self, shape: tuple[int, int], matvec: Callable[[np.ndarray], Any], rmatvec: Callable[[np.ndarray], Any] | None,
-                 matmat: Callable[[np.ndarray], Any] | None, dtype: np.dtype | None) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        matvec: Callable[[np.ndarray], Any],
+        rmatvec: Callable[[np.ndarray], Any] | None,
+        matmat: Callable[[np.ndarray], Any] | None,
+        dtype: np.dtype | None,
+    ) -> None:
         self.shape, self.dtype, self.products = shape, dtype, 0
         self._matvec, self._rmatvec, self._matmat = matvec, rmatvec, matmat
 
     def _product(self, f: Callable[[np.ndarray], Any], x: np.ndarray) -> np.ndarray:
         self.products += 1 if x.ndim == 1 else x.shape[1]
-        y = np.array(f(x))              # a copy: the function may use its buffer again
+        y = np.array(f(x))  # a copy: the function may use its buffer again
         if self.dtype is None:
             self.dtype = float_dtype(y.dtype)
         return y
@@ -46,7 +52,7 @@ class LinearOperator:
 
     @property
     def rmatvec(self) -> Callable[[np.ndarray], np.ndarray] | None:
-        """x -> A.conj().T @ x, or None."""
+        """X -> A.conj().T @ x, or None."""
         return None if self._rmatvec is None else lambda x: self._product(self._rmatvec, x).reshape(-1)
 
     @property

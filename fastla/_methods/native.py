@@ -1,4 +1,6 @@
-"""The compiled kernels as the methods call them; NumPy and fastla's products for what they do not do (complex numbers)."""
+"""The compiled kernels as the methods call them; NumPy and fastla's products for what they do not do."""
+
+from typing import Any
 
 import numpy as np
 
@@ -13,30 +15,40 @@ def has(dtype: np.dtype) -> bool:
     return dtype.kind == "f" and dtype.itemsize in (4, 8) and dtype.isnative
 
 
+def kernels(dtype: np.dtype) -> Any:
+    """Those for float32 or float64."""
+    return _core.eigen("float32" if dtype.itemsize == 4 else "float64")      # dtype.name costs microseconds
+
+
 def rows_adjacent(a: np.ndarray) -> bool:
     """Whether the elements of each row of a matrix lie side by side."""
     return a.strides[1] == a.itemsize and a.strides[0] % a.itemsize == 0 and a.flags.aligned
 
 
 def symmetric_product(a: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """q A for a real symmetric A whose rows are adjacent; one triangle is read where A comes from memory."""
+    """Q A for a real symmetric A whose rows are adjacent; one triangle is read where A comes from memory."""
     if len(a) < tuning.TRIANGLE_SIDE:
         return matmul(q, a)
     q = np.ascontiguousarray(q)
     w = np.empty_like(q)
-    core.symmetric_product(_core.eigen(a.dtype.name), a, q, w)
+    core.symmetric_product(kernels(a.dtype), a, q, w)
     return w
 
 
 def symmetry(a: np.ndarray) -> tuple[float, float]:
-    """(the largest magnitude in A, the largest difference from its transpose); NaN for NaN and infinity. A's rows are adjacent."""
-    return core.symmetry(_core.eigen(a.dtype.name), a)
+    """(the largest magnitude in A, the largest difference from its transpose); NaN for NaN and infinity."""
+    return core.symmetry(kernels(a.dtype), a)
+
+
+def project(w: np.ndarray, v: np.ndarray, turns: int) -> np.ndarray:
+    """Takes off w's rows, in place, their parts along the orthonormal rows v; the coefficients [i of w, j of v]."""
+    return core.project(kernels(w.dtype), w, v, turns)
 
 
 def orthonormal(w: np.ndarray, tiny: float) -> np.ndarray | None:
-    """Makes the rows of w orthonormal in place: w_i = sum_j r[i, j] q_j before. None, w being lost, where they are nearly dependent."""
+    """Makes the rows of w orthonormal in place: r, w_i = sum_j r[i, j] q_j. None, w being lost: nearly dependent."""
     r = np.empty((len(w), len(w)))
-    return r if core.orthonormal(_core.eigen(w.dtype.name), w, tiny, r) == len(w) else None
+    return r if core.orthonormal(kernels(w.dtype), w, tiny, r) == len(w) else None
 
 
 def eigh(t: np.ndarray, first: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -58,11 +70,11 @@ def can_scatter(x: np.ndarray) -> bool:
 
 
 def scatter(x: np.ndarray, shift: np.ndarray, v: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """v (X - s)^T (X - s), or for None the Gram matrix; the sums of the columns of X - s, and of their squares. All float64."""
+    """For rows v, v (X - s)^T (X - s), for None the Gram matrix; and the sums of X - s's columns and their squares."""
     d = x.shape[1]
     product, sums, squares = np.empty((d if v is None else len(v), d)), np.empty(d), np.empty(d)
     v = None if v is None else np.ascontiguousarray(v, x.dtype)
-    core.scatter(_core.eigen(x.dtype.name), x, np.ascontiguousarray(shift, x.dtype), v, product, sums, squares)
+    core.scatter(kernels(x.dtype), x, np.ascontiguousarray(shift, x.dtype), v, product, sums, squares)
     return product, sums, squares
 
 
@@ -75,6 +87,6 @@ def eigh_stack(a: np.ndarray, upper: bool) -> tuple[np.ndarray, np.ndarray]:
         If one does not converge.
     """
     values, vectors = np.empty(a.shape[:2], a.dtype), np.empty(a.shape, a.dtype)
-    if not core.eigh_stack(_core.eigen(a.dtype.name), a, upper, values, vectors):
+    if not core.eigh_stack(kernels(a.dtype), a, upper, values, vectors):
         raise np.linalg.LinAlgError("Eigenvalues did not converge")
     return values, vectors

@@ -19,15 +19,24 @@ Apply = Callable[[np.ndarray], np.ndarray]
 class Operator:
     """A as a function of blocks (b, n), and what has been seen of its spectrum.
 
-    Products are multiplied by `scale`, a power of two, 1 for all but extreme magnitudes; so are the values that methods find.
+    Products are multiplied by `scale`, a power of two, 1 for all but extreme magnitudes; so are the values that methods
+    find.
     """
 
-    def __init__(self, apply: Apply, dtype: np.dtype, block: int, what: str, magnitude: float | None = None,
-                 adjoint: Apply | None = None) -> None:
+    def __init__(
+        self,
+        apply: Apply,
+        dtype: np.dtype,
+        block: int,
+        what: str,
+        magnitude: float | None = None,
+        adjoint: Apply | None = None,
+    ) -> None:
         self.dtype, self.block, self.what = dtype, block, what
         self._apply, self._adjoint = apply, adjoint
+        self.trusted = False            # A was read: its products are finite, and symmetric where they should be
         self.before = self.scale = 1.0
-        self.norm = 0.0                 # the largest length of A v seen, for |v| = 1
+        self.norm = 0.0  # the largest length of A v seen, for |v| = 1
         self.lowest = self.highest = 0.0
         self.passes = 0
         self._found = magnitude is not None
@@ -42,11 +51,11 @@ class Operator:
             self.scale = 2.0 ** -max(min(exponent, 1000), -1000)
 
     def __call__(self, q: np.ndarray) -> np.ndarray:
-        """scale A q, in an array that the caller may write to."""
+        """Scale A q, in an array that the caller may write to."""
         return self._product(self._apply, q)
 
     def adjoint(self, p: np.ndarray) -> np.ndarray:
-        """scale A* p, likewise."""
+        """Scale A* p, likewise."""
         return self._product(self._adjoint, p)
 
     def swapped(self) -> "Operator":
@@ -58,6 +67,8 @@ class Operator:
         real = q.real.dtype.type
         w = apply(q if self.before == 1 else q * real(self.before))
         self.passes += 1
+        if self.trusted and self.scale == 1:
+            return w
         top = float(max(w.real.max(initial=0), -w.real.min(initial=0)))
         if w.dtype.kind == "c":
             top = max(top, float(np.abs(w.imag).max(initial=0)))
@@ -87,22 +98,36 @@ def dense_symmetric(what: str, a: np.ndarray, magnitude: float, block: int) -> O
     """An array that is symmetric (or Hermitian), with its largest magnitude."""
     if native.has(a.dtype) and (native.rows_adjacent(a) or native.rows_adjacent(a.T)):
         rows = a if native.rows_adjacent(a) else a.T
-        return Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, what, magnitude)
+        operator = Operator(lambda q: native.symmetric_product(rows, q), a.dtype, block, what, magnitude)
+        operator.trusted = True
+        return operator
     return Operator(lambda q: matmul(q, a.T), a.dtype, block, what, magnitude)
 
 
 def dense(what: str, a: np.ndarray, magnitude: float, block: int) -> Operator:
     """Any array."""
-    return Operator(lambda q: matmul(q, a.T), a.dtype, block, what, magnitude,
-                    lambda p: matmul(p.conj(), a).conj() if a.dtype.kind == "c" else matmul(p, a))
+    return Operator(
+        lambda q: matmul(q, a.T),
+        a.dtype,
+        block,
+        what,
+        magnitude,
+        lambda p: matmul(p.conj(), a).conj() if a.dtype.kind == "c" else matmul(p, a),
+    )
 
 
 def sparse(what: str, a: Any, magnitude: float, dtype: np.dtype, block: int) -> Operator:
     """A SciPy sparse array."""
     a = a.tocsr()
     ah = a.conj().T
-    return Operator(lambda q: np.ascontiguousarray((a @ q.T).T, dtype), dtype, block, what, magnitude,
-                    lambda p: np.ascontiguousarray((ah @ p.T).T, dtype))
+    return Operator(
+        lambda q: np.ascontiguousarray((a @ q.T).T, dtype),
+        dtype,
+        block,
+        what,
+        magnitude,
+        lambda p: np.ascontiguousarray((ah @ p.T).T, dtype),
+    )
 
 
 def function(what: str, a: Any, dtype: np.dtype, block: int) -> Operator:
@@ -120,6 +145,7 @@ def _by_columns(what: str, matmat: Callable[[np.ndarray], Any], n: int, dtype: n
         if w.shape != (n, len(q)):
             raise ValueError(f"{what}'s matmat returned shape {w.shape}, expected {(n, len(q))}")
         return np.array(cast(what, w, dtype).T, order="C")
+
     return apply
 
 
@@ -132,6 +158,7 @@ def _by_vectors(what: str, matvec: Callable[[np.ndarray], Any], label: str, n: i
                 raise ValueError(f"{what}'s {label} returned shape {y.shape}, expected ({n},)")
             w[i] = cast(what, y.reshape(-1), dtype)
         return w
+
     return apply
 
 

@@ -1,7 +1,7 @@
-"""Principal components: by the d x d Gram matrix of the features, the n x n one of the rows, or block Krylov on X itself.
+"""Principal components: by the d x d Gram matrix of the features, the n x n one of the rows, or block Krylov.
 
-A Gram matrix squares: values below sqrt(eps) of the largest are lost in it. Where they are wanted one more pass over X, a
-Rayleigh-Ritz on X V by QR, finds them to eps of the largest.
+A Gram matrix squares: values below sqrt(eps) of the largest are lost in it. Where they are wanted one more pass over X,
+a Rayleigh-Ritz on X V by QR, finds them to eps of the largest.
 """
 
 import math
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastla._methods import leading, tuning
+from fastla._methods import leading, native, tuning
 from fastla._methods.block_krylov import Restarts, solve, start_block
 from fastla._methods.blocks import combine
 from fastla._methods.operators import Operator, dense_symmetric
 from fastla._methods.rows import Rows
 
-_SMALL = 1e-7           # of the largest value, in a Gram matrix in float64: below, one more pass over X
+_SMALL = 1e-7  # of the largest value, in a Gram matrix in float64: below, one more pass over X
 
 
 @dataclass
 class Components:
-    """What a fit ends with: components as rows, their squared singular values, those of all (or None), the sum of all."""
+    """What a fit ends with: components as rows, their squared singular values, those of all or None, and their sum."""
 
     v: np.ndarray
     squares: np.ndarray
@@ -29,7 +29,7 @@ class Components:
 
 
 def choose(solver: str, n: int, d: int, k: int | None) -> str:
-    """"gram", "rows" or "krylov"; k None: the whole spectrum is needed."""
+    """Which of "gram", "rows" and "krylov"; k None: the whole spectrum is needed."""
     least = min(n, d)
     many = k is None or tuning.GRAM_SHARE * k > least
     if solver in ("arpack", "randomized") and not (many and least <= tuning.GRAM_FEATURES):
@@ -52,9 +52,13 @@ def fit(rows: Rows, solver: str, k: int | None, tol: float, rng: np.random.Gener
         result = _by_rows(rows, count)
     else:
         result = by_gram(rows.gram(), count, rng)
-        result.spectrum = None if result.spectrum is None else result.spectrum[:min(rows.n, rows.d)]
+        result.spectrum = None if result.spectrum is None else result.spectrum[: min(rows.n, rows.d)]
     top = result.squares[0]
-    if method == "rows" or top > 0 and (solver == "full" or result.squares[-1] < _SMALL * top or _dwarfed(rows, result.total)):
+    if (
+        method == "rows"
+        or top > 0
+        and (solver == "full" or result.squares[-1] < _SMALL * top or _dwarfed(rows, result.total))
+    ):
         result = _refined(rows, result)
     return result
 
@@ -75,10 +79,11 @@ def _dwarfed(rows: Rows, total: float) -> bool:
 def by_gram(g: np.ndarray, k: int, rng: np.random.Generator) -> Components:
     """The leading eigenvectors of a Gram matrix."""
     total = float(np.trace(g))
-    if tuning.is_dense(len(g), k) or len(g) <= tuning.GRAM_FEATURES:
-        values, v = np.linalg.eigh(g)
-        spectrum = np.maximum(values[::-1], 0)
-        return Components(v[:, ::-1][:, :k].T, spectrum[:k], spectrum, total)
+    if tuning.is_dense(len(g), k):
+        values, v = native.eigh(g)
+        down = np.argsort(-values, kind="stable")
+        spectrum = np.maximum(values[down], 0)
+        return Components(v[:, down[:k]].T, spectrum[:k], spectrum, total)
     operator = dense_symmetric("PCA", g, float(np.abs(g).max()), tuning.BLOCK)
     values, v = leading.eigenpairs(operator, len(g), k, "LA", 1e-9, 10 * len(g), None, rng)
     return Components(v, np.maximum(values, 0), None, total)
@@ -92,7 +97,7 @@ def _by_rows(rows: Rows, k: int) -> Components:
 
 
 def _krylov(rows: Rows, k: int, tol: float, total: float, probe: bool, rng: np.random.Generator) -> Components:
-    """X is read once a block; the Gram matrix costs as much as d of its columns, so that a slow spectrum is better off with that, where X is dense."""
+    # A block reads X once. The Gram matrix costs as much as d columns: with a slow spectrum that is less, of a dense X.
     operator = Operator(rows.scatter, np.dtype(float), tuning.PCA_BLOCK, "PCA: X")
     if probe or rows.is_sparse:
         values, v = leading.eigenpairs(operator, rows.d, k, "LA", tol, 10 * rows.d, None, rng, probe=probe)
@@ -109,13 +114,13 @@ def _refined(rows: Rows, rough: Components) -> Components:
     v = np.linalg.qr(rough.v.T)[0].T
     _, s, yh = np.linalg.svd(rows.rotated_r(np.ascontiguousarray(v)))
     squares = np.zeros(len(v))
-    squares[:len(s)] = s**2
+    squares[: len(s)] = s**2
     spectrum = squares if len(v) == min(rows.n, rows.d) else rough.spectrum
     return Components(combine(yh.T, np.ascontiguousarray(v)), squares, spectrum, rough.total)
 
 
 def minka_rank(spectrum: np.ndarray, n: int) -> int:
-    """The most likely dimension: T. Minka, Automatic choice of dimensionality for PCA, NIPS 13 (2000), equation 76 and following."""
+    """The most likely dimension: T. Minka, Automatic choice of dimensionality for PCA, NIPS 13 (2000)."""
     d = len(spectrum)
     if d == 1:
         return 1
@@ -134,8 +139,14 @@ def minka_rank(spectrum: np.ndarray, n: int) -> int:
         for j in range(k):
             others = np.arange(j + 1, d)
             pairs += np.log((spectrum[j] - spectrum[others]) * (1 / flattened[others] - 1 / flattened[j]) * n).sum()
-        value = (log_stiefel - n / 2 * log_spectrum[:k].sum() - n * (d - k) / 2 * math.log(noise)
-                 + (m + k) / 2 * math.log(2 * math.pi) - pairs / 2 - k / 2 * math.log(n))
+        value = (
+            log_stiefel
+            - n / 2 * log_spectrum[:k].sum()
+            - n * (d - k) / 2 * math.log(noise)
+            + (m + k) / 2 * math.log(2 * math.pi)
+            - pairs / 2
+            - k / 2 * math.log(n)
+        )
         if value > evidence:
             best, evidence = k, value
     return best

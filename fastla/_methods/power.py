@@ -8,7 +8,7 @@ from fastla._methods.blocks import inner, norms, random_block, signs
 from fastla._methods.operators import Operator
 
 MAXITER = 1000
-NOISE = 1e-3            # in a given start, so that none is orthogonal to the answer
+NOISE = 1e-3  # in a given start, so that none is orthogonal to the answer
 
 
 @dataclass(frozen=True)
@@ -36,18 +36,25 @@ class PowerIteration:
     converged: bool
 
 
-def power_iteration(operator: Operator, n: int, v0: np.ndarray | None, tol: float, maxiter: int, shift: complex,
-                    rng: np.random.Generator) -> PowerIteration:
-    """v <- (A - shift I) v / ||.||, until ||A v - w v|| <= tol ||A||, where the largest ||A v|| seen stands for ||A||."""
+def power_iteration(
+    operator: Operator,
+    n: int,
+    v0: np.ndarray | None,
+    tol: float,
+    maxiter: int,
+    shift: complex,
+    rng: np.random.Generator,
+) -> PowerIteration:
+    """Until ||A v - w v|| <= tol ||A||, for which the largest ||A v|| seen stands."""
     dtype = np.dtype(operator.dtype)
     real = dtype.type(0).real.dtype.type
     v = random_block(1, n, dtype, rng)
     if v0 is not None:
         v = v0[np.newaxis] + max(NOISE, 10 * tol) * v.astype(dtype)
     v = (v / norms(v)[0]).astype(dtype)
-    norm, value, residual, converged, iterations = 0.0, 0.0, 0.0, False, 0
+    norm, value, residual, converged = 0.0, 0.0, 0.0, False
     enough = max(tol, 2 * float(np.finfo(dtype).eps))
-    for iterations in range(1, maxiter + 1):
+    for _ in range(maxiter):
         y = operator(v)
         value = inner(y, v)[0, 0].item()
         norm = max(norm, float(norms(y)[0]))
@@ -61,4 +68,4 @@ def power_iteration(operator: Operator, n: int, v0: np.ndarray | None, tol: floa
             break
         v = y / real(length)
     v = v * signs(v)[:, np.newaxis]
-    return PowerIteration(value / operator.scale, v[0], residual / operator.scale, iterations, bool(converged))
+    return PowerIteration(value / operator.scale, v[0], residual / operator.scale, operator.passes, bool(converged))

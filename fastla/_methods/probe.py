@@ -1,12 +1,14 @@
 """The search for eigenvalues that a converged run has missed.
 
-A Krylov space holds one vector of each eigenspace (a block of b: b of them), and a member of a tight cluster may not yet have come apart
-from its neighbours when the others converge. So the answer is deflated, with the converged neighbours below it, and the rest of
-the space is asked from a fresh random block whether its top is clearly below the answer's edge.
+A Krylov space holds one vector of each eigenspace (a block of b: b of them), and a member of a tight cluster may not
+yet have come apart from its neighbours when the others converge. So the answer is deflated, with the converged
+neighbours below it, and the rest of the space is asked from a fresh random block whether its top is clearly below the
+answer's edge.
 
-How sure that is: Kuczynski and Wozniakowski, Estimating the largest eigenvalue by the power and Lanczos algorithms with a random start,
-SIAM J. Matrix Anal. Appl. 13 (1992). After q steps from a random start the largest value is underestimated by a share eps of the
-spectrum's width with probability at most 1.648 sqrt(n) exp(-(2 q - 1) sqrt(eps)). One step alone says nearly nothing.
+How sure that is: Kuczynski and Wozniakowski, Estimating the largest eigenvalue by the power and Lanczos algorithms with
+a random start, SIAM J. Matrix Anal. Appl. 13 (1992). After q steps from a random start the largest value is
+underestimated by a share eps of the spectrum's width with probability at most 1.648 sqrt(n) exp(-(2 q - 1) sqrt(eps)).
+One step alone says nearly nothing.
 """
 
 import math
@@ -26,26 +28,13 @@ def steps_needed(n: int, share: float) -> float:
     return (1 + math.log(1.648 * math.sqrt(n) / tuning.PROBE_RISK) / math.sqrt(share)) / 2
 
 
-def neighbours(ritz: Ritz, k: int, which: str) -> np.ndarray:
-    """Ritz vectors beyond the first k that are good enough to deflate: together they hold next to nothing of a missed vector."""
-    edges, risk, last = ends(which, ritz.values[:k]), 0.0, k
-    for value, residual in zip(ritz.values[k:], ritz.residuals[k:], strict=True):
-        gap = min(end.edge - end.key(value) for end in edges)
-        if gap <= 0:
-            break
-        risk += (residual / gap) ** 2
-        if risk > tuning.NEIGHBOURS_RISK:
-            break
-        last += 1
-    return ritz.vectors[k:last]
-
-
-def find_missed(operator: Operator, k: int, which: str, tol: float, ritz: Ritz, rng: np.random.Generator,
-                restarts: Restarts) -> tuple[np.ndarray, np.ndarray]:
+def find_missed(
+    operator: Operator, k: int, which: str, tol: float, ritz: Ritz, rng: np.random.Generator, restarts: Restarts
+) -> tuple[np.ndarray, np.ndarray]:
     """Values and vectors of the k most wanted: those of `ritz`, and what it missed in the place of others."""
     probe = _Probe(operator, k, which, tol, rng, restarts)
     vectors, values = ritz.vectors[:k], ritz.values[:k]
-    beside = neighbours(ritz, k, which)
+    beside = ritz.vectors[k:]
     n = vectors.shape[1]
     for _ in range(4 * k + 20):
         if len(vectors) + len(beside) >= n:
@@ -56,7 +45,7 @@ def find_missed(operator: Operator, k: int, which: str, tol: float, ritz: Ritz, 
         hit = probe.detect(np.concatenate([vectors, beside]), edges)
         if hit is None:
             break
-        beside = beside[:0]             # one of them may hold a piece of what was missed
+        beside = beside[:0]  # one of them may hold a piece of what was missed
         found = probe.resolve(hit, vectors, edges)
         values, vectors = np.concatenate([values, found.values]), np.concatenate([vectors, found.vectors])
     best = order(values, which)[:k]
@@ -66,16 +55,21 @@ def find_missed(operator: Operator, k: int, which: str, tol: float, ritz: Ritz, 
 class _Probe:
     """Runs on what is left of the space."""
 
-    def __init__(self, operator: Operator, k: int, which: str, tol: float, rng: np.random.Generator, restarts: Restarts) -> None:
+    def __init__(
+        self, operator: Operator, k: int, which: str, tol: float, rng: np.random.Generator, restarts: Restarts
+    ) -> None:
         self.operator, self.which, self.tol, self.rng, self.restarts = operator, which, tol, rng, restarts
         self.basis = tuning.basis_size(min(k, 4 * operator.block), operator.block)
         self.keep = int(operator.block + tuning.KEEP * (self.basis - 2 * operator.block))
 
     def _run(self, start: np.ndarray, locked: np.ndarray, done, what: str) -> Ritz:
-        ritz = block_krylov(self.operator, start, locked, self.basis, self.keep, self.which, done, self.rng, self.restarts)
+        ritz = block_krylov(
+            self.operator, start, locked, self.basis, self.keep, self.which, done, self.rng, self.restarts
+        )
         if not ritz.finished:
-            raise no_convergence(f"{self.operator.what}: {what}; more restarts (maxiter) may help",
-                                 np.empty(0), locked[:0])
+            raise no_convergence(
+                f"{self.operator.what}: {what}; more restarts (maxiter) may help", np.empty(0), locked[:0]
+            )
         return ritz
 
     def _limit(self, value: float) -> float:
@@ -94,7 +88,9 @@ class _Probe:
 
         def is_clear(end: End, value: float, residual: float, steps: int) -> bool:
             gap = end.edge - end.key(value)
-            return gap > 0 and residual <= tuning.PROBE_GAP * gap and steps >= steps_needed(n, gap / self._width(end, gap))
+            return (
+                gap > 0 and residual <= tuning.PROBE_GAP * gap and steps >= steps_needed(n, gap / self._width(end, gap))
+            )
 
         def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
             nonlocal hit
@@ -107,6 +103,7 @@ class _Probe:
                     return min(len(values), self.operator.block)
                 clear &= complete or residuals[top] <= limit or is_clear(end, values[top], residuals[top], steps)
             return 1 if clear else None
+
         start = random_block(self.operator.block, n, locked.dtype, self.rng)
         ritz = self._run(start, locked, done, "the search for missed values did not end")
         return ritz.vectors if hit else None
@@ -121,7 +118,12 @@ class _Probe:
                 for i in np.argsort(-end.key(values), kind="stable"):
                     gap, limit = end.edge - end.key(values[i]), self._limit(values[i])
                     converged = complete or residuals[i] <= limit
-                    if gap > 0 and (complete or residuals[i] <= tuning.PROBE_GAP * gap) or gap >= -2 * limit and converged:
+                    if (
+                        gap > 0
+                        and (complete or residuals[i] <= tuning.PROBE_GAP * gap)
+                        or gap >= -2 * limit
+                        and converged
+                    ):
                         break
                     if not converged:
                         if not found:
@@ -129,6 +131,7 @@ class _Probe:
                         break
                     found.append(int(i))
             return max(found) + 1 if found else 1
+
         start = random_block(self.operator.block, locked.shape[1], locked.dtype, self.rng, hit)
         ritz = self._run(start, locked, done, "a missed value did not converge")
         which = sorted(set(found))

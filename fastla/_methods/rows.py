@@ -1,8 +1,11 @@
 """Passes over the rows of a data matrix X with the mean taken off, tile by tile: X is never copied or widened whole.
 
-A tile is X's rows less a provisional mean, in the dtype that is computed in: numbers near zero, whose squares do not cancel. What the
-provisional mean lacks of the true one, d, is put right exactly: sum (x - s - d)(x - s - d)^T = sum (x - s)(x - s)^T - n d d^T.
-Sums within a tile are in that dtype, over tiles in float64. Sparse rows stay sparse; their mean is taken off the products.
+A tile is X's rows less a provisional mean, in the dtype that is computed in: numbers near zero, whose squares do not
+cancel. What the
+provisional mean lacks of the true one, d, is put right exactly:
+sum (x - s - d)(x - s - d)^T = sum (x - s)(x - s)^T - n d d^T.
+Sums within a tile are in that dtype, over tiles in float64. Sparse rows stay sparse; their mean is taken off the
+products.
 """
 
 from collections.abc import Iterator
@@ -14,8 +17,8 @@ from fastla._methods import native, tuning
 from fastla._products import matmul
 
 _TILE_BYTES = 1 << 20
-_SAMPLE = 512               # rows that the provisional mean is of
-_COLUMNS = 4096             # in a chunk of a wide X
+_SAMPLE = 512  # rows that the provisional mean is of
+_COLUMNS = 4096  # in a chunk of a wide X
 
 
 def work_dtype(dtype: np.dtype) -> np.dtype:
@@ -27,7 +30,7 @@ def work_dtype(dtype: np.dtype) -> np.dtype:
 class Rows:
     """X, dense or sparse, and its mean once a pass has found it."""
 
-    mean: np.ndarray            # (d,) float64
+    mean: np.ndarray  # (d,) float64
 
     def __init__(self, name: str, x: Any) -> None:
         self.name = name
@@ -42,8 +45,10 @@ class Rows:
             self.shift = self.mean
         else:
             sample = np.unique(np.linspace(0, self.n - 1, min(self.n, _SAMPLE)).astype(int))
-            total = sum(self.x[sample[i:i + 64]].sum(0, dtype=float) for i in range(0, len(sample), 64))
-            self.shift = self._finite(total / len(sample)).astype(self.work)
+            total = sum(self.x[sample[i : i + 64]].sum(0, dtype=float) for i in range(0, len(sample), 64))
+            mean = self._finite(total / len(sample))
+            # Of integers it is one: differences are exact then.
+            self.shift = (np.rint(mean) if x.dtype.kind in "iub" else mean).astype(self.work)
 
     def _finite(self, x: np.ndarray) -> np.ndarray:
         if not np.isfinite(x).all():
@@ -55,7 +60,7 @@ class Rows:
 
     def _tiles(self) -> Iterator[np.ndarray]:
         for i in range(0, self.n, self.step):
-            yield self._dense(self.x[i:i + self.step], self.work) - self.shift
+            yield self._dense(self.x[i : i + self.step], self.work) - self.shift
 
     def _set_mean(self, total: np.ndarray) -> np.ndarray:
         """From the sum of shifted rows; returns what the provisional mean lacked."""
@@ -87,18 +92,20 @@ class Rows:
         self.mean = np.empty(self.d)
         with np.errstate(over="ignore", invalid="ignore"):
             for j in range(0, self.d, _COLUMNS):
-                chunk = self._dense(self.x[:, j:j + _COLUMNS], np.dtype(float)) - self.shift[j:j + _COLUMNS]
+                chunk = self._dense(self.x[:, j : j + _COLUMNS], np.dtype(float)) - self.shift[j : j + _COLUMNS]
                 mean = chunk.mean(0)
-                self.mean[j:j + _COLUMNS] = self.shift[j:j + _COLUMNS] + mean
+                self.mean[j : j + _COLUMNS] = self.shift[j : j + _COLUMNS] + mean
                 chunk -= mean
                 g += matmul(chunk, chunk.T)
         self._finite(np.trace(g))
         return g
 
     def times_transposed(self, u: np.ndarray) -> np.ndarray:
-        """u X for u of shape (k, n), in float64, by chunks of columns."""
-        parts = [matmul(u, self._dense(self.x[:, j:j + _COLUMNS], np.dtype(float)) - self.mean[j:j + _COLUMNS])
-                 for j in range(0, self.d, _COLUMNS)]
+        """U X for u of shape (k, n), in float64, by chunks of columns."""
+        parts = [
+            matmul(u, self._dense(self.x[:, j : j + _COLUMNS], np.dtype(float)) - self.mean[j : j + _COLUMNS])
+            for j in range(0, self.d, _COLUMNS)
+        ]
         return np.concatenate(parts, axis=1)
 
     def total(self) -> float:
@@ -143,7 +150,7 @@ class Rows:
         r = np.empty((0, len(v)))
         step = max(self.step, 4 * len(v))
         for i in range(0, self.n, step):
-            tile = self._dense(self.x[i:i + step], np.dtype(float)) - self.mean
+            tile = self._dense(self.x[i : i + step], np.dtype(float)) - self.mean
             r = np.linalg.qr(np.concatenate([r, matmul(tile, v.T)]), mode="r")
         return r
 
@@ -155,5 +162,5 @@ def project(x: Any, v: np.ndarray, mean: np.ndarray, out_dtype: np.dtype) -> np.
     out = np.empty((len(x), len(v)), out_dtype)
     step = max(16, _TILE_BYTES // (8 * max(x.shape[1], 1)))
     for i in range(0, len(x), step):
-        out[i:i + step] = matmul(x[i:i + step].astype(float) - mean, v.T)
+        out[i : i + step] = matmul(x[i : i + step].astype(float) - mean, v.T)
     return out

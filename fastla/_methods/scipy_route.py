@@ -1,4 +1,4 @@
-"""What SciPy does: generalised problems, shift-invert, the smallest in magnitude. Its results get our order and signs."""
+"""What SciPy does: generalised problems, shift-invert, the smallest in magnitude; with our order and signs."""
 
 from typing import Any
 
@@ -26,14 +26,16 @@ def _argument(linalg: Any, a: Any) -> Any:
     return a
 
 
-def eigsh(what: str, a: Any, k: int, rng: np.random.Generator, return_eigenvectors: bool, v0: Any, **keywords: Any) -> Any:
+def eigsh(
+    what: str, a: Any, k: int, rng: np.random.Generator, return_eigenvectors: bool, v0: Any, **keywords: Any
+) -> Any:
     """scipy.sparse.linalg.eigsh, ascending and signed; `what` it is needed for."""
     linalg = _linalg(what)
     for name in ("M", "Minv", "OPinv"):
         keywords[name] = _argument(linalg, keywords.get(name))
     a = _argument(linalg, a)
     if v0 is None and getattr(a, "ndim", 2) == 2:
-        v0 = rng.standard_normal(np.shape(a)[0] if np.shape(a) else a.shape[0])         # equal calls, equal bits
+        v0 = rng.standard_normal(np.shape(a)[0] if np.shape(a) else a.shape[0])  # equal calls, equal bits
     try:
         result = linalg.eigsh(a, k, v0=v0, return_eigenvectors=return_eigenvectors, **keywords)
     except linalg.ArpackNoConvergence as error:
@@ -49,7 +51,9 @@ def signed(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndar
     return values, np.ascontiguousarray((vectors * signs(vectors)[:, np.newaxis]).T)
 
 
-def svds(what: str, a: Any, k: int, rng: np.random.Generator, **keywords: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def svds(
+    what: str, a: Any, k: int, rng: np.random.Generator, **keywords: Any
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(u as rows, values, v as rows) by scipy.sparse.linalg.svds."""
     linalg = _linalg(what)
     try:

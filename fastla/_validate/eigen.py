@@ -19,7 +19,7 @@ class Matrix(NamedTuple):
 
     a: Any
     dtype: np.dtype
-    what: str               # for messages: the function and the argument
+    what: str  # for messages: the function and the argument
 
     @property
     def is_array(self) -> bool:
@@ -41,7 +41,9 @@ class Matrix(NamedTuple):
             return make(self.what, self.a, self.magnitude(symmetric), tuning.BLOCK)
         if isinstance(self.a, LinearOperator):
             return operators.function(self.what, self.a, self.dtype, tuning.BLOCK)
-        return operators.sparse(self.what, self.a, entries.finite(self.what, self.a.tocoo().data), self.dtype, tuning.BLOCK)
+        return operators.sparse(
+            self.what, self.a, entries.finite(self.what, self.a.tocoo().data), self.dtype, tuning.BLOCK
+        )
 
 
 def is_sparse(a: Any) -> bool:
@@ -53,13 +55,17 @@ def matrix(name: str, label: str, a: Any, square: bool = True) -> Matrix:
     """A matrix in any of its forms."""
     if is_sparse(a):
         _check_numbers(name, label, a.dtype)
-    elif not isinstance(a, np.ndarray | LinearOperator) and hasattr(a, "shape") and (hasattr(a, "matvec") or callable(a)):
+    elif (
+        not isinstance(a, np.ndarray | LinearOperator) and hasattr(a, "shape") and (hasattr(a, "matvec") or callable(a))
+    ):
         a = _wrapped(name, label, a)
     elif not isinstance(a, LinearOperator):
         a = _array(name, label, a)
     shape = tuple(a.shape)
     if len(shape) != 2 or (square and shape[0] != shape[1]):
-        raise ValueError(f"{name}: {label} has shape {shape}, expected {'a square matrix (n, n)' if square else '(m, n)'}")
+        raise ValueError(
+            f"{name}: {label} has shape {shape}, expected {'a square matrix (n, n)' if square else '(m, n)'}"
+        )
     if isinstance(a, LinearOperator):
         return Matrix(a, a.known_dtype(), f"{name}: {label}")
     dtype = float_dtype(a.dtype)
@@ -102,7 +108,9 @@ def linear_operator(shape: Any, matvec: Any, rmatvec: Any, matmat: Any, dtype: A
     if dtype is not None:
         _check_numbers(name, "the operator", np.dtype(dtype))
         dtype = np.dtype(dtype)
-    return LinearOperator((whole(name, "shape[0]", rows, 0), whole(name, "shape[1]", columns, 0)), matvec, rmatvec, matmat, dtype)
+    return LinearOperator(
+        (whole(name, "shape[0]", rows, 0), whole(name, "shape[1]", columns, 0)), matvec, rmatvec, matmat, dtype
+    )
 
 
 def generator(name: str, label: str, rng: Any) -> np.random.Generator:
@@ -168,17 +176,32 @@ class Request(NamedTuple):
     rng: np.random.Generator
 
 
-def request(name: str, a: Matrix, k: Any, most: int, which: Any, tol: Any, maxiter: Any, ncv: Any, v0: Any, rng: Any,
-            choices: tuple[str, ...], size: int) -> Request:
+def request(
+    name: str,
+    a: Matrix,
+    k: Any,
+    most: int,
+    which: Any,
+    tol: Any,
+    maxiter: Any,
+    ncv: Any,
+    v0: Any,
+    rng: Any,
+    choices: tuple[str, ...],
+    size: int,
+) -> Request:
     """Everything but A. most: the most pairs there may be; size: how long a start vector is."""
     k = whole(name, "k", k, 1)
     if k > most:
         raise ValueError(f"{name}: k is {k}, expected at most {most} for A of shape {tuple(a.a.shape)}")
     return Request(
-        k, one_of(name, "which", which, choices), tolerance(name, tol),
+        k,
+        one_of(name, "which", which, choices),
+        tolerance(name, tol),
         10 * size if maxiter is None else whole(name, "maxiter", maxiter, 1),
         0 if ncv is None else min(whole(name, "ncv", ncv, 1), size),
-        start(name, v0, size, a.dtype), generator(name, "rng", rng),
+        start(name, v0, size, a.dtype),
+        generator(name, "rng", rng),
     )
 
 
@@ -193,9 +216,7 @@ def shift(a: Matrix, value: Any) -> tuple[complex, np.dtype]:
     return complex(value), np.result_type(a.dtype, np.complex64)
 
 
-
-
-MOST_STACKED = 32       # rows of a matrix in a stack that the kernels solve
+MOST_STACKED = 32  # rows of a matrix in a stack that the kernels solve
 
 
 def small_stack(a: Any, uplo: Any) -> np.ndarray | None:
@@ -203,7 +224,12 @@ def small_stack(a: Any, uplo: Any) -> np.ndarray | None:
     if foreign(a) or uplo not in ("L", "U"):
         return None
     array = np.asarray(a)
-    if array.ndim < 2 or array.shape[-1] != array.shape[-2] or not 1 <= array.shape[-1] <= MOST_STACKED or not array.size:
+    if (
+        array.ndim < 2
+        or array.shape[-1] != array.shape[-2]
+        or not 1 <= array.shape[-1] <= MOST_STACKED
+        or not array.size
+    ):
         return None
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fastla._methods import native
 
-_CHECK_BYTES = 1 << 18          # of a square of A, while it is compared with its transpose
+_CHECK_BYTES = 1 << 18  # of a square of A, while it is compared with its transpose
 
 
 def symmetric(what: str, a: np.ndarray) -> float:
@@ -25,8 +25,8 @@ def symmetric(what: str, a: np.ndarray) -> float:
         raise ValueError(f"{what} holds NaN or infinity")
     if skew > 1e3 * np.finfo(a.dtype).eps * top:
         raise ValueError(
-            f"{what} differs from its conjugate transpose by up to {skew:.3g}, expected a symmetric (Hermitian) matrix: "
-            f"pass (A + A.conj().T) / 2 if that is what is meant"
+            f"{what} differs from its conjugate transpose by up to {skew:.3g}, expected a symmetric "
+            f"(Hermitian) matrix: pass (A + A.conj().T) / 2 if that is what is meant"
         )
     return top
 
@@ -38,7 +38,7 @@ def _symmetry(a: np.ndarray) -> tuple[float, float]:
     with np.errstate(invalid="ignore", over="ignore"):
         for i in range(0, len(a), side):
             for j in range(0, i + 1, side):
-                lower, upper = a[i:i + side, j:j + side], a[j:j + side, i:i + side]
+                lower, upper = a[i : i + side, j : j + side], a[j : j + side, i : i + side]
                 for part in (magnitude(lower), magnitude(upper)):
                     if not math.isfinite(part):
                         return math.nan, math.nan

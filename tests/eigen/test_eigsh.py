@@ -116,14 +116,16 @@ def test_random_spectra_are_never_wrong(seed, k, which):
     rng = np.random.default_rng(seed)
     n = int(rng.integers(201, 320))
     values = rng.standard_normal(n) * np.exp(rng.standard_normal() * rng.standard_normal(n))
-    values[:k] = values[rng.integers(0, n, k)]          # some multiplicities
+    values[:k] = values[rng.integers(0, n, k)]  # some multiplicities
     a = hidden(values)
     try:
         w, v = fastla.eigsh(a, k=k, which=which, rng=seed)
     except fastla.NoConvergence:
         return
     check = np.abs if which == "LM" else np.asarray
-    np.testing.assert_allclose(np.sort(check(w)), np.sort(check(wanted(values, k, which))), atol=1e-9 * np.abs(values).max())
+    np.testing.assert_allclose(
+        np.sort(check(w)), np.sort(check(wanted(values, k, which))), atol=1e-9 * np.abs(values).max()
+    )
     np.testing.assert_allclose(v.T @ v, np.eye(k), atol=1e-9)
 
 
@@ -139,9 +141,16 @@ def test_sparse_operators_and_callables():
 
         def __call__(self, x):
             return values * x
-    for a in (diagonal, diagonal.tocsc(), sparse.coo_matrix(diagonal), linalg.aslinearoperator(diagonal), Callable(),
-              fastla.linear_operator((500, 500), lambda x: values * x),
-              fastla.linear_operator((500, 500), lambda x: values * x, matmat=lambda x: values[:, None] * x)):
+
+    for a in (
+        diagonal,
+        diagonal.tocsc(),
+        sparse.coo_matrix(diagonal),
+        linalg.aslinearoperator(diagonal),
+        Callable(),
+        fastla.linear_operator((500, 500), lambda x: values * x),
+        fastla.linear_operator((500, 500), lambda x: values * x, matmat=lambda x: values[:, None] * x),
+    ):
         w, v = fastla.eigsh(a, k=3)
         np.testing.assert_allclose(w, expected, atol=1e-11)
         assert np.linalg.norm(values[:, None] * v - v * w) < 1e-10
@@ -153,6 +162,7 @@ def test_an_operator_may_use_its_buffer_again_and_counts():
     def f(x):
         np.multiply(values, x, out=buffer)
         return buffer
+
     a = fastla.linear_operator((400, 400), f)
     np.testing.assert_allclose(fastla.eigsh(a, k=2)[0], values[-2:], atol=1e-12)
     assert a.dtype == np.float64 and a.products > 10
@@ -176,7 +186,9 @@ def test_what_scipy_does():
         assert (np.diff(w) >= 0).all() and all(c[np.argmax(np.abs(c))] > 0 for c in v.T)
         np.testing.assert_array_equal(fastla.eigsh(a, 4, return_eigenvectors=False, **keywords), np.sort(w))
     operator = fastla.linear_operator((60, 60), lambda x: a @ x)
-    np.testing.assert_allclose(fastla.eigsh(operator, 2, which="SM")[0], wanted(np.linspace(1, 3, 60), 2, "SM"), rtol=1e-8)
+    np.testing.assert_allclose(
+        fastla.eigsh(operator, 2, which="SM")[0], wanted(np.linspace(1, 3, 60), 2, "SM"), rtol=1e-8
+    )
 
 
 def test_no_convergence_has_the_pairs():
@@ -202,26 +214,41 @@ def test_k_next_to_n_and_beyond():
         fastla.eigsh(operator, k=300)
 
 
-@pytest.mark.parametrize(("call", "error", "words"), [
-    (lambda: fastla.eigsh(np.ones((4, 5))), ValueError, r"A has shape \(4, 5\)"),
-    (lambda: fastla.eigsh(np.eye(300)[0]), ValueError, "A has shape"),
-    (lambda: fastla.eigsh(np.eye(9), k=0), ValueError, "k must be at least 1"),
-    (lambda: fastla.eigsh(np.eye(9), k=2.5), TypeError, "k must be an integer"),
-    (lambda: fastla.eigsh(np.eye(9), k=2, which="XX"), ValueError, "which must be one of"),
-    (lambda: fastla.eigsh(np.eye(9), k=2, tol=-1), ValueError, "tol"),
-    (lambda: fastla.eigsh(np.eye(9), k=2, maxiter=0), ValueError, "maxiter"),
-    (lambda: fastla.eigsh(np.eye(9), k=2, v0=np.ones(8)), ValueError, "v0 has shape"),
-    (lambda: fastla.eigsh(np.eye(9), k=2, v0=np.full(9, np.nan)), ValueError, "v0 holds NaN"),
-    (lambda: fastla.eigsh(np.eye(9), k=2, rng="x"), TypeError, "rng"),
-    (lambda: fastla.eigsh(np.array([["a"]])), TypeError, "A has dtype"),
-    (lambda: fastla.eigsh(np.ma.ones((9, 9)), k=2), TypeError, "masked"),
-    (lambda: fastla.linear_operator((3,), abs), ValueError, "shape"),
-    (lambda: fastla.linear_operator((3, 3), None), TypeError, "matvec"),
-    (lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: x[1:], dtype=float)), ValueError, "matvec returned shape"),
-    (lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: x * 1j, dtype=float)), TypeError, "complex"),
-    (lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: x * np.nan, dtype=float)), ValueError, "NaN"),
-    (lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: np.roll(x, 1), dtype=float)), ValueError, "symmetric"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: fastla.eigsh(np.ones((4, 5))), ValueError, r"A has shape \(4, 5\)"),
+        (lambda: fastla.eigsh(np.eye(300)[0]), ValueError, "A has shape"),
+        (lambda: fastla.eigsh(np.eye(9), k=0), ValueError, "k must be at least 1"),
+        (lambda: fastla.eigsh(np.eye(9), k=2.5), TypeError, "k must be an integer"),
+        (lambda: fastla.eigsh(np.eye(9), k=2, which="XX"), ValueError, "which must be one of"),
+        (lambda: fastla.eigsh(np.eye(9), k=2, tol=-1), ValueError, "tol"),
+        (lambda: fastla.eigsh(np.eye(9), k=2, maxiter=0), ValueError, "maxiter"),
+        (lambda: fastla.eigsh(np.eye(9), k=2, v0=np.ones(8)), ValueError, "v0 has shape"),
+        (lambda: fastla.eigsh(np.eye(9), k=2, v0=np.full(9, np.nan)), ValueError, "v0 holds NaN"),
+        (lambda: fastla.eigsh(np.eye(9), k=2, rng="x"), TypeError, "rng"),
+        (lambda: fastla.eigsh(np.array([["a"]])), TypeError, "A has dtype"),
+        (lambda: fastla.eigsh(np.ma.ones((9, 9)), k=2), TypeError, "masked"),
+        (lambda: fastla.linear_operator((3,), abs), ValueError, "shape"),
+        (lambda: fastla.linear_operator((3, 3), None), TypeError, "matvec"),
+        (
+            lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: x[1:], dtype=float)),
+            ValueError,
+            "matvec returned shape",
+        ),
+        (lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: x * 1j, dtype=float)), TypeError, "complex"),
+        (
+            lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: x * np.nan, dtype=float)),
+            ValueError,
+            "NaN",
+        ),
+        (
+            lambda: fastla.eigsh(fastla.linear_operator((300, 300), lambda x: np.roll(x, 1), dtype=float)),
+            ValueError,
+            "symmetric",
+        ),
+    ],
+)
 def test_errors_name_the_argument(call, error, words):
     with pytest.raises(error, match=words):
         call()
@@ -248,6 +275,7 @@ def test_bad_entries_anywhere_are_found(n, dtype):
 def test_operator_s_exceptions_come_through():
     class Stop(Exception):
         pass
+
     calls = 0
 
     def f(x):
@@ -256,6 +284,7 @@ def test_operator_s_exceptions_come_through():
         if calls == 5:
             raise Stop
         return x * np.arange(300)
+
     with pytest.raises(Stop):
         fastla.eigsh(fastla.linear_operator((300, 300), f, dtype=float))
 

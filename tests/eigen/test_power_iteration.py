@@ -73,11 +73,13 @@ def test_operators_float32_and_budget():
 
 
 def test_errors():
-    for call, words in ((lambda: fastla.power_iteration(np.ones((2, 3))), "a has shape"),
-                        (lambda: fastla.power_iteration(np.full((2, 2), np.nan)), "NaN"),
-                        (lambda: fastla.power_iteration(np.eye(2), tol=np.inf), "tol"),
-                        (lambda: fastla.power_iteration(np.eye(2), shift=np.nan), "shift"),
-                        (lambda: fastla.power_iteration(np.empty((0, 0))), "side"),
-                        (lambda: fastla.power_iteration(np.eye(2), maxiter=0), "maxiter")):
+    for call, words in (
+        (lambda: fastla.power_iteration(np.ones((2, 3))), "a has shape"),
+        (lambda: fastla.power_iteration(np.full((2, 2), np.nan)), "NaN"),
+        (lambda: fastla.power_iteration(np.eye(2), tol=np.inf), "tol"),
+        (lambda: fastla.power_iteration(np.eye(2), shift=np.nan), "shift"),
+        (lambda: fastla.power_iteration(np.empty((0, 0))), "side"),
+        (lambda: fastla.power_iteration(np.eye(2), maxiter=0), "maxiter"),
+    ):
         with pytest.raises(ValueError, match=words):
             call()

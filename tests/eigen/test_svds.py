@@ -18,7 +18,12 @@ def test_known_values(target, rows, columns, dtype):
     a = a.astype(dtype)
     for k in {1, min(5, least)}:
         u, got, vh = fastla.svds(a, k=k)
-        assert u.dtype == vh.dtype == dtype and got.dtype == a.real.dtype and u.shape == (rows, k) and vh.shape == (k, columns)
+        assert (
+            u.dtype == vh.dtype == dtype
+            and got.dtype == a.real.dtype
+            and u.shape == (rows, k)
+            and vh.shape == (k, columns)
+        )
         tol = 1e-4 if dtype == np.float32 else 1e-10
         np.testing.assert_allclose(got, s[:k][::-1], atol=tol)
         check_triplets(a, u, got, vh, tol)
@@ -72,9 +77,13 @@ def test_extreme_magnitudes(scale):
 
 def test_errors():
     a = np.ones((8, 5))
-    for call, words in ((lambda: fastla.svds(a, k=6), "k is 6"), (lambda: fastla.svds(a, k=2, solver="x"), "solver"),
-                        (lambda: fastla.svds(a, k=2, which="LA"), "which"), (lambda: fastla.svds(a[0], k=1), "shape"),
-                        (lambda: fastla.svds(a, k=2, return_singular_vectors="v"), "return_singular_vectors"),
-                        (lambda: fastla.svds(a * np.nan, k=2), "NaN")):
+    for call, words in (
+        (lambda: fastla.svds(a, k=6), "k is 6"),
+        (lambda: fastla.svds(a, k=2, solver="x"), "solver"),
+        (lambda: fastla.svds(a, k=2, which="LA"), "which"),
+        (lambda: fastla.svds(a[0], k=1), "shape"),
+        (lambda: fastla.svds(a, k=2, return_singular_vectors="v"), "return_singular_vectors"),
+        (lambda: fastla.svds(a * np.nan, k=2), "NaN"),
+    ):
         with pytest.raises(ValueError, match=words):
             call()

@@ -166,7 +166,7 @@ typedef struct {
                                                computed, then mirrored; -1: they are not */
 } Search;
 
-/* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ---------------------------------------------- */
+/* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ------------------------------------------ */
 /* y = x A for a symmetric A: its lower triangle alone is read. Rows of A are a_row elements apart. */
 typedef struct {
     const void *a, *x;
@@ -174,16 +174,26 @@ typedef struct {
     ptrdiff_t n, a_row, b;
 } SymmetricProduct;
 
-/* Set by the kernel: the largest magnitude in A, and the largest difference between A and its transpose; NaN where A holds NaN or
- * infinity. */
+/* Set by the kernel: the largest magnitude in the lower triangle of A, and the largest difference between A and its
+ * transpose; NaN where A holds NaN or infinity. */
 typedef struct {
     const void *a;
     ptrdiff_t n, a_row;
     double magnitude, skew;
 } Symmetry;
 
-/* Rows of w, orthogonal to each other and of length 1 in place, by modified Gram-Schmidt; w_i = sum_j r[i, j] q_j before. Stops at a row that
- * is shorter than `tiny` or has lost nine tenths to those before it: `done` is how many rows are orthonormal. */
+/* Takes off the b rows of w their parts along the `count` orthonormal rows of v, so many times: by a few rows of v at a
+ * time. sums (b, count): the coefficients of all times together. */
+typedef struct {
+    void *w;
+    const void *v;
+    ptrdiff_t n, b, count;
+    int turns;
+    double *sums;
+} Projection;
+
+/* Rows of w made orthonormal in place, by modified Gram-Schmidt: w_i = sum_j r[i, j] q_j before. Stops at a row that is
+ * shorter than `tiny` or has lost nine tenths to those before it; `done`: how many rows are orthonormal. */
 typedef struct {
     void *w;
     ptrdiff_t n, b, done;
@@ -191,15 +201,15 @@ typedef struct {
     double *r;
 } Orthonormal;
 
-/* Eigenvalues of a symmetric T (n, n), in no order, and z = its eigenvectors' first factor: rows z_i (n of them, m numbers each, z_row apart) hold
- * Z^T on entry and (Z Y)^T on return, where T = Y diag(values) Y^T. T is overwritten. */
+/* T = Y diag(values) Y^T of a symmetric T (n, n), values in no order: the n rows of z, of m numbers, z_row apart, hold
+ * Z^T before and (Z Y)^T after. T is overwritten. */
 typedef struct {
     double *t, *values, *z, *work;          /* work: 2 max(n, m) + n */
     ptrdiff_t n, m, z_row;
 } SmallEigh;
 
-/* `count` symmetric matrices of n <= 32, any strides (in elements); `upper`: that triangle is read, else the lower. values (count, n) ascending,
- * vectors (count, n, n) in columns. Where a matrix does not converge, or holds NaN, KERNEL_NOT_CONVERGED. */
+/* `count` symmetric matrices of n <= 32, any strides (in elements); `upper`: that triangle is read, else the lower.
+ * values (count, n) ascending, vectors (count, n, n) in columns. Where a matrix does not converge, or holds NaN, KERNEL_NOT_CONVERGED. */
 typedef struct {
     const void *a;
     ptrdiff_t count, n, stack, row, column;
@@ -212,9 +222,9 @@ typedef struct {
     const void *x;
     ptrdiff_t n, d, x_row;
     const void *shift;
-    const void *v;                          /* b x d: scatter = v (X - s)^T (X - s), b x d; NULL: gram = (X - s)^T (X - s), d x d */
+    const void *v;                          /* b x d: product = v (X - s)^T (X - s), b x d; NULL: the Gram matrix, d x d */
     ptrdiff_t b;
-    double *product, *sums, *squares;       /* sums of columns, of their squares (d each); may be NULL for the scatter */
+    double *product, *sums, *squares;       /* sums of columns, of their squares: d each */
 } Scatter;
 /* The functions of vmath.h. */
 enum { MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC };
@@ -279,6 +289,7 @@ typedef struct {
     int (*search_route)(const Search *search);
     int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);
     int (*symmetry)(Symmetry *symmetry, const Runtime *runtime);
+    int (*project)(const Projection *projection);
     int (*orthonormal)(Orthonormal *block);
     int (*small_eigh)(SmallEigh *problem);
     int (*eigh_stack)(const EighStack *stack, const Runtime *runtime);

@@ -90,6 +90,12 @@ cdef extern from "kernels.h":
         const void* a
         Py_ssize_t n, a_row
         double magnitude, skew
+    ctypedef struct Projection:
+        void* w
+        const void* v
+        Py_ssize_t n, b, count
+        int turns
+        double* sums
     ctypedef struct Orthonormal:
         void* w
         Py_ssize_t n, b, done
@@ -159,6 +165,7 @@ cdef extern from "kernels.h":
         int (*search_route)(const Search*) noexcept nogil
         int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil
         int (*symmetry)(Symmetry*, const Runtime*) noexcept nogil
+        int (*project)(const Projection*) noexcept nogil
         int (*orthonormal)(Orthonormal*) noexcept nogil
         int (*small_eigh)(SmallEigh*) noexcept nogil
         int (*eigh_stack)(const EighStack*, const Runtime*) noexcept nogil

@@ -42,6 +42,25 @@ def symmetry(capsule, cnp.ndarray a):
     return found.magnitude, found.skew
 
 
+def project(capsule, cnp.ndarray w, cnp.ndarray v, int turns):
+    """Takes off w (b, n), in place, its rows' parts along the orthonormal rows v (count, n); the coefficients (b, count)."""
+    cdef Projection projection
+    cdef const Kernels* kernels = kernels_of(capsule)
+    cdef unsigned flags = fp_status_get()
+    projection.w = cnp.PyArray_DATA(w)
+    projection.v = cnp.PyArray_DATA(v)
+    projection.b = cnp.PyArray_DIM(w, 0)
+    projection.n = cnp.PyArray_DIM(w, 1)
+    projection.count = cnp.PyArray_DIM(v, 0)
+    projection.turns = turns
+    cdef cnp.ndarray sums = empty((projection.b, projection.count))
+    projection.sums = <double*>cnp.PyArray_DATA(sums)
+    with cython.nogil:
+        kernels.project(&projection)
+    fp_status_set(flags)
+    return sums
+
+
 def orthonormal(capsule, cnp.ndarray w, double tiny, cnp.ndarray r):
     """Rows of w made orthonormal in place, r (b, b) their coefficients before; how many are."""
     cdef Orthonormal block
@@ -57,7 +76,7 @@ def orthonormal(capsule, cnp.ndarray w, double tiny, cnp.ndarray r):
 
 
 def small_eigh(capsule, cnp.ndarray t, cnp.ndarray z):
-    """Eigenvalues of t (n, n), in no order, or None if they do not converge; rows z (n, m) become Y^T z. t is overwritten."""
+    """Eigenvalues of t (n, n), in no order, None if they do not converge; z (n, m) becomes Y^T z. t is overwritten."""
     cdef SmallEigh problem
     cdef unsigned flags = fp_status_get()
     cdef Py_ssize_t n = cnp.PyArray_DIM(t, 0), m = cnp.PyArray_DIM(z, 1)
@@ -78,7 +97,7 @@ def small_eigh(capsule, cnp.ndarray t, cnp.ndarray z):
 
 
 def eigh_stack(capsule, cnp.ndarray a, bint upper, cnp.ndarray values, cnp.ndarray vectors):
-    """All eigenpairs of a (count, n, n) into values (count, n) and vectors (count, n, n); whether all have converged."""
+    """All eigenpairs of a (count, n, n) into values (count, n) and vectors (count, n, n); whether all converged."""
     cdef const Kernels* kernels = kernels_of(capsule)
     cdef EighStack stack
     cdef Runtime runtime
@@ -105,7 +124,7 @@ def eigh_stack(capsule, cnp.ndarray a, bint upper, cnp.ndarray values, cnp.ndarr
 
 
 def scatter(capsule, cnp.ndarray x, cnp.ndarray shift, v, cnp.ndarray product, cnp.ndarray sums, cnp.ndarray squares):
-    """v (X - s)^T (X - s) for the rows v, or for None the Gram matrix, into `product`; the sums of columns and of their squares."""
+    """v (X - s)^T (X - s), or for None the Gram matrix, into `product`; the sums of columns and of their squares."""
     cdef const Kernels* kernels = kernels_of(capsule)
     cdef Scatter pass_
     cdef Runtime runtime

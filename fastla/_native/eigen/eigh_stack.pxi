@@ -1,7 +1,8 @@
 # Stacks of small symmetric matrices: as many at a time as a vector has lanes, each lane a matrix of its own.
 #
-# The algorithm is small_eigh.pxi's, in lockstep: all lanes take the same steps, a lane that has converged those of an identity. So equal matrices
-# give equal bits wherever they stand. A lane is scaled by a power of two, so that its largest element is near 1.
+# The algorithm is small_eigh.pxi's, in lockstep: all lanes take the same steps, a lane that has converged those of an
+# identity. So equal matrices give equal bits wherever they stand. A lane is scaled by a power of two, so that its
+# largest element is near 1.
 
 cdef enum:
     STACK_SIDE = 32
@@ -23,7 +24,8 @@ cdef inline vec at(const real* x, Py_ssize_t i) noexcept nogil:
     return load(x + i * LANES)
 
 
-# Rows k of a left of the diagonal: v of a reflection, in place; e its last element afterwards. 1 / h, 0 where there is nothing to do.
+# Rows k of a left of the diagonal: v of a reflection, in place; e its last element afterwards. 1 / h, 0 where there is
+# nothing to do.
 cdef inline vec lanes_reflector(Lanes* g, Py_ssize_t k) noexcept nogil:
     cdef real* v = g.a + k * g.n * LANES
     cdef vec rest = zero(), alpha = at(v, k - 1), length, tiny = splat(<real>1e-36), h
@@ -121,11 +123,12 @@ cdef inline void lanes_rotate(Lanes* g, Py_ssize_t low, Py_ssize_t top) noexcept
         store(g.z + (low * n + j) * LANES, high[0])
 
 
-# One sweep of implicit QL from each lane's own top; index counts in lanes as numbers. Returns the highest top; low: all have converged.
+# One sweep of implicit QL from each lane's own top; index counts in lanes as numbers. Returns the highest top; low: all
+# have converged.
 cdef Py_ssize_t lanes_sweep(Lanes* g, Py_ssize_t low) noexcept nogil:
     cdef Py_ssize_t n = g.n, i, top = low
-    cdef vec eps = splat(<real>(REAL_EPS / 2)), tops = splat(<real>(n - 1)), d_top = g.d[n - 1], index, small, f, b, r, gg, s, c, p, next_g
-    cdef vec s_new, c_new, one = splat(1)
+    cdef vec eps = splat(<real>(REAL_EPS / 2)), one = splat(1), tops = splat(<real>(n - 1)), d_top = g.d[n - 1]
+    cdef vec index, small, f, b, r, gg, s, c, p, next_g, s_new, c_new
     cdef real each[LANES]
     for i from n - 1 > i >= low:
         index = splat(<real>i)
@@ -191,9 +194,12 @@ cdef struct StackJob:
     Py_ssize_t groups
 
 
-# A matrix into a lane, scaled; returns the factor that undoes it, NaN where the matrix holds NaN or infinity (zeros are solved then).
+# A matrix into a lane, scaled; returns the factor that undoes it, NaN where the matrix holds NaN or infinity (zeros are
+# solved then).
 cdef double read_lane(const EighStack* stack, Py_ssize_t index, Lanes* g, int lane) noexcept nogil:
-    cdef Py_ssize_t n = g.n, i, j, row = stack.column if stack.upper else stack.row, column = stack.row if stack.upper else stack.column
+    cdef Py_ssize_t row = stack.column if stack.upper else stack.row
+    cdef Py_ssize_t column = stack.row if stack.upper else stack.column
+    cdef Py_ssize_t n = g.n, i, j
     cdef const real* a = <const real*>stack.a + index * stack.stack
     cdef double most = 0, total = 0, scale, x
     cdef int exponent

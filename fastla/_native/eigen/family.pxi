@@ -5,11 +5,13 @@ include "symmetry.pxi"
 include "orthonormal.pxi"
 include "scatter.pxi"
 include "gram.pxi"
+include "project.pxi"
 include "small_eigh.pxi"
 include "eigh_stack.pxi"
 
 table.symmetric_product = symmetric_product
 table.symmetry = symmetry
+table.project = project
 table.orthonormal = orthonormal
 if sizeof(real) == sizeof(double):
     table.small_eigh = small_eigh

@@ -1,4 +1,5 @@
-# The Gram matrix of rows less a shift, its lower triangle, by the micro-kernel on GRAM_ROWS rows that lie in L2: both operands in place.
+# The Gram matrix of rows less a shift, its lower triangle, by the micro-kernel on GRAM_ROWS rows that lie in L2: both
+# operands in place.
 
 cdef enum:
     GRAM_ROWS = 96          # a panel of NR columns and one of MR stay in L1

@@ -11,6 +11,7 @@ cdef extern from "lanes.h":
     const double REAL_EPS
 
 
-# Elements from row to row: whole cache lines, an odd number of them, so that rows one below the other lie in different sets of the cache.
+# Elements from row to row: whole cache lines, an odd number of them, so that rows one below the other lie in different
+# sets of the cache.
 cdef inline Py_ssize_t odd_line_stride(Py_ssize_t n) noexcept nogil:
     return (ceil_div(n * <Py_ssize_t>sizeof(real), LINE) | 1) * (LINE // <Py_ssize_t>sizeof(real))

@@ -1,7 +1,9 @@
-# Passes over the rows of a data matrix, less a shift: X is read once, and a few rows at a time are used while they are in L1.
+# Passes over the rows of a data matrix, less a shift: X is read once, and a few rows at a time are used while they are
+# in L1.
 #
-# Rows are cut into parts whose bounds depend on the shape alone; a part's sums are float64, folded from sums of FOLD_ROWS rows in the rows' type.
-# Columns are padded with zeros to an odd number of cache lines, so that rows one below the other lie in different sets of the cache.
+# Rows are cut into parts whose bounds depend on the shape alone; a part's sums are float64, folded from sums of
+# FOLD_ROWS rows in the rows' type. Columns are padded with zeros to an odd number of cache lines, so that rows one
+# below the other lie in different sets of the cache.
 
 cdef enum:
     SCATTER_ROWS = 4            # at a time
@@ -20,7 +22,8 @@ cdef struct ScatterJob:
     double* sums                # of each part: the product, sums, squares
 
 
-# What a task works in. The first rows of `wide` are the part's product, then its sums and squares; `narrow` is the same of one fold.
+# What a task works in. The first rows of `wide` are the part's product, then its sums and squares; `narrow` is the same
+# of one fold.
 cdef struct Fold:
     real* rows                  # SCATTER_ROWS, or GRAM_ROWS, of them less the shift
     real* v
@@ -83,7 +86,8 @@ cdef void read_rows(const ScatterJob* job, Py_ssize_t first, Py_ssize_t count, F
 
 
 # y_q += sum_r (x_r . v_q) x_r; rows and nq are literals.
-cdef inline void scatter_tile(const int rows, const int nq, Py_ssize_t width, const real* x, const real* v, real* y) noexcept nogil:
+cdef inline void scatter_tile(const int rows, const int nq, Py_ssize_t width, const real* x, const real* v,
+                              real* y) noexcept nogil:
     cdef vec acc[SCATTER_ROWS][SCATTER_VECTORS]
     cdef real dots[SCATTER_ROWS][SCATTER_VECTORS]
     cdef vec x_vec[SCATTER_ROWS]
@@ -113,7 +117,8 @@ cdef inline void scatter_tile(const int rows, const int nq, Py_ssize_t width, co
             store(y + q * width + j, v_vec)
 
 
-cdef inline void scatter_vectors(const int rows, Py_ssize_t nq, Py_ssize_t width, const real* x, const real* v, real* y) noexcept nogil:
+cdef inline void scatter_vectors(const int rows, Py_ssize_t nq, Py_ssize_t width, const real* x, const real* v,
+                                 real* y) noexcept nogil:
     if nq == 4:
         scatter_tile(rows, 4, width, x, v, y)
     elif nq == 3:
@@ -127,7 +132,9 @@ cdef inline void scatter_vectors(const int rows, Py_ssize_t nq, Py_ssize_t width
 cdef void scatter_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef ScatterJob* job = <ScatterJob*>arg
     cdef const Scatter* p = job.pass_
-    cdef Py_ssize_t first = index * job.rows, end = smaller(first + job.rows, p.n), i, q, r, count
+    cdef Py_ssize_t first = index * job.rows, end = smaller(first + job.rows, p.n), i, q, nq, r, count
+    cdef const real* v
+    cdef real* y
     cdef Fold fold
     cdef char* block = <char*>job.job.runtime.take(lay_fold(job, SCATTER_ROWS, &fold, NULL))
     if block == NULL:
@@ -139,13 +146,14 @@ cdef void scatter_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         count = smaller(SCATTER_ROWS, end - i)
         read_rows(job, i, count, &fold)
         for q from 0 <= q < p.b by SCATTER_VECTORS:
+            nq = smaller(SCATTER_VECTORS, p.b - q)
+            v = fold.v + q * job.width
+            y = fold.narrow + q * job.width
             if count == SCATTER_ROWS:
-                scatter_vectors(SCATTER_ROWS, smaller(SCATTER_VECTORS, p.b - q), job.width, fold.rows, fold.v + q * job.width,
-                                fold.narrow + q * job.width)
+                scatter_vectors(SCATTER_ROWS, nq, job.width, fold.rows, v, y)
             else:
                 for r in range(count):
-                    scatter_vectors(1, smaller(SCATTER_VECTORS, p.b - q), job.width, fold.rows + r * job.width, fold.v + q * job.width,
-                                    fold.narrow + q * job.width)
+                    scatter_vectors(1, nq, job.width, fold.rows + r * job.width, v, y)
         if (i - first) % FOLD_ROWS == FOLD_ROWS - SCATTER_ROWS:
             fold_up(job, &fold)
     fold_up(job, &fold)
@@ -160,8 +168,6 @@ cdef void sum_scatter(const ScatterJob* job) noexcept nogil:
     cdef const double* source
     for i in range(job.result + 2):
         to = p.product + i * p.d if i < job.result else p.sums if i == job.result else p.squares
-        if to == NULL:
-            continue
         for s in range(job.parts):
             source = job.sums + s * part + i * job.width
             for j in range(p.d):
@@ -180,12 +186,14 @@ cdef int scatter(const Scatter* pass_, const Runtime* runtime) noexcept nogil:
     job.result = pass_.b if pass_.v != NULL else pass_.d
     work = 1.0 * pass_.n * pass_.d * (2 * pass_.b if pass_.v != NULL else pass_.d / 2.0)
     most = larger(2, smaller(SCATTER_PARTS, PARTS_BYTES // ((job.result + 2) * job.width * <Py_ssize_t>sizeof(double))))
-    job.rows = ceil_div(larger(FOLD_ROWS if pass_.v != NULL else GRAM_FOLD, ceil_div(pass_.n, most)), SCATTER_ROWS) * SCATTER_ROWS
+    job.rows = larger(FOLD_ROWS if pass_.v != NULL else GRAM_FOLD, ceil_div(pass_.n, most))
+    job.rows = ceil_div(job.rows, SCATTER_ROWS) * SCATTER_ROWS
     job.parts = larger(1, ceil_div(pass_.n, job.rows))
     job.sums = <double*>runtime.take(job.parts * (job.result + 2) * job.width * sizeof(double))
     if job.sums == NULL:
         return KERNEL_NO_MEMORY
-    status = run_tasks(scatter_task if pass_.v != NULL else gram_task, &job, job.parts, cost(work, 1.0 * pass_.n * pass_.d, sizeof(real)))
+    status = run_tasks(scatter_task if pass_.v != NULL else gram_task, &job, job.parts,
+                       cost(work, 1.0 * pass_.n * pass_.d, sizeof(real)))
     if status == KERNEL_OK:
         sum_scatter(&job)
         if pass_.v == NULL:

@@ -1,10 +1,12 @@
-# One symmetric matrix of up to some hundred rows, in float64 on one thread: eigenvalues, and Z Y for a given Z with a few rows or all.
+# One symmetric matrix of up to some hundred rows, in float64 on one thread: eigenvalues, and Z Y for a given Z with a
+# few rows or all.
 #
-# Householder's tridiagonalisation and implicit QL (Martin, Reinsch and Wilkinson 1968; Dubrulle, Martin and Wilkinson 1968). What the
-# residuals of a Krylov method need of the eigenvectors Y is their last few rows: with Z these rows of the identity the rotations, most of the
-# work of a full decomposition, cost next to nothing.
+# Householder's tridiagonalisation and implicit QL (Martin, Reinsch and Wilkinson 1968; Dubrulle, Martin and Wilkinson
+# 1968). What the residuals of a Krylov method need of the eigenvectors Y is their last few rows: with Z these rows of
+# the identity the rotations, most of the work of a full decomposition, cost next to nothing.
 
-# row k of T, left of the diagonal, becomes v of the reflection I - v v^T / h that leaves but its last element. Returns h; 0: nothing to do.
+# row k of T, left of the diagonal, becomes v of the reflection I - v v^T / h that leaves but its last element. Returns
+# h; 0: nothing to do.
 cdef double reflector(Py_ssize_t k, real* v, double* e) noexcept nogil:
     cdef double rest = long_dot(k - 1, v, v), alpha = v[k - 1], length
     e[0] = alpha
@@ -36,7 +38,8 @@ cdef void reflect_both(Py_ssize_t k, real* t, Py_ssize_t n, const real* v, doubl
 
 
 # The rows of z: z <- H z. s: workspace of m.
-cdef void reflect_rows(Py_ssize_t k, Py_ssize_t m, real* z, Py_ssize_t z_row, const real* v, double h, real* s) noexcept nogil:
+cdef void reflect_rows(Py_ssize_t k, Py_ssize_t m, real* z, Py_ssize_t z_row, const real* v, double h,
+                       real* s) noexcept nogil:
     cdef Py_ssize_t i
     memset(s, 0, m * sizeof(real))
     for i in range(k):
@@ -45,8 +48,10 @@ cdef void reflect_rows(Py_ssize_t k, Py_ssize_t m, real* z, Py_ssize_t z_row, co
         add_multiple(m, -v[i], s, z + i * z_row)
 
 
-# Rotations of rows (i, i + 1) for i from `top` - 1 down to `low`, a vector of columns at a time: a row is read and written once.
-cdef void rotate_rows(Py_ssize_t low, Py_ssize_t top, Py_ssize_t m, real* z, Py_ssize_t z_row, const real* c, const real* s) noexcept nogil:
+# Rotations of rows (i, i + 1) for i from `top` - 1 down to `low`, a vector of columns at a time: a row is read and
+# written once.
+cdef void rotate_rows(Py_ssize_t low, Py_ssize_t top, Py_ssize_t m, real* z, Py_ssize_t z_row, const real* c,
+                      const real* s) noexcept nogil:
     cdef Py_ssize_t j, i
     cdef vec high, below
     cdef real one, other
@@ -66,8 +71,10 @@ cdef void rotate_rows(Py_ssize_t low, Py_ssize_t top, Py_ssize_t m, real* z, Py_
         z[low * z_row + j] = one
 
 
-# Implicit QL on the tridiagonal matrix of diagonal d and couplings e (of i and i + 1). Returns whether all has converged.
-cdef bint tridiagonal_ql(Py_ssize_t n, double* d, double* e, Py_ssize_t m, real* z, Py_ssize_t z_row, real* c_of, real* s_of) noexcept nogil:
+# Implicit QL on the tridiagonal matrix of diagonal d and couplings e (of i and i + 1). Returns whether all has
+# converged.
+cdef bint tridiagonal_ql(Py_ssize_t n, double* d, double* e, Py_ssize_t m, real* z, Py_ssize_t z_row, real* c_of,
+                         real* s_of) noexcept nogil:
     cdef Py_ssize_t low, top, i
     cdef int turn
     cdef double g, r, s, c, p, f, b

@@ -1,8 +1,10 @@
-# y = x A for a few vectors and a symmetric A, of which one triangle is read: half the memory traffic, which is what such a product costs.
+# y = x A for a few vectors and a symmetric A, of which one triangle is read: half the memory traffic, which is what
+# such a product costs.
 #
-# An element a[i, j] below the diagonal counts twice: for y[i] with x[j] and for y[j] with x[i]. So a few rows of A at a time meet the columns
-# left of the diagonal, in both roles while they are in registers. Tasks are stripes of rows of about equal area; each has sums of its own,
-# which are added in the order of the stripes. Their bounds depend on n alone.
+# An element a[i, j] below the diagonal counts twice: for y[i] with x[j] and for y[j] with x[i]. So a few rows of A at a
+# time meet the columns left of the diagonal, in both roles while they are in registers. Tasks are stripes of rows of
+# about equal area; each has sums of its own, which are added in the order of the stripes. Their bounds depend on n
+# alone.
 
 cdef enum:
     SYM_ROWS = 4            # of A at a time; AVX2 has registers for two
@@ -12,9 +14,10 @@ cdef enum:
     SYM_ALIGN = 16          # rows at which a stripe begins
 
 
-# y_q += sum_r x_q[i + r] a_r over the columns [0, n), and sums[r * SYM_VECTORS + q] += a_r . x_q; rows and nq are literals.
-cdef inline void symmetric_tile(const int rows, const int nq, Py_ssize_t n, const real* a, Py_ssize_t a_row, const real* x, const real* own,
-                                real* y, Py_ssize_t stride, real* sums) noexcept nogil:
+# y_q += sum_r x_q[i + r] a_r over the columns [0, n), and sums[r * SYM_VECTORS + q] += a_r . x_q; rows and nq are
+# literals.
+cdef inline void symmetric_tile(const int rows, const int nq, Py_ssize_t n, const real* a, Py_ssize_t a_row,
+                                const real* x, const real* own, real* y, Py_ssize_t stride, real* sums) noexcept nogil:
     cdef vec acc[SYM_ROWS][SYM_VECTORS]
     cdef vec a_vec[SYM_ROWS]
     cdef vec x_vec, y_vec
@@ -49,8 +52,9 @@ cdef inline void symmetric_tile(const int rows, const int nq, Py_ssize_t n, cons
             sums[q * stride + r] += reduce_add(acc[r][q])
 
 
-cdef inline void symmetric_vectors(const int rows, Py_ssize_t nq, Py_ssize_t n, const real* a, Py_ssize_t a_row, const real* x,
-                                   const real* own, real* y, Py_ssize_t stride, real* sums) noexcept nogil:
+cdef inline void symmetric_vectors(const int rows, Py_ssize_t nq, Py_ssize_t n, const real* a, Py_ssize_t a_row,
+                                   const real* x, const real* own, real* y, Py_ssize_t stride,
+                                   real* sums) noexcept nogil:
     if nq == 4:
         symmetric_tile(rows, 4, n, a, a_row, x, own, y, stride, sums)
     elif nq == 3:
@@ -70,7 +74,8 @@ cdef struct SymmetricJob:
 
 
 # Rows [i, i + rows) of A, columns [j, j + width) left of the diagonal, with all b vectors; y is a stripe's.
-cdef void symmetric_rows(Py_ssize_t rows, const SymmetricJob* job, Py_ssize_t i, Py_ssize_t j, Py_ssize_t width, real* y) noexcept nogil:
+cdef void symmetric_rows(Py_ssize_t rows, const SymmetricJob* job, Py_ssize_t i, Py_ssize_t j, Py_ssize_t width,
+                         real* y) noexcept nogil:
     cdef const SymmetricProduct* p = job.product
     cdef const real* a = <const real*>p.a + i * p.a_row + j
     cdef const real* x = job.x

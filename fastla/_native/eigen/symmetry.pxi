@@ -11,7 +11,8 @@ cdef struct SymmetryJob:
     double* found               # magnitude, skew, and a NaN if there is one, of each task's row of tiles
 
 
-cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, Py_ssize_t rows, Py_ssize_t columns, vec* found) noexcept nogil:
+cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, Py_ssize_t rows, Py_ssize_t columns,
+                        vec* found) noexcept nogil:
     cdef real turned[SYMMETRY_ROWS * SYMMETRY_COLUMNS]
     cdef vec x, y
     cdef Py_ssize_t i, j, count
@@ -31,8 +32,9 @@ cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, 
             else:
                 x = load_zero(lower + i * a_row + j, count)
                 y = load_zero(turned + i * SYMMETRY_COLUMNS + j, count)
-            found[0] = lanes_max(lanes_abs(x), lanes_max(lanes_abs(y), found[0]))
-            found[1] = lanes_max(lanes_abs(x - y), found[1])
+            y = x - y
+            found[0] = lanes_max(lanes_abs(x), found[0])
+            found[1] = lanes_max(lanes_abs(y), found[1])
             found[2] = found[2] + x * splat(0) + y * splat(0)          # NaN of infinity and NaN
 
 

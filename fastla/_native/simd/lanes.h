@@ -17,7 +17,11 @@ INLINE vec if_less(vec x, vec y, vec a, vec b)
     return (vec)((less & (__typeof__(less))a) | (~less & (__typeof__(less))b));
 #endif
 }
-INLINE vec lanes_abs(vec x) { return if_less(x, zero(), -x, x); }
+INLINE vec lanes_abs(vec x)
+{
+    typedef __typeof__(x < x) bits;
+    return (vec)((bits)x & ~(bits)(-zero()));
+}
 INLINE vec lanes_max(vec x, vec y) { return if_less(x, y, y, x); }
 INLINE vec lanes_sqrt(vec x)
 {
