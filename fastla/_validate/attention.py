@@ -169,8 +169,8 @@ def _offsets(name: str, q_offset: Any, lead: tuple[int, ...], lengths: np.ndarra
     if isinstance(q_offset, str):
         if q_offset != "end":
             raise ValueError(f"{name}: q_offset must be integers or 'end', not {q_offset!r}")
-        return lengths - queries
-    return np.clip(_each_item(name, "q_offset", q_offset, lead), -MOST_POSITION, MOST_POSITION)
+        return np.asarray(lengths - queries)
+    return np.asarray(_each_item(name, "q_offset", q_offset, lead).clip(-MOST_POSITION, MOST_POSITION))
 
 
 def _mask(name: str, attn_mask: Any, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -162,9 +162,9 @@ TABLE(tanh_table,
 INLINE vec vec_tanh(vec x)
 {
     vec size = absolute(x), z = x * x;
-    vec near = x + x * (z * polynomial(z, tanh_table, LENGTH(tanh_table)));
-    vec far = with_sign(1 - 2 / (vec_exp(2 * size) + 1), x);
-    return blend(size < (real)0.625, near, far);
+    vec near = size + size * (z * polynomial(z, tanh_table, LENGTH(tanh_table)));
+    vec far = 1 - 2 / (vec_exp(2 * size) + 1);
+    return with_sign(blend(size < (real)0.625, near, far), x);
 }
 
 /* --- erf, erfc -------------------------------------------------------------------------------------------------------------- */
