@@ -32,11 +32,8 @@ def _folded(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], -1)
 
 
-def _by(library: str) -> Callable[[Case, list[minilm.Batch]], Call]:
-    def prepare(case: Case, batches: list[minilm.Batch]) -> Call:
-        product = importlib.import_module(library).matmul
-        return lambda: minilm.embed(batches, product)
-    return prepare
+def _by(library: minilm.Library) -> Callable[[Case, list[minilm.Batch]], Call]:
+    return lambda case, batches: lambda: minilm.embed(batches, library)
 
 
 def _by_torch(case: Case, batches: list[minilm.Batch]) -> Call:
@@ -51,15 +48,15 @@ def _check(case: Case, batches: list[minilm.Batch], result: np.ndarray) -> float
 # m texts of at most k tokens become vectors of n numbers.
 OPERATION = Operation(
     make=lambda case, seed: minilm.tokenize(docstrings(case.m), case.k),
-    sides={"numpy": _by("numpy"), "fastla": _by("fastla"), "torch": _by_torch,
-           "numpy folded": lambda case, batches: lambda: minilm.embed(batches, _folded)},
+    sides={"numpy": _by(minilm.by_numpy()), "fastla": _by(minilm.BY_FASTLA), "torch": _by_torch,
+           "numpy folded": _by(minilm.by_numpy(_folded))},
     check=_check,
     label=lambda case: f"MiniLM-L6, {case.m} docstrings of up to {case.k} tokens",
 )
 
 
 def measure(threads: int, *, quick: bool = False, offline: bool = False) -> report.Model:
-    """Measure the model with NumPy's products and with fastla's.
+    """Measure the model by NumPy and by fastla.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ def attention(
     softcap: float | None = None, sinks: ArrayLike | None = None, alibi_slopes: ArrayLike | None = None, return_lse: bool = False,
     out: np.ndarray | None = None,
 ) -> Any:
-    """softmax(scale * query @ key.T) @ value for every head, the scores never in memory.
+    """Scaled dot-product attention, softmax(scale * query @ key.T) @ value, for every head; the scores are never in memory.
 
     In this order: scale, softcap, then mask and ALiBi, then softmax.
 

@@ -90,8 +90,8 @@ def test_out(target: str) -> None:
                 out = LAYOUTS[layout](np.full_like(x, np.nan))
                 assert function(x, axis, out) is out
                 np.testing.assert_allclose(out, want, rtol=1e-5)
-        for base, given, out in [(x.copy(), np.s_[:], np.s_[:]), (np.pad(x, ((0, 5), (0, 0))), np.s_[:30], np.s_[5:])]:
-            function(base[given], axis, base[out])
+        for base, read, out in [(x.copy(), np.s_[:], np.s_[:]), (np.pad(x, ((0, 5), (0, 0))), np.s_[:30], np.s_[5:])]:
+            function(base[read], axis, base[out])
             np.testing.assert_allclose(base[out], want, rtol=1e-5)
 
 
