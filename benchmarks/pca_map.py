@@ -22,7 +22,7 @@ import numpy as np
 from tqdm import tqdm
 
 import fastla
-from benchmarks import docstrings, minilm, minilm_files
+from benchmarks.minilm import docstrings, files, model
 
 WIDTH, HEIGHT, MARGIN = 1200, 900, 40
 NAMED = 24  # modules with the most docstrings get a colour and a name
@@ -48,11 +48,11 @@ def labelled(count: int) -> tuple[list[str], list[str]]:
 
 def embed(texts: list[str]) -> np.ndarray:
     """Their embeddings, with a progress bar."""
-    batches = minilm.tokenize(texts)
-    result = np.empty((len(texts), minilm.WIDTH), np.float32)
+    batches = model.tokenize(texts)
+    result = np.empty((len(texts), model.WIDTH), np.float32)
     with tqdm(total=len(texts), desc="embeddings", unit="text") as bar:
         for batch in batches:
-            result[batch.rows] = minilm.forward(batch, fastla.matmul)
+            result[batch.rows] = model.forward(batch, model.BY_FASTLA)
             bar.update(len(batch.rows))
     return result
 
@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("pca_map.svg"))
     parser.add_argument("--offline", action="store_true", help="fetch nothing")
     arguments = parser.parse_args()
-    minilm_files.ensure(offline=arguments.offline)
+    files.ensure(offline=arguments.offline)
     texts, labels = labelled(arguments.count)
     x = embed(texts)
     start = time.perf_counter()
@@ -118,5 +118,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (KeyboardInterrupt, minilm_files.Unavailable) as stopped:
+    except (KeyboardInterrupt, files.Unavailable) as stopped:
         sys.exit(str(stopped) or "interrupted")

@@ -157,7 +157,7 @@ class KVCache:
                            sinks, alibi_slopes, return_lse, out)
         if self._scales:
             call = call._replace(key_scale=self._scales[0][:, :, :used], value_scale=self._scales[1][:, :, :used])
-        _run(call._replace(stored=self._dtype))
+        _run(call._replace(stored=self._dtype), out is None)
         return (call.out, call.lse) if return_lse else call.out
 
     def truncate(self, lengths: ArrayLike) -> None:

@@ -33,7 +33,7 @@ def _normalized(kind: str, x: Any, axis: int, out: Any) -> np.ndarray:
 
 
 def softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.ndarray:
-    """exp(x) / sum(exp(x)) along an axis, safe from overflow.
+    """Exponentials divided by their sum, exp(x) / sum(exp(x)), along an axis; safe from overflow.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.n
 
 
 def log_softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.ndarray:
-    """x - log(sum(exp(x))) along an axis.
+    """The logarithm of `softmax`: x - log(sum(exp(x))) along an axis.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def log_softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> 
 
 
 def logsumexp(x: ArrayLike, axis: int = -1, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))) along an axis.
+    """The logarithm of a sum of exponentials, log(sum(exp(x))), along an axis.
 
     Parameters
     ----------

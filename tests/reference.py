@@ -61,3 +61,44 @@ def nearest(s: np.ndarray, k: int, metric: str) -> np.ndarray:
     """The indices of the best k of scores (m, n): best first, then the lower index, NaN last."""
     order = s if metric == "euclidean" else -s
     return np.argsort(order, axis=1, kind="stable")[:, :k]         # NaN sorts last
+
+
+def attention(
+    query: np.ndarray, key: np.ndarray, value: np.ndarray, attn_mask: np.ndarray | None = None, *, is_causal: bool = False,
+    q_offset: object = 0, kv_lengths: object = None, window: tuple[int, int] | None = None, scale: float | None = None,
+    softcap: float | None = None, sinks: np.ndarray | None = None, alibi_slopes: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The formula with the whole score matrix, in float64: the result and each row's log of the sum of exponentials."""
+    q, k, v = (np.asarray(x).astype(np.float64) for x in (query, key, value))
+    lead = np.broadcast_shapes(q.shape[:-3], k.shape[:-3], v.shape[:-3])
+    heads, rows, width = q.shape[-3:]
+    keys = k.shape[-2]
+    k, v = (np.repeat(np.broadcast_to(x, lead + x.shape[-3:]), heads // x.shape[-3], axis=-3) for x in (k, v))
+    lengths = np.broadcast_to(keys if kv_lengths is None else kv_lengths, lead)
+    offset = lengths - rows if isinstance(q_offset, str) else np.broadcast_to(q_offset, lead)
+    place = offset[..., None, None, None] + np.arange(rows)[:, None]
+    j = np.arange(keys)
+    seen = np.broadcast_to(j < lengths[..., None, None, None], (*lead, heads, rows, keys))
+    if is_causal:
+        seen = seen & (j <= place)
+    if window is not None:
+        seen = seen & ((window[0] < 0) | (j >= place - window[0])) & ((window[1] < 0) | (j <= place + window[1]))
+    with np.errstate(all="ignore"):
+        s = q @ np.swapaxes(k, -1, -2) * ((width or 1) ** -0.5 if scale is None else scale)
+        s = softcap * np.tanh(s / softcap) if softcap else s
+        if alibi_slopes is not None:
+            s = s - np.asarray(alibi_slopes, np.float64)[..., None, None] * np.abs(place - j)
+        if attn_mask is not None:
+            mask = np.asarray(attn_mask)
+            added = np.where(mask, 0, -np.inf) if mask.dtype == bool else mask.astype(np.float64)
+            seen = seen & (added != -np.inf)
+            s = s + added
+        s = np.where(seen, s, -np.inf)
+        sink = np.full((heads, 1), -np.inf) if sinks is None else np.asarray(sinks, np.float64)[:, None]
+        top = np.maximum(s.max(-1, initial=-np.inf), sink)
+        base = np.where(top == -np.inf, 0, top)
+        weights = np.exp(s - base[..., None])
+        total = weights.sum(-1) + np.exp(sink - base)
+        sums = np.where(seen[..., None], weights[..., None] * v[..., None, :, :], 0).sum(-2)
+        result = np.where(total[..., None] == 0, 0, sums / total[..., None])
+        return result, base + np.log(total)

@@ -23,10 +23,9 @@ def _folded(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], -1)
 
 
-def _by(library: str) -> Callable[[Encoder, list[model.Batch]], Call]:
+def _by(library: model.Library) -> Callable[[Encoder, list[model.Batch]], Call]:
     def prepare(case: Encoder, batches: list[model.Batch]) -> Call:
-        product = importlib.import_module(library).matmul
-        return lambda: model.embed(batches, product)
+        return lambda: model.embed(batches, library)
     return prepare
 
 
@@ -42,8 +41,8 @@ class Encoder(Case):
     texts: int
     tokens: int
     TABLE: ClassVar = "model"
-    SIDES: ClassVar = {"numpy": _by("numpy"), "fastla": _by("fastla"), "torch": _by_torch,
-                       "numpy folded": lambda case, batches: lambda: model.embed(batches, _folded)}
+    SIDES: ClassVar = {"numpy": _by(model.by_numpy()), "fastla": _by(model.BY_FASTLA), "torch": _by_torch,
+                       "numpy folded": _by(model.by_numpy(_folded))}
 
     def make(self, seed: int) -> list[model.Batch]:
         """Return the texts as tokens."""

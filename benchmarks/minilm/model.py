@@ -1,9 +1,10 @@
 """A real model: the sentence encoder all-MiniLM-L6-v2 in plain NumPy, on docstrings of the standard library.
 
-Every product of the forward pass is one function that is passed in, numpy.matmul or fastla.matmul; the rest (layer
-norms, softmax, GELU) is the same for both. A layer is written as NumPy's users write it, x @ weight.T with x of shape
-(texts, length, 384). NumPy multiplies such a stack text by text, so it is timed a third way too, with the stack folded
-into one matrix by hand (run.py). Times are of the forward pass: the tokens are made beforehand.
+Products, attention and the final normalisation of the forward pass are functions that are passed in (`Library`): NumPy's,
+with a score matrix and a softmax over padded texts, or fastla's, which packs the texts and attends to them in one pass;
+the rest (layer norms, GELU) is the same for both. A layer is written as NumPy's users write it, x @ weight.T with x of
+shape (texts, length, 384). NumPy multiplies such a stack text by text, so it is timed a third way too, with the stack
+folded into one matrix by hand (run.py). Times are of the forward pass: the tokens are made beforehand.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import erf
 
+import fastla
 from benchmarks.minilm import files
 
 LAYERS, HEADS, WIDTH, MAX_TOKENS = 6, 12, 384, 256
@@ -46,12 +48,47 @@ def tokenize(texts: Sequence[str], max_tokens: int = MAX_TOKENS) -> list[Batch]:
     return batches
 
 
-def forward(batch: Batch, product: Product = np.matmul) -> np.ndarray:
+class Library(NamedTuple):
+    """What a forward pass is made of. attend: query, key and value (texts, length, heads, width) of a batch."""
+
+    product: Product
+    attend: Callable[[np.ndarray, np.ndarray, np.ndarray, Batch], np.ndarray]
+    normalize: Callable[[np.ndarray], np.ndarray]
+
+
+def padded(product: Product) -> Callable[[np.ndarray, np.ndarray, np.ndarray, Batch], np.ndarray]:
+    """Attention as NumPy's users write it, by a product: a score matrix, padding hidden by a mask."""
+    def attend(query: np.ndarray, key: np.ndarray, value: np.ndarray, batch: Batch) -> np.ndarray:
+        q, k, v = (x.swapaxes(1, 2) for x in (query, key, value))
+        scores = product(q * np.float32(1 / math.sqrt(q.shape[-1])), k.swapaxes(-1, -2))
+        hide_padding = np.where(batch.mask, np.float32(0), np.float32(-1e9))[:, None, None, :]
+        return product(softmax(scores + hide_padding), v).swapaxes(1, 2)
+    return attend
+
+
+def packed(query: np.ndarray, key: np.ndarray, value: np.ndarray, batch: Batch) -> np.ndarray:
+    """Attention by fastla over the tokens alone, text after text."""
+    tokens = batch.mask.astype(bool)
+    bounds = np.concatenate(([0], np.cumsum(tokens.sum(1))))
+    result = np.zeros_like(query)
+    result[tokens] = fastla.attention_varlen(query[tokens], key[tokens], value[tokens], bounds, bounds)
+    return result
+
+
+def by_numpy(product: Product = np.matmul) -> Library:
+    """NumPy's side, by numpy.matmul or what is to take its place."""
+    return Library(product, padded(product), lambda x: x / np.linalg.norm(x, axis=1, keepdims=True))
+
+
+BY_FASTLA = Library(fastla.matmul, packed, fastla.normalize)
+
+
+def forward(batch: Batch, library: Library) -> np.ndarray:
     """Return the embeddings of a batch, (texts, 384): tokens averaged, then scaled to length 1."""
     weights, _ = files.load()
 
     def linear(x: np.ndarray, name: str) -> np.ndarray:
-        y = product(x, weights[name + ".weight"].T)
+        y = library.product(x, weights[name + ".weight"].T)
         y += weights[name + ".bias"]
         return y
 
@@ -65,24 +102,20 @@ def forward(batch: Batch, product: Product = np.matmul) -> np.ndarray:
     texts, length = batch.tokens.shape
 
     def heads(x: np.ndarray) -> np.ndarray:
-        return x.reshape(texts, length, HEADS, -1).swapaxes(1, 2)
+        return x.reshape(texts, length, HEADS, -1)
 
     words, places, kinds = (weights[f"embeddings.{what}_embeddings.weight"]
                             for what in ("word", "position", "token_type"))
     x = layer_norm(words[batch.tokens] + places[:length] + kinds[0], "embeddings.LayerNorm")
-    hide_padding = np.where(batch.mask, np.float32(0), np.float32(-1e9))[:, None, None, :]
     for layer in range(LAYERS):
         name = f"encoder.layer.{layer}."
         q, k, v = (heads(linear(x, f"{name}attention.self.{part}")) for part in ("query", "key", "value"))
-        q *= np.float32(1 / math.sqrt(WIDTH // HEADS))
-        attended = product(softmax(product(q, k.swapaxes(-1, -2)) + hide_padding), v)
-        attended = attended.swapaxes(1, 2).reshape(texts, length, WIDTH)
+        attended = library.attend(q, k, v, batch).reshape(texts, length, WIDTH)
         x = layer_norm(x + linear(attended, name + "attention.output.dense"), name + "attention.output.LayerNorm")
         hidden = gelu(linear(x, name + "intermediate.dense"))
         x = layer_norm(x + linear(hidden, name + "output.dense"), name + "output.LayerNorm")
     mask = batch.mask[:, :, None]
-    mean = (x * mask).sum(1) / mask.sum(1)
-    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return library.normalize((x * mask).sum(1) / mask.sum(1))
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -103,22 +136,21 @@ def gelu(x: np.ndarray) -> np.ndarray:
     return x
 
 
-def embed(batches: Sequence[Batch], product: Product) -> np.ndarray:
+def embed(batches: Sequence[Batch], library: Library) -> np.ndarray:
     """Return the embeddings of all the texts in some batches, in the order of the texts."""
     result = np.empty((sum(len(batch.rows) for batch in batches), WIDTH), np.float32)
     for batch in batches:
-        result[batch.rows] = forward(batch, product)
+        result[batch.rows] = forward(batch, library)
     return result
 
 
-def encode(texts: Sequence[str], product: Product = np.matmul, max_tokens: int = MAX_TOKENS) -> np.ndarray:
+def encode(texts: Sequence[str], library: Library = BY_FASTLA, max_tokens: int = MAX_TOKENS) -> np.ndarray:
     """Return the embeddings of texts.
 
     Parameters
     ----------
     texts : sequence of str
-    product : callable
-        numpy.matmul, or what is to take its place.
+    library : Library
     max_tokens : int
         Longer texts are cut; the model was made for at most 256.
 
@@ -132,4 +164,4 @@ def encode(texts: Sequence[str], product: Product = np.matmul, max_tokens: int =
     files.Unavailable
         Where the weights are neither in the user's cache nor can be fetched.
     """
-    return embed(tokenize(texts, max_tokens), product)
+    return embed(tokenize(texts, max_tokens), library)

@@ -8,6 +8,7 @@ import numpy as np
 from fastla import _validate
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+_PLAIN = (np.dtype(np.float32), np.dtype(np.float64))      # need no further look; other byte orders are unequal
 MOST_POSITION = 2**40       # positions are clipped to this; arrays have fewer keys
 
 
@@ -43,21 +44,29 @@ def computed(query: np.ndarray) -> np.dtype:
 
 def floats(name: str, label: str, x: Any) -> np.ndarray:
     """An array of floating-point numbers."""
+    if type(x) is np.ndarray and x.dtype in _PLAIN:
+        return x
     array = _validate.numbers(name, label, x)
     if array.dtype.name not in FLOATS:
         raise TypeError(f"{name}: {label} has dtype {array.dtype}, expected one of {', '.join(FLOATS)}")
     return array
 
 
+def _shown(name: str, query: np.ndarray, key: np.ndarray, value: np.ndarray) -> str:
+    return f"{name}: query has shape {query.shape}, key {key.shape}, value {value.shape}"
+
+
 def check_widths(name: str, query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int, rows: int) -> None:
     """Whether heads, keys and widths fit; `heads` and `rows` are those axes."""
-    shown = f"{name}: query has shape {query.shape}, key {key.shape}, value {value.shape}"
+    if (query.shape[-1] == key.shape[-1] and key.shape[heads] == value.shape[heads] and key.shape[rows] == value.shape[rows]
+            and key.shape[heads] and query.shape[heads] % key.shape[heads] == 0):
+        return
+    shown = _shown(name, query, key, value)
     if query.shape[-1] != key.shape[-1]:
         raise ValueError(f"{shown}: query and key differ in width, {query.shape[-1]} and {key.shape[-1]}")
     if key.shape[heads] != value.shape[heads] or key.shape[rows] != value.shape[rows]:
         raise ValueError(f"{shown}: key and value differ in heads or length")
-    if key.shape[heads] == 0 or query.shape[heads] % key.shape[heads]:
-        raise ValueError(f"{shown}: query has {query.shape[heads]} heads, expected a multiple of key's {key.shape[heads]}")
+    raise ValueError(f"{shown}: query has {query.shape[heads]} heads, expected a multiple of key's {key.shape[heads]}")
 
 
 def attention(
@@ -74,14 +83,15 @@ def fit(
     scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
 ) -> Call:
     """The same for a query, key and value that are arrays already."""
-    shown = f"{name}: query has shape {q.shape}, key {k.shape}, value {v.shape}"
     if min(q.ndim, k.ndim, v.ndim) < 3:
-        raise ValueError(f"{shown}, expected (..., heads, length, width): one head of one sequence is query[None]")
+        raise ValueError(f"{_shown(name, q, k, v)}, expected (..., heads, length, width): one head of one sequence is query[None]")
     check_widths(name, q, k, v, -3, -2)
-    try:
-        lead = np.broadcast_shapes(q.shape[:-3], k.shape[:-3], v.shape[:-3])
-    except ValueError:
-        raise ValueError(f"{shown}: the leading axes cannot be broadcast together") from None
+    lead = q.shape[:-3]
+    if not lead == k.shape[:-3] == v.shape[:-3]:
+        try:
+            lead = np.broadcast_shapes(lead, k.shape[:-3], v.shape[:-3])
+        except ValueError:
+            raise ValueError(f"{_shown(name, q, k, v)}: the leading axes cannot be broadcast together") from None
     heads, queries, keys = q.shape[-3], q.shape[-2], k.shape[-2]
     lengths = _lengths(name, kv_lengths, lead, keys)
     shape = (*lead, heads, queries, v.shape[-1])
@@ -166,11 +176,13 @@ def _lengths(name: str, kv_lengths: Any, lead: tuple[int, ...], keys: int) -> np
 
 
 def _offsets(name: str, q_offset: Any, lead: tuple[int, ...], lengths: np.ndarray, queries: int) -> np.ndarray:
+    if type(q_offset) is int and q_offset == 0:
+        return np.zeros(lead, np.int64)
     if isinstance(q_offset, str):
         if q_offset != "end":
             raise ValueError(f"{name}: q_offset must be integers or 'end', not {q_offset!r}")
-        return lengths - queries
-    return np.clip(_each_item(name, "q_offset", q_offset, lead), -MOST_POSITION, MOST_POSITION)
+        return np.asarray(lengths - queries)
+    return np.asarray(_each_item(name, "q_offset", q_offset, lead).clip(-MOST_POSITION, MOST_POSITION))
 
 
 def _mask(name: str, attn_mask: Any, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -34,32 +34,50 @@ cdef Py_ssize_t lay_decode(const AttentionJob* job, DecodeScratch* s, char* bloc
     return at - block
 
 
-# A row of K against all queries, as many at once as `rows`, a literal.
-cdef inline void key_dots(const int rows, const Attention* a, const real* query, const real* key, real* scores) noexcept nogil:
+# Some rows of K against some queries; both numbers are literals.
+cdef inline void key_dots(const int rows, const int keys, const Attention* a, const real* query, const KeyBlock* block, Py_ssize_t key,
+                          real* scores) noexcept nogil:
     cdef Py_ssize_t p = 0
     while p < a.width or p == 0:
-        dot_tile(rows, 1, 1, 0, smaller(DOT_CHUNK, a.width - p), query + p, a.width, key + p, 0, scores, KEYS, 1, p > 0)
+        dot_tile(rows, keys, 1, 0, smaller(DOT_CHUNK, a.width - p), query + p, a.width, block.key + key * block.key_row + p, block.key_row,
+                 scores + key, KEYS, 1, p > 0)
         p += DOT_CHUNK
 
 
-# K's rows one after the other, for memory likes to be read from end to end; some rows ahead are asked for.
+# The same against all queries, by fours.
+cdef inline void all_dots(const int keys, const Attention* a, const Panel* panel, const KeyBlock* block, Py_ssize_t key, real* tile) noexcept nogil:
+    cdef Py_ssize_t j = 0
+    while panel.count - j >= 4:
+        key_dots(4, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
+        j += 4
+    if panel.count - j == 3:
+        key_dots(3, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
+    elif panel.count - j == 2:
+        key_dots(2, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
+    elif panel.count - j == 1:
+        key_dots(1, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
+
+
+# Some rows of K ahead are asked for, and as many of V, which come next.
+cdef inline void await_rows(const Attention* a, const KeyBlock* block, Py_ssize_t key) noexcept nogil:
+    cdef const real* ahead = block.key + (key + KEYS_AHEAD) * block.key_row
+    cdef const real* value = block.value + key * block.value_row
+    cdef Py_ssize_t p
+    for p from 0 <= p < larger(a.width, a.value_width) by LINE // <Py_ssize_t>sizeof(real):
+        prefetch(ahead + p)
+        prefetch(value + p)
+
+
+# Scores of a block. K's rows are read one or two at a time, for memory likes to be read from end to end.
 cdef void decode_scores(const Attention* a, const Panel* panel, const KeyBlock* block, real* tile) noexcept nogil:
-    cdef Py_ssize_t i, j, p
-    cdef const real* key
-    for i in range(block.count):
-        key = block.key + i * block.key_row
-        for p from 0 <= p < a.width by LINE // <Py_ssize_t>sizeof(real):
-            prefetch(key + KEYS_AHEAD * block.key_row + p)
-        j = 0
-        while panel.count - j >= 4:
-            key_dots(4, a, panel.query + j * a.width, key, tile + j * KEYS + i)
-            j += 4
-        if panel.count - j == 3:
-            key_dots(3, a, panel.query + j * a.width, key, tile + j * KEYS + i)
-        elif panel.count - j == 2:
-            key_dots(2, a, panel.query + j * a.width, key, tile + j * KEYS + i)
-        elif panel.count - j == 1:
-            key_dots(1, a, panel.query + j * a.width, key, tile + j * KEYS + i)
+    cdef Py_ssize_t i = 0
+    while i + 2 <= block.count:
+        await_rows(a, block, i)
+        await_rows(a, block, i + 1)
+        all_dots(2, a, panel, block, i, tile)
+        i += 2
+    if i < block.count:
+        all_dots(1, a, panel, block, i, tile)
 
 
 # Scores of a row become weights; what the row has summed so far is rescaled.

@@ -53,6 +53,7 @@ cdef void attention_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef const Runtime* runtime = job.job.runtime
     cdef Py_ssize_t task, b, found = -1
+    cdef bint decoding = False, laid = False
     cdef Item item
     cdef AttentionScratch scratch
     cdef char* block = <char*>runtime.take(larger(lay_forward(job, &scratch.forward, NULL) if job.forwards else 0,
@@ -65,11 +66,16 @@ cdef void attention_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         if b != found:
             find_item(a, b, &item)
             found = b
-        if decodes(unit_rows(a, item.queries)):
-            lay_decode(job, &scratch.decode, block)
+            if not laid or decoding != decodes(unit_rows(a, item.queries)):
+                decoding = decodes(unit_rows(a, item.queries))
+                laid = True
+                if decoding:
+                    lay_decode(job, &scratch.decode, block)
+                else:
+                    lay_forward(job, &scratch.forward, block)
+        if decoding:
             decode_task(job, &item, b, task - job.starts[b], &scratch.decode)
         else:
-            lay_forward(job, &scratch.forward, block)
             forward_task(job, &item, b, task - job.starts[b], &scratch.forward)
     runtime.give(block)
 

@@ -9,6 +9,7 @@ cdef extern from "read.h":
 
 cdef enum:
     LINE_PIECE = 262144                # of L2
+    SUM_CHUNK = 2048                    # numbers whose exponentials are summed in float32
     SIDE = 4                            # vectors of columns side by side
     SIDE_ROWS = 64                      # rows of them in L1
 
@@ -37,13 +38,11 @@ cdef real largest_of(Py_ssize_t n, const real* x) noexcept nogil:
     return reduce_larger(larger_of(larger_of(top[0], top[1]), larger_of(top[2], top[3])))
 
 
-# The sum of exp(x - base); they are kept in y unless that is NULL. y may be x.
-cdef inline real sum_exp(const bint keep, Py_ssize_t n, const real* x, real base, real* y) noexcept nogil:
+# The sum of exp(x - base) of at most SUM_CHUNK numbers; they are kept in y, which may be x.
+cdef inline real sum_exp_chunk(const bint keep, Py_ssize_t n, const real* x, real base, real* y) noexcept nogil:
     cdef vec sum[4]
     cdef vec e, least = splat(base)
-    cdef real rest = 0
-    cdef real last[LANES]
-    cdef Py_ssize_t i = 0, j
+    cdef Py_ssize_t i = 0
     cdef int u
     for u in range(4):
         sum[u] = zero()
@@ -56,16 +55,20 @@ cdef inline real sum_exp(const bint keep, Py_ssize_t n, const real* x, real base
         i += 4 * LANES
     while i < n:
         e = vec_exp_weight(load_part(x + i, smaller(LANES, n - i)) - least)
-        if i + LANES <= n:
-            sum[0] = sum[0] + e
-        else:
-            store(last, e)
-            for j in range(n - i):
-                rest = rest + last[j]
+        sum[0] = sum[0] + (e if i + LANES <= n else first_lanes_of(e, n - i))
         if keep:
             store_part(y + i, e, smaller(LANES, n - i))
         i += LANES
-    return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest
+    return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]))
+
+
+# The same of any n: few numbers meet before their sum is kept in double, so that small ones are not lost beside a large sum.
+cdef inline double sum_exp(const bint keep, Py_ssize_t n, const real* x, real base, real* y) noexcept nogil:
+    cdef double sum = 0
+    cdef Py_ssize_t i
+    for i from 0 <= i < n by SUM_CHUNK:
+        sum += sum_exp_chunk(keep, smaller(SUM_CHUNK, n - i), x + i, base, y + i if keep else NULL)
+    return sum
 
 
 # y = the results of x: kept exponentials times `factor`; or exp(x - base) * factor; or (x - base) - shift.
@@ -161,7 +164,8 @@ cdef void softmax_line(const Softmax* s, const char* x, char* out, real* buffer)
     cdef bint there = adjacent(x, s.x_step, s.type), to_there = adjacent(out, s.out_step, s.type)
     cdef bint keep = s.kind == SOFTMAX and s.n <= most
     cdef real* y = <real*>out if to_there else buffer
-    cdef real top = -REAL_INFINITY, total = 0, high, base, factor
+    cdef real top = -REAL_INFINITY, high, base, factor
+    cdef double total = 0
     cdef const real* v
     for first from 0 <= first < s.n by most:
         count = smaller(most, s.n - first)
@@ -173,10 +177,10 @@ cdef void softmax_line(const Softmax* s, const char* x, char* out, real* buffer)
         base = 0 if top == -REAL_INFINITY else top
         total = total + (sum_exp(True, count, v, base, y) if keep else sum_exp(False, count, v, base, NULL))
     if s.kind == LOGSUMEXP:
-        high = log_of_sum(s, x, top, total) if s.n else -REAL_INFINITY
+        high = log_of_sum(s, x, top, <real>total) if s.n else -REAL_INFINITY
         write_row(out, 0, <output*>&high, 1, s.type)
         return
-    factor = 1 / total if s.kind == SOFTMAX else log_of(total)
+    factor = <real>(1 / total) if s.kind == SOFTMAX else log_of(<real>total)
     for first from 0 <= first < s.n by most:
         count = smaller(most, s.n - first)
         if keep:

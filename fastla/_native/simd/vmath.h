@@ -79,8 +79,9 @@ INLINE vec reduce_ln2(vec x, vec *n, integers *bits)
     *n = shifted - WHOLE;
     return (x - *n * LN2_HIGH) - *n * LN2_LOW;
 }
-/* exp(r) - 1 */
+/* exp(r) - 1, and exp(r) in an operation less */
 INLINE vec exp_less_1(vec r) { return r + r * r * polynomial(r, exp_table, LENGTH(exp_table)); }
+INLINE vec exp_reduced(vec r) { return 1 + r * (1 + r * polynomial(r, exp_table, LENGTH(exp_table))); }
 /* x * 2^n, rounded once */
 INLINE vec times_power(vec x, vec n, integers bits)
 {
@@ -100,7 +101,7 @@ INLINE vec exp_sum(vec x, vec low)
     integers bits;
     x = smaller_of(splat(EXP_HIGH), larger_of(splat(EXP_LOW), x));
     vec r = reduce_ln2(x, &n, &bits) + low;
-    return times_power(1 + exp_less_1(r), n, bits);
+    return times_power(exp_reduced(r), n, bits);
 }
 /* e^x. float: 1 ULP, double: 1 ULP. */
 INLINE vec vec_exp(vec x) { return exp_sum(x, zero()); }
@@ -113,11 +114,11 @@ INLINE vec vec_exp_weight(vec x)
 #if defined(__AVX512F__) && VECTOR_BYTES == 64
     x = larger_of(splat(EXP_LOW), x);
     vec r = reduce_ln2(x, &n, &bits);
-    return times_power(1 + exp_less_1(r), n, bits);
+    return times_power(exp_reduced(r), n, bits);
 #else
     const vec least = splat(CONSTANT(-87.33f, -708.39));
     vec r = reduce_ln2(larger_of(least, x), &n, &bits);
-    vec y = (1 + exp_less_1(r)) * (vec)((bits + BIAS) << MANTISSA);
+    vec y = exp_reduced(r) * (vec)((bits + BIAS) << MANTISSA);
     return (vec)(~(x < least) & (integers)y);
 #endif
 }
@@ -162,9 +163,9 @@ TABLE(tanh_table,
 INLINE vec vec_tanh(vec x)
 {
     vec size = absolute(x), z = x * x;
-    vec near = x + x * (z * polynomial(z, tanh_table, LENGTH(tanh_table)));
-    vec far = with_sign(1 - 2 / (vec_exp(2 * size) + 1), x);
-    return blend(size < (real)0.625, near, far);
+    vec near = size + size * (z * polynomial(z, tanh_table, LENGTH(tanh_table)));
+    vec far = 1 - 2 / (vec_exp(2 * size) + 1);
+    return with_sign(blend(size < (real)0.625, near, far), x);
 }
 
 /* --- erf, erfc -------------------------------------------------------------------------------------------------------------- */
