@@ -1,5 +1,7 @@
 """Softmax attention in one pass over keys and values, without a score matrix."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

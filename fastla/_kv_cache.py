@@ -1,5 +1,7 @@
 """The keys and values that a decoder has seen so far."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """Softmax, its logarithm, and the logarithm of a sum of exponentials: fused, along any axis."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

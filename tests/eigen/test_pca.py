@@ -5,7 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from problems import samples
+from eigenproblems import samples
 
 import fastla
 from fastla._methods import pca as method

@@ -31,9 +31,9 @@ cdef int set_heads(Heads* heads, Py_ssize_t* batch, int dims, x) except -1:
 cdef inline int type_of(cnp.ndarray x) except -1:
     cdef int number = cnp.PyArray_TYPE(x)
     if number == cnp.NPY_FLOAT32:
-        return TYPE_FLOAT32
+        return TYPE_float32
     if number == cnp.NPY_FLOAT64:
-        return TYPE_FLOAT64
+        return TYPE_float64
     return NUMBER_TYPES[x.dtype.name]
 
 

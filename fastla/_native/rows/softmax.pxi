@@ -4,7 +4,7 @@
 # the largest. Where one piece holds the whole line the exponentials are kept and divided by their sum; else the line is read once more. Lines that
 # lie across memory's rows are done side by side, a panel of columns at a time.
 
-cdef extern from "read.h":
+cdef extern from "write.h":
     void write_row(char* to, Py_ssize_t step, const output* source, Py_ssize_t n, int type) noexcept nogil
 
 cdef enum:

@@ -44,52 +44,6 @@ static void read_doubles(double *to, const char *from, ptrdiff_t step, ptrdiff_t
 }
 #undef READ_ROW
 
-INLINE uint32_t bits_of_float(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-/* Rounded to nearest, ties to even. */
-INLINE uint16_t to_bfloat16(float x)
-{
-    uint32_t bits = bits_of_float(x);
-    return (uint16_t)(x != x ? bits >> 16 | 0x40 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-}
-INLINE uint16_t to_float16(float x)
-{
-    uint32_t bits = bits_of_float(x), size = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
-    uint32_t normal = (size + 0xfff + (size >> 13 & 1) - (112 << 23)) >> 13;
-    uint32_t denormal = bits_of_float(float_of_bits(size) + 0.5f) - bits_of_float(0.5f);     /* the sum rounds at 2^-24 */
-    uint32_t other = size > 0x7f800000 ? 0x7e00 : 0x7c00;
-    return (uint16_t)(sign | (size >= 0x47800000 ? other : size < 0x38800000 ? denormal : normal));
-}
-
-/* to + i * step bytes = from[i] as a number of a floating type, rounded once. */
-#define WRITE(type, value)                                                  \
-    if (step == sizeof(type))                                               \
-        for (ptrdiff_t i = 0; i < n; i++) {                                 \
-            type x = (type)(value);                                         \
-            memcpy(to + i * (ptrdiff_t)sizeof(type), &x, sizeof x);         \
-        }                                                                   \
-    else                                                                    \
-        for (ptrdiff_t i = 0; i < n; i++) {                                 \
-            type x = (type)(value);                                         \
-            memcpy(to + i * step, &x, sizeof x);                            \
-        }                                                                   \
-    break;
-
-static void write_row(char *to, ptrdiff_t step, const output *from, ptrdiff_t n, int type)
-{
-    switch (type) {
-    case TYPE_float16: WRITE(uint16_t, to_float16((float)from[i]))
-    case TYPE_bfloat16: WRITE(uint16_t, to_bfloat16((float)from[i]))
-    case TYPE_float32: WRITE(float, from[i])
-    case TYPE_float64: WRITE(double, from[i])
-    }
-}
-#undef WRITE
-
 /* The type of Rows whose numbers are reals already. */
 enum { TYPE_REAL = sizeof(output) == 8 ? TYPE_float64 : TYPE_float32 };
 

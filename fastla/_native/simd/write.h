@@ -1,4 +1,5 @@
-/* Rows of numbers as stored elements: the way into narrow storage; read.h and vec.h are the way out.
+/* Numbers written: as stored elements, the way into narrow storage (read.h and vec.h are the way out), and as rows of a
+ * floating type.
  *
  * A block is [d][BLOCK_ROWS] numbers, a lane for each row. Loops run along the lanes, and are vectorised. */
 #ifndef FASTLA_WRITE_H
@@ -89,5 +90,30 @@ static void write_block(stored *to, const output *x, ptrdiff_t d, const float *d
             write_lanes(to, x, y, divisor, first, end);
     }
 }
+
+/* to + i * step bytes = from[i] as a number of a floating type, rounded once. */
+#define WRITE(type, value)                                                  \
+    if (step == sizeof(type))                                               \
+        for (ptrdiff_t i = 0; i < n; i++) {                                 \
+            type x = (type)(value);                                         \
+            memcpy(to + i * (ptrdiff_t)sizeof(type), &x, sizeof x);         \
+        }                                                                   \
+    else                                                                    \
+        for (ptrdiff_t i = 0; i < n; i++) {                                 \
+            type x = (type)(value);                                         \
+            memcpy(to + i * step, &x, sizeof x);                            \
+        }                                                                   \
+    break;
+
+static void write_row(char *to, ptrdiff_t step, const output *from, ptrdiff_t n, int type)
+{
+    switch (type) {
+    case TYPE_float16: WRITE(uint16_t, to_float16((float)from[i]))
+    case TYPE_bfloat16: WRITE(uint16_t, to_bfloat16((float)from[i]))
+    case TYPE_float32: WRITE(float, from[i])
+    case TYPE_float64: WRITE(double, from[i])
+    }
+}
+#undef WRITE
 
 #endif
