@@ -2,14 +2,14 @@
 
 from contextlib import suppress
 
-from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
 from fastla._attention import attention, attention_varlen
 from fastla._index import FlatIndex
 from fastla._kv_cache import KVCache
-from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._norms import normalize, vector_norm
-from fastla._softmax import log_softmax, logsumexp, softmax
+from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._similarity import cosine_similarity, knn, paired_cosine_similarity, range_search
+from fastla._softmax import log_softmax, logsumexp, softmax
+from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
 
 __version__ = "0.1.0"
 

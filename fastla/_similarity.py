@@ -7,8 +7,8 @@ from numpy.typing import ArrayLike
 
 from fastla import _core, _search, _validate
 from fastla._core import core
-from fastla._products import vecdot
 from fastla._norms import normalize
+from fastla._products import vecdot
 
 
 def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarray | None = None) -> Any:

@@ -7,7 +7,8 @@ import pytest
 
 import fastla
 
-MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._index", "fastla._attention",
+MODULES = ["fastla._products", "fastla.config", "fastla._norms", "fastla._similarity", "fastla._index",
+           "fastla._attention",
            "fastla._kv_cache", "fastla._softmax"]
 
 
