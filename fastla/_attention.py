@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastla import _core, _validate
+from fastla import _core
 from fastla._core import core
 from fastla._validate import attention as _checks
 
@@ -29,11 +29,11 @@ def _run(call: _checks.Call, fresh: bool) -> None:
 
 def attention(
     query: ArrayLike, key: ArrayLike, value: ArrayLike, attn_mask: ArrayLike | None = None, *, is_causal: bool = False,
-    q_offset: Any = 0, kv_lengths: ArrayLike | None = None, window: tuple[int, int] | None = None, scale: float | None = None,
-    softcap: float | None = None, sinks: ArrayLike | None = None, alibi_slopes: ArrayLike | None = None, return_lse: bool = False,
-    out: np.ndarray | None = None,
+    q_offset: Any = 0, kv_lengths: ArrayLike | None = None, window: tuple[int, int] | None = None,
+    scale: float | None = None, softcap: float | None = None, sinks: ArrayLike | None = None,
+    alibi_slopes: ArrayLike | None = None, return_lse: bool = False, out: np.ndarray | None = None,
 ) -> Any:
-    """Scaled dot-product attention, softmax(scale * query @ key.T) @ value, for every head; the scores are never in memory.
+    """Attention, softmax(scale * query @ key.T) @ value, for every head; the scores are never in memory.
 
     In this order: scale, softcap, then mask and ALiBi, then softmax.
 
@@ -81,8 +81,9 @@ def attention(
 
     Notes
     -----
-    Scores, weights and sums are float32 (float64 for a float64 query), rounded once at the end; online softmax as in Milakov and
-    Gimelshein (2018) and FlashAttention (Dao et al., 2022). A result's bits depend neither on the number of threads nor on the batch.
+    Scores, weights and sums are float32 (float64 for a float64 query), rounded once at the end; online softmax as in
+    Milakov and Gimelshein (2018) and FlashAttention (Dao et al., 2022). A result's bits depend neither on the number of
+    threads nor on the batch.
 
     Examples
     --------
@@ -94,8 +95,8 @@ def attention(
            [2.]], dtype=float32)
     """
     call = _checks.attention(
-        "attention", query, key, value, attn_mask, is_causal, q_offset, kv_lengths, window, scale, softcap, sinks, alibi_slopes,
-        return_lse, out,
+        "attention", query, key, value, attn_mask, is_causal, q_offset, kv_lengths, window, scale, softcap, sinks,
+        alibi_slopes, return_lse, out,
     )
     _run(call, out is None)
     result = call.out if out is None else out
@@ -104,8 +105,9 @@ def attention(
 
 def attention_varlen(
     query: ArrayLike, key: ArrayLike, value: ArrayLike, cu_seqlens_q: ArrayLike, cu_seqlens_k: ArrayLike, *,
-    is_causal: bool = False, window: tuple[int, int] | None = None, scale: float | None = None, softcap: float | None = None,
-    sinks: ArrayLike | None = None, alibi_slopes: ArrayLike | None = None, return_lse: bool = False, out: np.ndarray | None = None,
+    is_causal: bool = False, window: tuple[int, int] | None = None, scale: float | None = None,
+    softcap: float | None = None, sinks: ArrayLike | None = None, alibi_slopes: ArrayLike | None = None,
+    return_lse: bool = False, out: np.ndarray | None = None,
 ) -> Any:
     """Attention within each of several sequences that are packed one after the other.
 
@@ -140,8 +142,8 @@ def attention_varlen(
     array([2., 2., 5.], dtype=float32)
     """
     call = _checks.varlen(
-        "attention_varlen", query, key, value, cu_seqlens_q, cu_seqlens_k, is_causal, window, scale, softcap, sinks, alibi_slopes,
-        return_lse, out,
+        "attention_varlen", query, key, value, cu_seqlens_q, cu_seqlens_k, is_causal, window, scale, softcap, sinks,
+        alibi_slopes, return_lse, out,
     )
     _run(call, out is None)
     result = call.out.swapaxes(0, 1) if out is None else out

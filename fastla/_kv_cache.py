@@ -24,8 +24,8 @@ class KVCache:
     capacity : int, default 256
         Tokens that there is room for at first; it doubles when it is full.
     dtype : {"float32", "float64", "float16", "bfloat16", "int8"}
-        How keys and values are stored. int8 has a scale for each token and head: a number is off by at most 1/254 of the largest
-        of its row (and float32 rounding).
+        How keys and values are stored. int8 has a scale for each token and head: a number is off by at most 1/254 of
+        the largest of its row (and float32 rounding).
 
     Attributes
     ----------
@@ -36,7 +36,8 @@ class KVCache:
 
     Notes
     -----
-    A cache may be pickled and copied; what was appended is its own. It is not safe to change in one thread and use in another.
+    A cache may be pickled and copied; what was appended is its own. It is not safe to change in one thread and use in
+    another.
 
     Examples
     --------
@@ -48,7 +49,8 @@ class KVCache:
     """
 
     def __init__(
-        self, batch: int, kv_heads: int, head_dim: int, *, value_dim: int | None = None, capacity: int = 256, dtype: Any = "float32"
+        self, batch: int, kv_heads: int, head_dim: int, *, value_dim: int | None = None, capacity: int = 256,
+        dtype: Any = "float32",
     ) -> None:
         sizes = {"batch": batch, "kv_heads": kv_heads, "head_dim": head_dim, "capacity": capacity,
                  "value_dim": head_dim if value_dim is None else value_dim}
@@ -82,7 +84,8 @@ class KVCache:
 
     def __repr__(self) -> str:
         batch, kv_heads, capacity, width = self._stored[0].shape
-        return f"KVCache(batch={batch}, kv_heads={kv_heads}, head_dim={width}, capacity={capacity}, dtype={self._dtype!r})"
+        return (f"KVCache(batch={batch}, kv_heads={kv_heads}, head_dim={width}, capacity={capacity}, "
+                f"dtype={self._dtype!r})")
 
     def append(self, key: ArrayLike, value: ArrayLike, lengths: ArrayLike | None = None) -> None:
         """Add tokens to every sequence.
@@ -110,7 +113,9 @@ class KVCache:
             )
         counts = np.full(batch, n) if lengths is None else self._counts("append", lengths, np.full(batch, n))
         if self._dtype == "int8" and not all(np.isfinite(x.astype(np.float32)).all() for x in given):
-            raise ValueError("KVCache.append: key or value has numbers that are not finite, which int8 storage cannot hold")
+            raise ValueError(
+                "KVCache.append: key or value has numbers that are not finite, which int8 storage cannot hold"
+            )
         most = int((self._lengths + counts).max(initial=0))
         if most > capacity:
             self._allocate(kv_heads, max(most, 2 * capacity))
@@ -133,7 +138,9 @@ class KVCache:
         if counts.dtype.kind not in "iu" and counts.size:
             raise TypeError(f"KVCache.{method}: lengths has dtype {counts.dtype}, expected integers")
         if counts.shape not in ((), most.shape):
-            raise ValueError(f"KVCache.{method}: lengths has shape {counts.shape}, expected {most.shape}, one for each sequence")
+            raise ValueError(
+                f"KVCache.{method}: lengths has shape {counts.shape}, expected {most.shape}, one for each sequence"
+            )
         counts = np.broadcast_to(counts, most.shape).astype(np.int64)
         if (counts < 0).any() or (counts > most).any():
             raise ValueError(f"KVCache.{method}: lengths are {counts}, expected from 0 to {most}")
@@ -141,21 +148,26 @@ class KVCache:
 
     def attend(
         self, query: ArrayLike, attn_mask: ArrayLike | None = None, *, is_causal: bool = False, q_offset: Any = "end",
-        window: tuple[int, int] | None = None, scale: float | None = None, softcap: float | None = None, sinks: ArrayLike | None = None,
-        alibi_slopes: ArrayLike | None = None, return_lse: bool = False, out: np.ndarray | None = None,
+        window: tuple[int, int] | None = None, scale: float | None = None, softcap: float | None = None,
+        sinks: ArrayLike | None = None, alibi_slopes: ArrayLike | None = None, return_lse: bool = False,
+        out: np.ndarray | None = None,
     ) -> Any:
         """Attention of queries (batch, H, Sq, head_dim) over what each sequence has, as `fastla.attention`.
 
-        `q_offset` is "end" by default: the last query stands at the sequence's last token. A mask's last axis has as many keys as the
-        longest sequence. The other arguments, the result and the errors are those of `attention`.
+        `q_offset` is "end" by default: the last query stands at the sequence's last token. A mask's last axis has as
+        many keys as the longest sequence. The other arguments, the result and the errors are those of `attention`.
         """
         name = "KVCache.attend"
         used = int(self._lengths.max(initial=0))
         array = _checks.floats(name, "query", query)
         if array.ndim != 4 or array.shape[0] != len(self._lengths):
-            raise ValueError(f"{name}: query has shape {array.shape}, expected ({len(self._lengths)}, heads, length, {self._widths[0]})")
+            raise ValueError(
+                f"{name}: query has shape {array.shape}, expected "
+                f"({len(self._lengths)}, heads, length, {self._widths[0]})"
+            )
         key, value = (x[:, :, :used] for x in self._stored)
-        call = _checks.fit(name, array, key, value, attn_mask, is_causal, q_offset, self._lengths, window, scale, softcap,
+        call = _checks.fit(name, array, key, value, attn_mask, is_causal, q_offset, self._lengths, window, scale,
+                           softcap,
                            sinks, alibi_slopes, return_lse, out)
         if self._scales:
             call = call._replace(key_scale=self._scales[0][:, :, :used], value_scale=self._scales[1][:, :, :used])
@@ -184,7 +196,9 @@ class KVCache:
         if order.dtype.kind not in "iu" and order.size:
             raise TypeError(f"KVCache.reorder: rows has dtype {order.dtype}, expected integers")
         if order.ndim != 1 or (order.size and not 0 <= order.min() <= order.max() < len(self._lengths)):
-            raise ValueError(f"KVCache.reorder: rows are {order}, expected integers (n,) from 0 to {len(self._lengths) - 1}")
+            raise ValueError(
+                f"KVCache.reorder: rows are {order}, expected integers (n,) from 0 to {len(self._lengths) - 1}"
+            )
         order = order.astype(np.int64)
         self._stored = [x[order] for x in self._stored]
         self._scales = [x[order] for x in self._scales]

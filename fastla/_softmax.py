@@ -47,7 +47,8 @@ def softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.n
     Returns
     -------
     ndarray of x's shape
-        Of x's floating-point dtype (float64 for integers); 16-bit numbers are computed in float32. Where all are -inf: NaN, as SciPy's.
+        Of x's floating-point dtype (float64 for integers); 16-bit numbers are computed in float32. Where all are -inf:
+        NaN, as SciPy's.
 
     Raises
     ------

@@ -20,10 +20,12 @@ def dtype_of(name: str) -> np.dtype:
 
 def normal(seed: int, *shape: int, dtype: Any = "float32") -> np.ndarray:
     """Normally distributed numbers."""
-    return np.random.default_rng(seed).standard_normal(shape).astype(dtype_of(dtype) if isinstance(dtype, str) else dtype)
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype_of(dtype) if isinstance(dtype,
+            str) else dtype)
 
 
-def operands(b: int = 1, h: int = 1, hk: int | None = None, sq: int = 1, skv: int = 1, d: int = 8, dv: int | None = None,
+def operands(b: int = 1, h: int = 1, hk: int | None = None, sq: int = 1, skv: int = 1, d: int = 8,
+             dv: int | None = None,
              dtype: Any = "float32", seed: int = 0) -> list[np.ndarray]:
     """Query, key and value."""
     hk, dv = hk or h, d if dv is None else dv

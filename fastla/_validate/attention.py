@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastla import _validate
+from fastla._validate.common import broadcasts
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 _PLAIN = (np.dtype(np.float32), np.dtype(np.float64))      # need no further look; other byte orders are unequal
@@ -58,7 +59,8 @@ def _shown(name: str, query: np.ndarray, key: np.ndarray, value: np.ndarray) -> 
 
 def check_widths(name: str, query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int, rows: int) -> None:
     """Whether heads, keys and widths fit; `heads` and `rows` are those axes."""
-    if (query.shape[-1] == key.shape[-1] and key.shape[heads] == value.shape[heads] and key.shape[rows] == value.shape[rows]
+    if (query.shape[-1] == key.shape[-1] and key.shape[heads] == value.shape[heads]
+        and key.shape[rows] == value.shape[rows]
             and key.shape[heads] and query.shape[heads] % key.shape[heads] == 0):
         return
     shown = _shown(name, query, key, value)
@@ -70,21 +72,24 @@ def check_widths(name: str, query: np.ndarray, key: np.ndarray, value: np.ndarra
 
 
 def attention(
-    name: str, query: Any, key: Any, value: Any, attn_mask: Any, is_causal: Any, q_offset: Any, kv_lengths: Any, window: Any,
-    scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
+    name: str, query: Any, key: Any, value: Any, attn_mask: Any, is_causal: Any, q_offset: Any, kv_lengths: Any,
+    window: Any, scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
 ) -> Call:
     """What `fastla.attention` works on; its arguments, as the user gave them."""
-    return fit(name, floats(name, "query", query), floats(name, "key", key), floats(name, "value", value), attn_mask, is_causal, q_offset,
-               kv_lengths, window, scale, softcap, sinks, alibi_slopes, return_lse, out)
+    q, k, v = floats(name, "query", query), floats(name, "key", key), floats(name, "value", value)
+    return fit(name, q, k, v, attn_mask, is_causal, q_offset, kv_lengths, window, scale, softcap, sinks, alibi_slopes,
+               return_lse, out)
 
 
 def fit(
-    name: str, q: np.ndarray, k: np.ndarray, v: np.ndarray, attn_mask: Any, is_causal: Any, q_offset: Any, kv_lengths: Any, window: Any,
-    scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
+    name: str, q: np.ndarray, k: np.ndarray, v: np.ndarray, attn_mask: Any, is_causal: Any, q_offset: Any,
+    kv_lengths: Any, window: Any, scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
 ) -> Call:
     """The same for a query, key and value that are arrays already."""
     if min(q.ndim, k.ndim, v.ndim) < 3:
-        raise ValueError(f"{_shown(name, q, k, v)}, expected (..., heads, length, width): one head of one sequence is query[None]")
+        raise ValueError(
+            f"{_shown(name, q, k, v)}, expected (..., heads, length, width): one head of one sequence is query[None]"
+        )
     check_widths(name, q, k, v, -3, -2)
     lead = q.shape[:-3]
     if not lead == k.shape[:-3] == v.shape[:-3]:
@@ -99,19 +104,20 @@ def fit(
     return Call(
         q, k, v, out, lead, np.empty(shape[:-1], computed(q)) if return_lse else None,
         _mask(name, attn_mask, (*lead, heads, queries, keys)), _slopes(name, alibi_slopes, (*lead, heads), computed(q)),
-        _sinks(name, sinks, heads, computed(q)), _offsets(name, q_offset, lead, lengths, queries), lengths, bool(is_causal),
+        _sinks(name, sinks, heads, computed(q)), _offsets(name, q_offset, lead, lengths, queries), lengths,
+        bool(is_causal),
         _window(name, window), _scale(name, scale, q.shape[-1]), _softcap(name, softcap),
     )
 
 
 def varlen(
-    name: str, query: Any, key: Any, value: Any, cu_seqlens_q: Any, cu_seqlens_k: Any, is_causal: Any, window: Any, scale: Any,
-    softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
+    name: str, query: Any, key: Any, value: Any, cu_seqlens_q: Any, cu_seqlens_k: Any, is_causal: Any, window: Any,
+    scale: Any, softcap: Any, sinks: Any, alibi_slopes: Any, return_lse: Any, out: Any,
 ) -> Call:
     """What `fastla.attention_varlen` works on: one leading axis, the sequences; arrays (heads, total, width)."""
     q, k, v = floats(name, "query", query), floats(name, "key", key), floats(name, "value", value)
     if not q.ndim == k.ndim == v.ndim == 3:
-        raise ValueError(f"{name}: query has shape {q.shape}, key {k.shape}, value {v.shape}, expected (total, heads, width)")
+        raise ValueError(f"{_shown(name, q, k, v)}, expected (total, heads, width)")
     check_widths(name, q, k, v, -2, -3)
     starts_q = _starts(name, "cu_seqlens_q", cu_seqlens_q, "query", q)
     starts_k = _starts(name, "cu_seqlens_k", cu_seqlens_k, "key", k)
@@ -124,8 +130,9 @@ def varlen(
     shape = (total, heads, v.shape[-1])
     out = empty_like(q, shape) if out is None else output(name, out, shape, q.dtype)
     lengths = np.diff(starts_k)
+    lse = np.empty((heads, total), computed(q)) if return_lse else None
     return Call(
-        *(x.swapaxes(0, 1) for x in (q, k, v, out)), lead, np.empty((heads, total), computed(q)) if return_lse else None, None,
+        *(x.swapaxes(0, 1) for x in (q, k, v, out)), lead, lse, None,
         _slopes(name, alibi_slopes, (*lead, heads), computed(q)), _sinks(name, sinks, heads, computed(q)),
         lengths - np.diff(starts_q), lengths, bool(is_causal), _window(name, window), _scale(name, scale, q.shape[-1]),
         _softcap(name, softcap), starts_q, starts_k,
@@ -171,7 +178,9 @@ def _lengths(name: str, kv_lengths: Any, lead: tuple[int, ...], keys: int) -> np
         return np.full(lead, keys, np.int64)
     lengths = _each_item(name, "kv_lengths", kv_lengths, lead)
     if lengths.size and (lengths.min() < 0 or lengths.max() > keys):
-        raise ValueError(f"{name}: kv_lengths go from {lengths.min()} to {lengths.max()}, expected 0 to {keys}, the keys")
+        raise ValueError(
+            f"{name}: kv_lengths go from {lengths.min()} to {lengths.max()}, expected 0 to {keys}, the keys"
+        )
     return lengths
 
 
@@ -191,10 +200,10 @@ def _mask(name: str, attn_mask: Any, shape: tuple[int, ...]) -> np.ndarray | Non
     mask = _validate.numbers(name, "attn_mask", attn_mask)
     if mask.dtype != bool and mask.dtype.name not in FLOATS:
         raise TypeError(
-            f"{name}: attn_mask has dtype {mask.dtype}, expected bool (True attends) or floating-point numbers, which are added: "
-            f"an integer mask of 0 and 1 is attn_mask.astype(bool)"
+            f"{name}: attn_mask has dtype {mask.dtype}, expected bool (True attends) or floating-point numbers, "
+            f"which are added: an integer mask of 0 and 1 is attn_mask.astype(bool)"
         )
-    if not _validate._broadcasts(mask.shape, shape):
+    if not broadcasts(mask.shape, shape):
         raise ValueError(f"{name}: attn_mask has shape {mask.shape}, expected one that broadcasts to {shape}")
     return mask
 
@@ -203,7 +212,7 @@ def _slopes(name: str, alibi_slopes: Any, shape: tuple[int, ...], dtype: np.dtyp
     if alibi_slopes is None:
         return None
     slopes = floats(name, "alibi_slopes", alibi_slopes)
-    if slopes.ndim == 0 or slopes.shape[-1] != shape[-1] or not _validate._broadcasts(slopes.shape, shape):
+    if slopes.ndim == 0 or slopes.shape[-1] != shape[-1] or not broadcasts(slopes.shape, shape):
         raise ValueError(f"{name}: alibi_slopes has shape {slopes.shape}, expected {shape[-1:]} or {shape}")
     return slopes.astype(dtype)
 
@@ -246,5 +255,7 @@ def _starts(name: str, label: str, cu_seqlens: Any, of: str, x: np.ndarray) -> n
     if starts.ndim != 1 or not starts.size:
         raise ValueError(f"{name}: {label} has shape {starts.shape}, expected (sequences + 1,)")
     if starts[0] != 0 or starts[-1] != len(x) or (np.diff(starts) < 0).any():
-        raise ValueError(f"{name}: {label} must rise from 0 to {len(x)}, the rows of {of} of shape {x.shape}, not {starts}")
+        raise ValueError(
+            f"{name}: {label} must rise from 0 to {len(x)}, the rows of {of} of shape {x.shape}, not {starts}"
+        )
     return np.ascontiguousarray(starts)

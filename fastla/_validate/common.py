@@ -106,3 +106,11 @@ def output(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.n
     if not out.flags.writeable:
         raise ValueError(f"{name}: out of shape {out.shape} is read-only, expected a writeable array")
     return out
+
+
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether a shape broadcasts to another without changing that."""
+    try:
+        return np.broadcast_shapes(shape, to) == to
+    except ValueError:
+        return False

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastla import _core
 from fastla._validate.arrays import converted
+from fastla._validate.common import broadcasts
 
 MAX_DIMS = 32           # np.broadcast_shapes'; more are NumPy's to do where something needs converting or is wrong
 
@@ -89,16 +90,9 @@ def _check_output(shown: str, out: np.ndarray, expected: tuple[int, ...], core_d
     while len(expected) > max(out.ndim, core_dims) and expected[0] == 1:
         expected = expected[1:]
     split_out, split_expected = out.ndim - core_dims, len(expected) - core_dims
-    if out.shape[max(split_out, 0):] != expected[split_expected:] or not _broadcasts(
+    if out.shape[max(split_out, 0):] != expected[split_expected:] or not broadcasts(
         expected[:split_expected], out.shape[:max(split_out, 0)]
     ):
         raise ValueError(f"{shown}: out has shape {out.shape}, expected {expected}")
     if not out.flags.writeable:
         raise ValueError(f"{shown}: out of shape {out.shape} is read-only, expected a writeable array")
-
-
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
-    try:
-        return np.broadcast_shapes(shape, to) == to
-    except ValueError:
-        return False

@@ -55,6 +55,20 @@ def eigenpairs(a: ArrayLike) -> list[Any]:
     return [fastla.eigh(a), fastla.eigsh(operator, 3), fastla.svds(big, k=2), values, vectors, reduced]
 
 
+def attending(a: np.ndarray) -> np.ndarray:
+    """Attention, a cache of keys and values, softmax and its kin."""
+    q = a.astype(np.float32).reshape(1, 1, *a.shape)
+    cache = fastla.KVCache(1, 1, a.shape[1], capacity=2, dtype="float16")
+    cache.append(q, q)
+    seen: np.ndarray = cache.attend(q)
+    out, lse = fastla.attention(q, q, q, is_causal=True, return_lse=True)
+    bounds = np.array([0, 1, a.shape[0]])
+    packed: np.ndarray = fastla.attention_varlen(q[0].swapaxes(0, 1), q[0].swapaxes(0, 1), q[0].swapaxes(0, 1), bounds, bounds)
+    weights: np.ndarray = fastla.softmax(a) * np.exp(fastla.log_softmax(a, axis=-1))
+    assert seen.shape == out.shape and lse.ndim == 3 and packed.ndim == 3 and fastla.logsumexp(a).ndim == 1
+    return weights
+
+
 def index(a: ArrayLike, path: Path) -> fastla.FlatIndex:
     """An index and all that it can do."""
     assert fastla.FlatIndex(3, dtype=np.float16).dtype == fastla.FlatIndex(3, dtype=np.dtype("float16")).dtype
@@ -102,6 +116,7 @@ if __name__ == "__main__":
     vectors(x)
     neighbours(x)
     eigenpairs(x)
+    attending(x)
     with tempfile.TemporaryDirectory() as folder:
         assert len(index(x, Path(folder) / "index")) == 2
     settings()

@@ -32,7 +32,8 @@ def argument(name: str, rng: np.random.Generator, b: int, h: int, sq: int, skv: 
     """A value for an argument."""
     choices = {
         "is_causal": lambda: True,
-        "q_offset": lambda: "end" if rng.random() < 0.3 else rng.integers(-sq - 2, skv + 3, b) if rng.random() < 0.5 else int(rng.integers(-3, skv + 3)),
+        "q_offset": lambda: "end" if rng.random() < 0.3 else rng.integers(-sq - 2, skv + 3,
+                b) if rng.random() < 0.5 else int(rng.integers(-3, skv + 3)),
         "kv_lengths": lambda: rng.integers(0, skv + 1, b) if rng.random() < 0.7 else int(rng.integers(0, skv + 1)),
         "window": lambda: tuple(int(x) for x in rng.integers(-1, rng.choice([2, 20, 150]), 2)),
         "scale": lambda: float(rng.choice([0.0, 0.3, 2.0, -1.0])),
@@ -45,7 +46,8 @@ def argument(name: str, rng: np.random.Generator, b: int, h: int, sq: int, skv: 
 
 
 @pytest.mark.parametrize("target_name", _core.runnable_targets())
-@given(st.sets(st.sampled_from(ARGUMENTS), max_size=4), st.integers(0, 2**32 - 1), st.sampled_from(["float32", "float64", "float16"]))
+@given(st.sets(st.sampled_from(ARGUMENTS), max_size=4), st.integers(0, 2**32 - 1),
+       st.sampled_from(["float32", "float64", "float16"]))
 @settings(deadline=None, max_examples=250)
 def test_arguments_together(target_name: str, names: set[str], seed: int, dtype: str) -> None:
     before = _core.current_target()
@@ -54,7 +56,8 @@ def test_arguments_together(target_name: str, names: set[str], seed: int, dtype:
         rng = np.random.default_rng(seed)
         b, hk, group = (int(rng.integers(1, most)) for most in (4, 3, 4))
         sq, skv = int(rng.choice([1, 2, 7, 20, 60])), int(rng.choice([1, 5, 64, 130, 300]))
-        q, k, v = operands(b, hk * group, hk, sq, skv, int(rng.choice([1, 8, 17])), int(rng.choice([1, 8, 21])), dtype, seed % 1000)
+        q, k, v = operands(b, hk * group, hk, sq, skv, int(rng.choice([1, 8, 17])), int(rng.choice([1, 8, 21])),
+                           dtype, seed % 1000)
         keywords = {name: argument(name, rng, b, hk * group, sq, skv) for name in sorted(names)}
         check(q, k, v, what=keywords, **keywords)
     finally:
@@ -73,7 +76,8 @@ def test_every_pair_of_arguments(target: str) -> None:
 
 # --- what rows see ----------------------------------------------------------------------------------------------------
 def test_causal_with_more_or_fewer_keys_than_queries(target: str) -> None:
-    for sq, skv, offset in [(5, 2, -3), (5, 2, 0), (2, 5, 3), (2, 5, "end"), (130, 40, "end"), (40, 130, 100), (60, 60, -70), (60, 60, 1000)]:
+    for sq, skv, offset in [(5, 2, -3), (5, 2, 0), (2, 5, 3), (2, 5, "end"), (130, 40, "end"), (40, 130, 100),
+                            (60, 60, -70), (60, 60, 1000)]:
         check(*operands(1, 2, 2, sq, skv), is_causal=True, q_offset=offset, what=(sq, skv, offset))
 
 
@@ -91,7 +95,8 @@ def test_a_window_hangs_on_the_offset(target: str) -> None:
     q, k, v = operands(1, 2, 2, 200, 200)
     whole = fastla.attention(q, k, v, is_causal=True, window=(40, 0))
     for first, end in [(199, 200), (150, 200), (90, 150)]:
-        got = fastla.attention(q[:, :, first:end], k[:, :, :end], v[:, :, :end], is_causal=True, window=(40, 0), q_offset=first)
+        got = fastla.attention(q[:, :, first:end], k[:, :, :end], v[:, :, :end], is_causal=True, window=(40, 0),
+                               q_offset=first)
         np.testing.assert_allclose(got, whole[:, :, first:end], atol=1e-6)
 
 
@@ -136,14 +141,17 @@ def test_tiles_of_a_mask(target: str) -> None:
         kinds = np.repeat(np.repeat(tiles, 40, -2), 50, -1)[..., :shape[-2], :shape[-1]]
         see = (kinds == 1) | ((kinds == 2) & (rng.random(shape) < 0.5))
         check(q, k, v, attn_mask=see, what=shape)
-        check(q, k, v, attn_mask=np.where(see, np.where(kinds == 2, rng.standard_normal(shape), 0), -np.inf).astype(np.float32), what=shape)
+        check(q, k, v,
+              attn_mask=np.where(see, np.where(kinds == 2, rng.standard_normal(shape), 0),
+                                 -np.inf).astype(np.float32), what=shape)
 
 
 def test_masks_in_odd_places(target: str) -> None:
     q, k, v = operands(2, 2, 2, 33, 65)
     rng = np.random.default_rng(4)
     check(q, k, v, attn_mask=(rng.random((2, 1, 33, 1)) < 0.5))
-    check(q, k, v, attn_mask=rng.standard_normal((65, 2, 33, 4)).astype(np.float32).transpose(1, 3, 2, 0)[:, ::2, ::-1, ::-1])
+    check(q, k, v,
+          attn_mask=rng.standard_normal((65, 2, 33, 4)).astype(np.float32).transpose(1, 3, 2, 0)[:, ::2, ::-1, ::-1])
     unaligned = np.empty(33 * 65 * 4 + 1, np.uint8)[1:].view(np.float32).reshape(33, 65)
     unaligned[...] = rng.standard_normal((33, 65))
     check(q, k, v, attn_mask=unaligned)
@@ -157,7 +165,8 @@ def test_what_nobody_sees_does_not_matter(target: str, dtype: str) -> None:
     ways = [
         ({"attn_mask": see}, [3, 130, 290]), ({"attn_mask": np.where(see, 0, -INF).astype(np.float32)}, [3, 130, 290]),
         ({"is_causal": True, "q_offset": 100}, [160, 200, 299]), ({"window": (20, 5), "q_offset": 100}, [0, 79, 250]),
-        ({"kv_lengths": 200}, [200, 299]), ({"kv_lengths": 200, "attn_mask": see, "is_causal": True, "q_offset": "end"}, [3, 130, 201]),
+        ({"kv_lengths": 200},
+         [200, 299]), ({"kv_lengths": 200, "attn_mask": see, "is_causal": True, "q_offset": "end"}, [3, 130, 201]),
     ]
     for sq in (1, 2, 60):
         q, k, v = operands(1, 2, 2, sq, 300, 17, dtype=dtype)
@@ -166,7 +175,8 @@ def test_what_nobody_sees_does_not_matter(target: str, dtype: str) -> None:
             for poison in (np.nan, np.inf, -np.inf):
                 bad_k, bad_v = k.copy(), v.copy()
                 bad_k[:, :, hidden] = bad_v[:, :, hidden] = poison
-                assert bits(fastla.attention(q, bad_k, bad_v, **keywords)) == bits(clean), (sq, sorted(keywords), poison)
+                assert bits(fastla.attention(q, bad_k, bad_v, **keywords)) == bits(clean), (sq, sorted(keywords),
+                        poison)
 
 
 def test_what_is_seen_and_not_finite_shows(target: str) -> None:
@@ -184,13 +194,15 @@ def test_what_is_seen_and_not_finite_shows(target: str) -> None:
 def test_sinks_beside_a_tile_that_is_not_seen(target: str) -> None:
     for sink in (2.0, 60.0, -60.0, 300.0, -np.inf):
         for sq in (2, 300):
-            check(*operands(1, 2, 2, sq, 300), sinks=np.array([sink, 1], np.float32), is_causal=True, window=(1, 0), what=sink)
+            check(*operands(1, 2, 2, sq, 300), sinks=np.array([sink, 1], np.float32), is_causal=True, window=(1, 0),
+                  what=sink)
 
 
 def test_parts_merge_by_lse(target: str) -> None:
     q, k, v = operands(2, 2, 2, 4, 330)
     keywords = {"scale": 0.9, "softcap": 3.0}
     whole, total = fastla.attention(q, k, v, return_lse=True, **keywords)
-    parts = [fastla.attention(q, k[:, :, a:b], v[:, :, a:b], return_lse=True, **keywords) for a, b in ((0, 10), (10, 10), (10, 200), (200, 330))]
+    parts = [fastla.attention(q, k[:, :, a:b], v[:, :, a:b], return_lse=True, **keywords) for a,
+             b in ((0, 10), (10, 10), (10, 200), (200, 330))]
     merged = sum(np.exp(lse - total)[..., None] * out for out, lse in parts)
     np.testing.assert_allclose(merged, whole, atol=1e-5)

@@ -10,7 +10,8 @@ import fastla
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 # Rows and keys on either side of vectors, panels and blocks; both routes, parts of the keys among them.
-LENGTHS = [(1, 1), (1, 129), (2, 63), (3, 2100), (7, 130), (9, 65), (17, 1), (33, 257), (49, 128), (100, 2050), (200, 300)]
+LENGTHS = [(1, 1), (1, 129), (2, 63), (3, 2100), (7, 130), (9, 65), (17, 1), (33, 257), (49, 128), (100, 2050),
+           (200, 300)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -40,7 +41,8 @@ def test_grouped_heads_lie_together(target: str) -> None:
 
 def test_nothing_there(target: str) -> None:
     for b, h, sq, skv, dv in itertools.product((0, 2), (0, 4), (0, 3), (0, 6), (0, 5)):
-        q, k, v = np.ones((b, h, sq, 8), np.float32), np.ones((b, 2, skv, 8), np.float32), np.ones((b, 2, skv, dv), np.float32)
+        q, k, v = np.ones((b, h, sq, 8), np.float32), np.ones((b, 2, skv, 8), np.float32), np.ones((b, 2, skv, dv),
+                np.float32)
         out, lse = fastla.attention(q, k, v, return_lse=True, is_causal=True)
         assert out.shape == (b, h, sq, dv)
         assert lse.shape == (b, h, sq)
@@ -58,7 +60,8 @@ def test_leading_axes_broadcast(target: str) -> None:
 
 def test_other_dtypes_of_key_and_value(target: str) -> None:
     for q_type, k_type, v_type in itertools.product(DTYPES, repeat=3):
-        q, k, v = normal(0, 1, 2, 9, 16, dtype=q_type), normal(1, 1, 2, 70, 16, dtype=k_type), normal(2, 1, 2, 70, 16, dtype=v_type)
+        q, k, v = normal(0, 1, 2, 9, 16, dtype=q_type), normal(1, 1, 2, 70, 16, dtype=k_type), normal(2, 1, 2, 70, 16,
+                dtype=v_type)
         check(q, k, v, what=(q_type, k_type, v_type))
     q, k, v = operands(1, 2, 2, 9, 70)
     swapped = [x.astype(x.dtype.newbyteorder()) for x in (q, k, v)]
@@ -83,14 +86,17 @@ def test_layouts_are_read_in_place(target: str, dtype: str) -> None:
             return memory
 
         layouts = {
-            "(b, s, h, d)": lambda x: np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1, 2), "spread": spread, "unaligned": unaligned,
-            "reversed": lambda x: np.ascontiguousarray(x[::-1, ::-1, ::-1, ::-1])[::-1, ::-1, ::-1, ::-1], "Fortran": np.asfortranarray,
+            "(b, s, h, d)": lambda x: np.ascontiguousarray(x.swapaxes(1, 2)).swapaxes(1,
+                    2), "spread": spread, "unaligned": unaligned,
+            "reversed": lambda x: np.ascontiguousarray(x[::-1, ::-1, ::-1, ::-1])[::-1, ::-1, ::-1,
+                    ::-1], "Fortran": np.asfortranarray,
             "width first": lambda x: np.ascontiguousarray(np.moveaxis(x, -1, 0)).transpose(1, 2, 3, 0),
         }
         for name, layout in layouts.items():
             got = fastla.attention(*(layout(x) for x in arrays))
             assert bits(got) == bits(want), name
-        rows_apart = [np.concatenate([x, np.full((*x.shape[:-1], 1024 * 3 - 24), np.nan, x.dtype)], -1)[..., :24] for x in arrays]
+        rows_apart = [np.concatenate([x, np.full((*x.shape[:-1], 1024 * 3 - 24), np.nan, x.dtype)], -1)[...,
+                :24] for x in arrays]
         assert bits(fastla.attention(*rows_apart)) == bits(want), "rows in the same sets of L1"
 
 
@@ -114,7 +120,8 @@ def test_the_result_lies_as_the_query(target: str) -> None:
 def test_out(target: str, dtype: str) -> None:
     q, k, v = operands(2, 4, 2, 20, 30, 8, 8, dtype)
     want = fastla.attention(q, k, v)
-    for out in (np.empty_like(want), np.empty((2, 4, 20, 16), want.dtype)[..., ::2], np.empty((8, 20, 4, 2), want.dtype).T,
+    for out in (np.empty_like(want), np.empty((2, 4, 20, 16), want.dtype)[..., ::2],
+                np.empty((8, 20, 4, 2), want.dtype).T,
                 np.empty((2, 20, 4, 8), want.dtype).swapaxes(1, 2)[:, :, ::-1]):
         out.fill(np.nan)
         assert fastla.attention(q, k, v, out=out) is out
@@ -144,7 +151,8 @@ def test_large_and_tiny_scores(target: str) -> None:
     for sq in (1, 9):
         for dtype in ("float32", "float16", "float64"):
             a, b, c = ((x * f).astype(dtype) for x, f in ((q, 100), (k, 100), (v, 1)))
-            check_close(fastla.attention(a[:, :, :sq], b, c)[0, 0], c[0, 0, best[:sq]].astype(np.float64), dtype_of(dtype))
+            check_close(fastla.attention(a[:, :, :sq], b, c)[0, 0], c[0, 0, best[:sq]].astype(np.float64),
+                        dtype_of(dtype))
         check(q[:, :, :sq] * np.float32(1e-30), k, v)
 
 

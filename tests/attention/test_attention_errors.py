@@ -17,7 +17,8 @@ Q = ones(1, 4, 3, 8)
 K = ones(1, 2, 5, 8)
 MISFITS = [
     (ones(3, 8), ones(5, 8), ones(5, 8)), (Q, ones(1, 2, 5, 7), K), (Q, K, ones(1, 2, 6, 8)), (Q, K, ones(1, 1, 5, 8)),
-    (Q, ones(1, 3, 5, 8), ones(1, 3, 5, 8)), (Q, ones(1, 8, 5, 8), ones(1, 8, 5, 8)), (Q, ones(1, 0, 5, 8), ones(1, 0, 5, 8)),
+    (Q, ones(1, 3, 5, 8), ones(1, 3, 5, 8)), (Q, ones(1, 8, 5, 8), ones(1, 8, 5, 8)), (Q, ones(1, 0, 5, 8),
+            ones(1, 0, 5, 8)),
     (ones(2, 4, 3, 8), ones(3, 2, 5, 8), ones(3, 2, 5, 8)),
 ]
 
@@ -30,17 +31,27 @@ def test_misfits_name_the_shapes(arrays: tuple) -> None:
 
 
 BAD: list[tuple[dict[str, Any], type, str]] = [
-    ({"attn_mask": np.ones((3, 4), bool)}, ValueError, "attn_mask"), ({"attn_mask": np.ones((2, 4, 3, 5), bool)}, ValueError, "attn_mask"),
+    ({"attn_mask": np.ones((3, 4), bool)}, ValueError, "attn_mask"), ({"attn_mask": np.ones((2, 4, 3, 5), bool)},
+                                                                      ValueError, "attn_mask"),
     ({"attn_mask": np.ones((1, 1, 1, 1, 3, 5), bool)}, ValueError, "attn_mask"),
-    ({"attn_mask": np.ones((3, 5), int)}, TypeError, "attn_mask.*bool"), ({"attn_mask": np.ones((3, 5), complex)}, TypeError, "attn_mask"),
-    ({"q_offset": np.array([0, 1])}, ValueError, "q_offset"), ({"q_offset": 0.5}, TypeError, "q_offset"), ({"q_offset": "start"}, ValueError, "q_offset"),
-    ({"kv_lengths": 6}, ValueError, "kv_lengths"), ({"kv_lengths": -1}, ValueError, "kv_lengths"), ({"kv_lengths": [5, 5]}, ValueError, "kv_lengths"),
-    ({"kv_lengths": 2.0}, TypeError, "kv_lengths"), ({"window": 3}, ValueError, "window"), ({"window": (1, -2)}, ValueError, "window"),
-    ({"window": (1, 2, 3)}, ValueError, "window"), ({"window": (1.5, 2)}, TypeError, "window"), ({"scale": "x"}, TypeError, "scale"),
-    ({"scale": np.nan}, ValueError, "scale"), ({"softcap": -1.0}, ValueError, "softcap"), ({"softcap": np.inf}, ValueError, "softcap"),
+    ({"attn_mask": np.ones((3, 5), int)}, TypeError, "attn_mask.*bool"), ({"attn_mask": np.ones((3, 5), complex)},
+            TypeError, "attn_mask"),
+    ({"q_offset": np.array([0, 1])}, ValueError, "q_offset"), ({"q_offset": 0.5}, TypeError,
+                                                               "q_offset"), ({"q_offset": "start"}, ValueError,
+            "q_offset"),
+    ({"kv_lengths": 6}, ValueError, "kv_lengths"), ({"kv_lengths": -1}, ValueError,
+                                                    "kv_lengths"), ({"kv_lengths": [5, 5]}, ValueError, "kv_lengths"),
+    ({"kv_lengths": 2.0}, TypeError, "kv_lengths"), ({"window": 3}, ValueError, "window"), ({"window": (1, -2)},
+            ValueError, "window"),
+    ({"window": (1, 2, 3)}, ValueError, "window"), ({"window": (1.5, 2)}, TypeError, "window"), ({"scale": "x"},
+            TypeError, "scale"),
+    ({"scale": np.nan}, ValueError, "scale"), ({"softcap": -1.0}, ValueError, "softcap"), ({"softcap": np.inf},
+            ValueError, "softcap"),
     ({"sinks": np.zeros(3, np.float32)}, ValueError, "sinks"), ({"sinks": np.zeros(4, int)}, TypeError, "sinks"),
-    ({"alibi_slopes": np.zeros(3, np.float32)}, ValueError, "alibi_slopes"), ({"alibi_slopes": np.zeros((2, 4), np.float32)}, ValueError, "alibi_slopes"),
-    ({"out": np.empty((1, 4, 3, 7), np.float32)}, ValueError, "out"), ({"out": np.empty((1, 4, 3, 8))}, ValueError, "out"),
+    ({"alibi_slopes": np.zeros(3, np.float32)}, ValueError,
+     "alibi_slopes"), ({"alibi_slopes": np.zeros((2, 4), np.float32)}, ValueError, "alibi_slopes"),
+    ({"out": np.empty((1, 4, 3, 7), np.float32)}, ValueError, "out"), ({"out": np.empty((1, 4, 3, 8))}, ValueError,
+            "out"),
     ({"out": [0.0]}, TypeError, "out"), ({"out": np.broadcast_to(np.float32(0), (1, 4, 3, 8))}, ValueError, "out"),
 ]
 
@@ -51,7 +62,9 @@ def test_bad_arguments_are_named(keywords: dict[str, Any], kind: type, names: st
         fastla.attention(Q, K, K, **keywords)
 
 
-@pytest.mark.parametrize("bad", [np.ones((1, 4, 3, 8), int), np.ones((1, 4, 3, 8), complex), np.ma.ones((1, 4, 3, 8)), np.ones((1, 4, 3, 8), np.longdouble)])
+@pytest.mark.parametrize("bad",
+                         [np.ones((1, 4, 3, 8), int), np.ones((1, 4, 3, 8), complex), np.ma.ones((1, 4, 3, 8)),
+                          np.ones((1, 4, 3, 8), np.longdouble)])
 def test_dtypes(bad: np.ndarray) -> None:
     for position in range(3):
         arrays = [Q, Q, Q]

@@ -1,4 +1,4 @@
-"""Nothing outside the arrays is touched: they begin and end at pages that may not be; what they do not own is poison."""
+"""Nothing outside the arrays is touched: they begin and end at pages that may not be; what lies between is poison."""
 
 import itertools
 
@@ -10,7 +10,8 @@ from reference import attention as formula
 
 import fastla
 
-SIZES = [(1, 1, 1, 1), (1, 5, 3, 2), (2, 129, 17, 33), (7, 64, 64, 64), (9, 130, 5, 31), (33, 70, 24, 8), (50, 257, 16, 48)]
+SIZES = [(1, 1, 1, 1), (1, 5, 3, 2), (2, 129, 17, 33), (7, 64, 64, 64), (9, 130, 5, 31), (33, 70, 24, 8),
+         (50, 257, 16, 48)]
 
 
 def fenced(x: np.ndarray, at_end: bool) -> np.ndarray:
@@ -32,7 +33,8 @@ def test_guard_pages(target: str, dtype: str, at_end: bool) -> None:
         fenced_mask = fenced(mask, at_end)
         fastla.attention(fenced(q, at_end), fenced(k, at_end), fenced(v, at_end), fenced_mask, out=out, **keywords)
         check_close(out, formula(q, k, v, mask, **keywords)[0], out.dtype)
-        fastla.attention(fenced(q, at_end), fenced(k, at_end), fenced(v, at_end), fenced(mask > 0, at_end), out=out, **keywords)
+        fastla.attention(fenced(q, at_end), fenced(k, at_end), fenced(v, at_end), fenced(mask > 0, at_end), out=out,
+                         **keywords)
         check_close(out, formula(q, k, v, mask > 0, **keywords)[0], out.dtype)
 
 

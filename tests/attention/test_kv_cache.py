@@ -23,14 +23,16 @@ class Twin:
     def append(self, key: np.ndarray, value: np.ndarray, lengths: Any = None) -> None:
         for b, part in enumerate(self.parts):
             n = key.shape[2] if lengths is None else lengths[b]
-            self.parts[b] = [np.concatenate((old, x[b, :, :n].astype(np.float64)), 1) for old, x in zip(part, (key, value), strict=True)]
+            self.parts[b] = [np.concatenate((old, x[b, :, :n].astype(np.float64)), 1) for old,
+                             x in zip(part, (key, value), strict=True)]
 
     def attend(self, query: np.ndarray, **keywords: Any) -> np.ndarray:
         keywords.setdefault("q_offset", "end")
         return np.stack([reference.attention(query[b], k, v, **keywords)[0] for b, (k, v) in enumerate(self.parts)])
 
 
-def filled(dtype: str = "float32", steps: tuple[int, ...] = (3, 1, 1, 0, 40, 1), capacity: int = 4) -> tuple[fastla.KVCache, Twin]:
+def filled(dtype: str = "float32", steps: tuple[int, ...] = (3, 1, 1, 0, 40, 1),
+           capacity: int = 4) -> tuple[fastla.KVCache, Twin]:
     cache, twin = fastla.KVCache(3, 2, 8, value_dim=5, capacity=capacity, dtype=dtype), Twin(3, 2, 8, 5)
     for step, n in enumerate(steps):
         k, v = normal(step, 3, 2, n, 8), normal(step + 50, 3, 2, n, 5)
@@ -45,8 +47,11 @@ def filled(dtype: str = "float32", steps: tuple[int, ...] = (3, 1, 1, 0, 40, 1),
 def test_append_and_attend(target: str, dtype: str) -> None:
     cache, twin = filled(dtype)
     assert cache.lengths.tolist() == [k.shape[1] for k, _ in twin.parts]
-    for sq, keywords in [(1, {}), (2, {"is_causal": True}), (20, {"is_causal": True, "window": (7, 0)}), (1, {"softcap": 2.0, "scale": 0.2}),
-                         (3, {"q_offset": 0, "is_causal": True}), (1, {"sinks": normal(9, 4), "alibi_slopes": np.abs(normal(8, 4))})]:
+    for sq, keywords in [(1, {}), (2, {"is_causal": True}), (20, {"is_causal": True, "window": (7, 0)}),
+                         (1, {"softcap": 2.0, "scale": 0.2}),
+                         (3, {"q_offset": 0, "is_causal": True}), (1,
+                                                                   {"sinks": normal(9, 4),
+                                                                    "alibi_slopes": np.abs(normal(8, 4))})]:
         q = normal(99, 3, 4, sq, 8)
         check_close(cache.attend(q, **keywords), twin.attend(q, **keywords), q.dtype, keywords)
         out, lse = cache.attend(q, return_lse=True, **keywords)
@@ -127,7 +132,8 @@ def test_a_mask_has_the_longest_sequence_s_keys(target: str) -> None:
     cache, twin = filled()
     q = normal(1, 3, 4, 3, 8)
     mask = np.random.default_rng(2).random((3, 1, 3, cache.lengths.max())) < 0.5
-    want = np.stack([reference.attention(q[b], k, v, mask[b, :, :, :k.shape[1]])[0] for b, (k, v) in enumerate(twin.parts)])
+    want = np.stack([reference.attention(q[b], k, v, mask[b, :, :, :k.shape[1]])[0] for b,
+                     (k, v) in enumerate(twin.parts)])
     check_close(cache.attend(q, mask), want, q.dtype)
 
 
@@ -139,10 +145,13 @@ def test_a_mask_has_the_longest_sequence_s_keys(target: str) -> None:
     (lambda c: c.append(normal(0, 3, 2, 4, 8), normal(0, 3, 2, 4, 5), [1, 2]), ValueError, "append: lengths"),
     (lambda c: c.append(normal(0, 3, 2, 4, 8), normal(0, 3, 2, 4, 5), [1, 2, 5]), ValueError, "append: lengths"),
     (lambda c: c.append(normal(0, 3, 2, 4, 8), normal(0, 3, 2, 4, 5), [1.0, 2, 3]), TypeError, "append: lengths"),
-    (lambda c: c.truncate(100), ValueError, "truncate: lengths"), (lambda c: c.truncate(-1), ValueError, "truncate: lengths"),
+    (lambda c: c.truncate(100), ValueError, "truncate: lengths"), (lambda c: c.truncate(-1), ValueError,
+                                                                   "truncate: lengths"),
     (lambda c: c.reorder([3]), ValueError, "reorder: rows"), (lambda c: c.reorder([-1]), ValueError, "reorder: rows"),
-    (lambda c: c.reorder([0.5]), TypeError, "reorder: rows"), (lambda c: c.attend(normal(0, 3, 3, 1, 8)), ValueError, "attend: query"),
-    (lambda c: c.attend(normal(0, 2, 4, 1, 8)), ValueError, "attend: query"), (lambda c: c.attend(normal(0, 3, 4, 1, 7)), ValueError, "attend: query"),
+    (lambda c: c.reorder([0.5]), TypeError, "reorder: rows"), (lambda c: c.attend(normal(0, 3, 3, 1, 8)), ValueError,
+                                                               "attend: query"),
+    (lambda c: c.attend(normal(0, 2, 4, 1, 8)), ValueError,
+     "attend: query"), (lambda c: c.attend(normal(0, 3, 4, 1, 7)), ValueError, "attend: query"),
 ])
 def test_what_does_not_fit_changes_nothing(call: Any, kind: type, names: str) -> None:
     cache, _ = filled()
@@ -161,7 +170,9 @@ def test_int8_refuses_what_it_cannot_hold() -> None:
     assert cache.lengths.tolist() == [0]
 
 
-@pytest.mark.parametrize(("arguments", "kind"), [((-1, 1, 4), ValueError), ((1, 0, 4), ValueError), ((1, 1, 4.0), TypeError), ((True, 1, 4), TypeError)])
+@pytest.mark.parametrize(("arguments", "kind"),
+                         [((-1, 1, 4), ValueError), ((1, 0, 4), ValueError), ((1, 1, 4.0), TypeError),
+                          ((True, 1, 4), TypeError)])
 def test_sizes(arguments: tuple, kind: type) -> None:
     with pytest.raises(kind, match="KVCache"):
         fastla.KVCache(*arguments)

@@ -39,9 +39,9 @@ def answer(attributes: dict[str, Any], inputs: dict[str, np.ndarray]) -> np.ndar
         hidden = False if mask.dtype == bool else -np.inf
         mask = np.pad(mask, [(0, 0)] * (mask.ndim - 1) + [(0, k.shape[2] - mask.shape[-1])], constant_values=hidden)
     y = fastla.attention(
-        q, k, v, mask, is_causal=bool(attributes.get("is_causal")), q_offset=offset if lengths is None else "end", kv_lengths=lengths,
-        window=(attributes.get("left_window_size", -1), attributes.get("right_window_size", -1)), scale=attributes.get("scale"),
-        softcap=attributes.get("softcap"))
+        q, k, v, mask, is_causal=bool(attributes.get("is_causal")), q_offset=offset if lengths is None else "end",
+        kv_lengths=lengths, scale=attributes.get("scale"), softcap=attributes.get("softcap"),
+        window=(attributes.get("left_window_size", -1), attributes.get("right_window_size", -1)))
     return y.swapaxes(1, 2).reshape(*y.shape[:1], y.shape[2], -1) if folded else y
 
 

@@ -10,9 +10,11 @@ from attend import check_close, normal
 import fastla
 
 
-def check_packed(lengths_q: list[int], lengths_k: list[int], dtype: str = "float32", heads: tuple[int, int] = (6, 2), **keywords: Any) -> None:
+def check_packed(lengths_q: list[int], lengths_k: list[int], dtype: str = "float32", heads: tuple[int, int] = (6, 2),
+                 **keywords: Any) -> None:
     cu_q, cu_k = (np.concatenate(([0], np.cumsum(x))).astype(np.int32) for x in (lengths_q, lengths_k))
-    q, k, v = normal(0, cu_q[-1], heads[0], 8, dtype=dtype), normal(1, cu_k[-1], heads[1], 8, dtype=dtype), normal(2, cu_k[-1], heads[1], 5, dtype=dtype)
+    q, k, v = normal(0, cu_q[-1], heads[0], 8, dtype=dtype), normal(1, cu_k[-1], heads[1], 8, dtype=dtype), normal(2,
+            cu_k[-1], heads[1], 5, dtype=dtype)
     out, lse = fastla.attention_varlen(q, k, v, cu_q, cu_k, return_lse=True, **keywords)
     assert out.dtype == q.dtype
     slopes = keywords.pop("alibi_slopes", None)
@@ -25,7 +27,8 @@ def check_packed(lengths_q: list[int], lengths_k: list[int], dtype: str = "float
         check_close(lse[:, rows], want_lse, lse.dtype, b)
 
 
-LENGTHS = [([0, 1, 0, 1], [0, 3, 0, 5]), ([0, 0, 0, 1], [0, 0, 0, 1]), ([3, 0, 2], [0, 4, 7]), ([2], [0]), ([0, 0], [0, 0]), ([], []),
+LENGTHS = [([0, 1, 0, 1], [0, 3, 0, 5]), ([0, 0, 0, 1], [0, 0, 0, 1]), ([3, 0, 2], [0, 4, 7]), ([2], [0]),
+           ([0, 0], [0, 0]), ([], []),
            ([1, 70, 200, 3], [300, 70, 129, 2500]), ([33] * 9, list(range(1, 90, 10)))]
 
 

@@ -33,7 +33,8 @@ def expected(name: str, x: np.ndarray, axis: int) -> np.ndarray:
         if name == "softmax":
             return e / e.sum(axis, keepdims=True)
         shifted = np.exp(x - np.where(np.isinf(top), 0, top)).sum(axis, keepdims=True)
-        lse = np.where(np.isnan(x).any(axis, keepdims=True), np.nan, np.where(np.isinf(top), top, top + np.log(shifted)))
+        lse = np.where(np.isnan(x).any(axis, keepdims=True), np.nan,
+                       np.where(np.isinf(top), top, top + np.log(shifted)))
         return x - top - np.log(e.sum(axis, keepdims=True)) if name == "log_softmax" else lse.squeeze(axis)
 
 
@@ -43,7 +44,8 @@ def check(x: np.ndarray, axis: int, what: Any = "") -> None:
         assert got.dtype == x.dtype
         relative = TOLERANCE[x.dtype.name]
         least = {"softmax": np.finfo(np.float32).tiny if x.dtype.itemsize > 2 else 1e-7}.get(name, relative)
-        np.testing.assert_allclose(np.asarray(got).astype(np.float64), want, rtol=relative, atol=least, err_msg=f"{name} {what}")
+        np.testing.assert_allclose(np.asarray(got).astype(np.float64), want, rtol=relative, atol=least,
+                                   err_msg=f"{name} {what}")
 
 
 def normal(seed: int, *shape: int) -> np.ndarray:
@@ -96,7 +98,8 @@ def test_out(target: str) -> None:
 
 
 def test_infinities_and_nan(target: str) -> None:
-    rows = [[-np.inf] * 3, [-np.inf, 0, 1], [np.inf, 0, 1], [np.nan, 0, 1], [0, 1, np.nan], [np.inf, np.nan, 0], [np.inf, -np.inf, 0], [1e38, 1e38, -1e38]]
+    rows = [[-np.inf] * 3, [-np.inf, 0, 1], [np.inf, 0, 1], [np.nan, 0, 1], [0, 1, np.nan], [np.inf, np.nan, 0],
+            [np.inf, -np.inf, 0], [1e38, 1e38, -1e38]]
     for repeat, dtype in itertools.product((1, 40), ("float32", "float64")):
         x = np.repeat(np.array(rows), repeat, 1).astype(dtype)
         with np.errstate(all="raise"):

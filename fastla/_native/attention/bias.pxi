@@ -1,7 +1,8 @@
 # What is added to the scores of a tile: the mask and ALiBi, a row at a time, -infinity where a key is not seen.
 
 cdef enum:
-    TILE_EMPTY, TILE_FULL, TILE_MIXED       # what a tile of the mask shows: nothing, all and adds nothing, or what must be read
+    # what a tile of the mask shows: nothing, all and adds nothing, or what must be read
+    TILE_EMPTY, TILE_FULL, TILE_MIXED
 
 
 cdef extern from *:
@@ -12,7 +13,8 @@ cdef extern from *:
         for (ptrdiff_t i = 0; i < n; i++) {
             double x;
             memcpy(&x, from + i * step, sizeof x);
-            to[i] = (real)(x < -(double)REAL_MAX && x > -REAL_INFINITY ? -(double)REAL_MAX : x > (double)REAL_MAX && x < REAL_INFINITY ? (double)REAL_MAX : x);
+            int finite = x - x == 0;
+            to[i] = finite && x < -(double)REAL_MAX ? -REAL_MAX : finite && x > (double)REAL_MAX ? REAL_MAX : (real)x;
         }
     }
     static void read_booleans(real *to, const char *from, ptrdiff_t step, ptrdiff_t n)
@@ -48,7 +50,8 @@ cdef inline void read_mask(const Heads* mask, const char* source, Py_ssize_t n, 
 
 
 # The bias of row i of a panel at keys [first, first + keys).
-cdef void bias_row(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t i, Py_ssize_t first, Py_ssize_t keys,
+cdef void bias_row(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t i,
+                   Py_ssize_t first, Py_ssize_t keys,
                    bint masked, real* to) noexcept nogil:
     cdef Py_ssize_t query = (panel.first + i) % item.queries, j, distance
     cdef real slope

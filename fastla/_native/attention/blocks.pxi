@@ -1,8 +1,9 @@
-# A block of keys and values: where they lie, or staged as adjacent reals where they are of another type, not adjacent, or so far apart that their
-# rows evict each other.
+# A block of keys and values: where they lie, or staged as adjacent reals where they are of another type, not
+# adjacent, or so far apart that their rows evict each other.
 #
-# 0 * NaN is NaN: values that are not finite would reach rows that do not see them. So sums that turn out not to be finite are found again carefully:
-# with zeros in the place of such values, which then join the sums of the rows that see them. The other sums have the same bits.
+# 0 * NaN is NaN: values that are not finite would reach rows that do not see them. So sums that turn out not to be
+# finite are found again carefully: with zeros in the place of such values, which then join the sums of the rows that
+# see them. The other sums have the same bits.
 
 cdef struct KeyBlock:
     Py_ssize_t first, count             # keys
@@ -32,7 +33,8 @@ cdef inline Py_ssize_t staged_row(Py_ssize_t width) noexcept nogil:
     return row if row * <Py_ssize_t>sizeof(real) % 1024 else row + LINE // <Py_ssize_t>sizeof(real)
 
 
-cdef void stage_rows(const Heads* heads, const char* source, Py_ssize_t count, Py_ssize_t width, const Heads* scales, const char* scale, real* to,
+cdef void stage_rows(const Heads* heads, const char* source, Py_ssize_t count, Py_ssize_t width, const Heads* scales,
+                     const char* scale, real* to,
                      Py_ssize_t to_row) noexcept nogil:
     cdef Py_ssize_t i, j
     cdef real times
@@ -44,12 +46,21 @@ cdef void stage_rows(const Heads* heads, const char* source, Py_ssize_t count, P
                 to[i * to_row + j] = to[i * to_row + j] * times
 
 
+# The scale of a head's row, or NULL.
+cdef inline const char* scale_of(const Heads* scales, const char* item, Py_ssize_t head, Py_ssize_t row) noexcept nogil:
+    if item != NULL:
+        item += head * scales.head + row * scales.row
+    return item
+
+
 cdef inline bint is_finite(real x) noexcept nogil:
     return x - x == 0
 
 
-# The block of keys [first, first + count) for the heads that share `kv_head`. careful: values that are not finite are zeros.
-cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, Py_ssize_t first, Py_ssize_t count, real* key_room,
+# The block of keys [first, first + count) for the heads that share `kv_head`. careful: values that are not finite are
+# zeros.
+cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, Py_ssize_t first, Py_ssize_t count,
+                     real* key_room,
                      real* value_room, bint careful, KeyBlock* block) noexcept nogil:
     cdef const char* key = item.key + kv_head * a.key.head + first * a.key.row
     cdef const char* value = item.value + kv_head * a.value.head + first * a.value.row
@@ -63,13 +74,13 @@ cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, P
     if staged(&a.key, a.width):
         block.key = key_room
         block.key_row = staged_row(a.width)
-        stage_rows(&a.key, key, count, a.width, &a.key_scale, <const char*>NULL if item.key_scale == NULL else
-                   item.key_scale + kv_head * a.key_scale.head + first * a.key_scale.row, key_room, block.key_row)
+        stage_rows(&a.key, key, count, a.width, &a.key_scale, scale_of(&a.key_scale, item.key_scale, kv_head, first),
+                   key_room, block.key_row)
     if staged(&a.value, a.value_width):
         block.value = value_room
         block.value_row = staged_row(a.value_width)
-        stage_rows(&a.value, value, count, a.value_width, &a.value_scale, <const char*>NULL if item.value_scale == NULL else
-                   item.value_scale + kv_head * a.value_scale.head + first * a.value_scale.row, value_room, block.value_row)
+        stage_rows(&a.value, value, count, a.value_width, &a.value_scale,
+                   scale_of(&a.value_scale, item.value_scale, kv_head, first), value_room, block.value_row)
     if careful:
         for i in range(count):
             for j in range(a.value_width):
@@ -80,15 +91,19 @@ cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, P
 
 
 # Value `column` of key i of a block, as it lies.
-cdef real value_at(const Attention* a, const Item* item, Py_ssize_t kv_head, Py_ssize_t key, Py_ssize_t column) noexcept nogil:
+cdef real value_at(const Attention* a, const Item* item, Py_ssize_t kv_head, Py_ssize_t key,
+                   Py_ssize_t column) noexcept nogil:
     cdef real x
-    read_row(<output*>&x, item.value + kv_head * a.value.head + key * a.value.row + column * a.value.column, 0, 1, a.value.type)
+    read_row(<output*>&x, item.value + kv_head * a.value.head + key * a.value.row + column * a.value.column, 0, 1,
+             a.value.type)
     return x
 
 
-# The values of a block that are not finite join the sums of the rows that see them, and only theirs. A row's weight of key i is
-# weights[row * weight_row + i * weight_key], its bias likewise (NULL: none), its sum of column d sums[row * sum_row + d * sum_column].
-cdef void add_not_finite(const Attention* a, const Item* item, Py_ssize_t kv_head, const KeyBlock* block, const Panel* panel, const real* weights,
+# The values of a block that are not finite join the sums of the rows that see them, and only theirs. A row's weight
+# of key i is weights[row * weight_row + i * weight_key], its bias likewise (NULL: none), its sum of column d sums[row
+# * sum_row + d * sum_column].
+cdef void add_not_finite(const Attention* a, const Item* item, Py_ssize_t kv_head, const KeyBlock* block,
+                         const Panel* panel, const real* weights,
                          const real* bias, Py_ssize_t weight_row, Py_ssize_t weight_key, real* sums, Py_ssize_t sum_row,
                          Py_ssize_t sum_column) noexcept nogil:
     cdef Py_ssize_t i, d, row, key, at

@@ -1,4 +1,5 @@
-# The decoding route: few rows, so that memory decides. Scores are dot products of K's rows as they lie; V's rows are the micro-kernel's `b`.
+# The decoding route: few rows, so that memory decides. Scores are dot products of K's rows as they lie; V's rows are
+# the micro-kernel's `b`.
 
 cdef enum:
     KEYS_AHEAD = 8                      # rows of K that are asked for ahead
@@ -35,17 +36,20 @@ cdef Py_ssize_t lay_decode(const AttentionJob* job, DecodeScratch* s, char* bloc
 
 
 # Some rows of K against some queries; both numbers are literals.
-cdef inline void key_dots(const int rows, const int keys, const Attention* a, const real* query, const KeyBlock* block, Py_ssize_t key,
+cdef inline void key_dots(const int rows, const int keys, const Attention* a, const real* query,
+                          const KeyBlock* block, Py_ssize_t key,
                           real* scores) noexcept nogil:
     cdef Py_ssize_t p = 0
     while p < a.width or p == 0:
-        dot_tile(rows, keys, 1, 0, smaller(DOT_CHUNK, a.width - p), query + p, a.width, block.key + key * block.key_row + p, block.key_row,
+        dot_tile(rows, keys, 1, 0, smaller(DOT_CHUNK, a.width - p), query + p, a.width,
+                 block.key + key * block.key_row + p, block.key_row,
                  scores + key, KEYS, 1, p > 0)
         p += DOT_CHUNK
 
 
 # The same against all queries, by fours.
-cdef inline void all_dots(const int keys, const Attention* a, const Panel* panel, const KeyBlock* block, Py_ssize_t key, real* tile) noexcept nogil:
+cdef inline void all_dots(const int keys, const Attention* a, const Panel* panel, const KeyBlock* block,
+                          Py_ssize_t key, real* tile) noexcept nogil:
     cdef Py_ssize_t j = 0
     while panel.count - j >= 4:
         key_dots(4, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
@@ -81,9 +85,11 @@ cdef void decode_scores(const Attention* a, const Panel* panel, const KeyBlock* 
 
 
 # Scores of a row become weights; what the row has summed so far is rescaled.
-cdef void soften_row(const Attention* a, Panel* panel, Py_ssize_t row, Py_ssize_t first, Py_ssize_t keys, const real* bias,
+cdef void soften_row(const Attention* a, Panel* panel, Py_ssize_t row, Py_ssize_t first, Py_ssize_t keys,
+                     const real* bias,
                      real* scores) noexcept nogil:
-    cdef Py_ssize_t i, low = larger(0, smaller(keys, panel.row_low[row] - first)), high = larger(0, smaller(keys, panel.row_high[row] - first))
+    cdef Py_ssize_t i, low = larger(0, smaller(keys, panel.row_low[row] - first))
+    cdef Py_ssize_t high = larger(0, smaller(keys, panel.row_high[row] - first))
     cdef Py_ssize_t end = ceil_div(keys, LANES) * LANES
     cdef real* sums = panel.sums + row * sums_row(a)
     cdef vec top = splat(panel.top[row]), total = zero()
@@ -154,7 +160,8 @@ cdef bint block_empty(const Panel* panel, Py_ssize_t keys, const real* bias) noe
     return True
 
 
-cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t first, Py_ssize_t keys, bint careful,
+cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t first, Py_ssize_t keys,
+                       bint careful,
                        DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
@@ -175,11 +182,13 @@ cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t hea
     add_values(a, panel, &block, s.tile)
     panel.started = True
     if careful:
-        add_not_finite(a, item, kv_head, &block, panel, s.tile, s.bias if biased else NULL, KEYS, 1, panel.sums, sums_row(a), 1)
+        add_not_finite(a, item, kv_head, &block, panel, s.tile, s.bias if biased else NULL, KEYS, 1, panel.sums,
+                       sums_row(a), 1)
 
 
 # Keys [begin, end) of a unit. Returns whether all sums are finite.
-cdef bint decode_part(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t begin, Py_ssize_t end, bint careful,
+cdef bint decode_part(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t begin, Py_ssize_t end,
+                      bint careful,
                       DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
@@ -198,11 +207,13 @@ cdef bint decode_part(const AttentionJob* job, const Item* item, Py_ssize_t head
 
 
 # Task `index` of an item: a part of the keys of a unit.
-cdef void decode_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index, DecodeScratch* s) noexcept nogil:
+cdef void decode_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
+                      DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
-    cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries, parts = parts_of(rows, item.length)
-    cdef Py_ssize_t part = index % parts, head = index // parts * heads, i
+    cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries
+    cdef Py_ssize_t parts = parts_of(rows, item.length)
+    cdef Py_ssize_t part = index % parts, head = index // parts * heads, i, record
     cdef Py_ssize_t begin = part_start(item.length, parts, part), end = part_start(item.length, parts, part + 1)
     cdef real factor[DECODE_ROWS + LANES]
     panel.first = 0
@@ -217,5 +228,6 @@ cdef void decode_task(const AttentionJob* job, const Item* item, Py_ssize_t b, P
         if parts == 1:
             write_scaled(a, item, head, i, factor[i], panel.sums + i * sums_row(a))
         else:
+            record = (index // parts * parts + part) * rows + i
             write_record(a, panel.top[i], panel.total[i], panel.sums + i * sums_row(a),
-                         job.records + job.record_starts[b] + ((index // parts * parts + part) * rows + i) * record_size(a))
+                         job.records + job.record_starts[b] + record * record_size(a))

@@ -7,7 +7,8 @@ cdef struct AttentionJob:
     Py_ssize_t* starts                  # [batch + 1]: the first task of each item
     Py_ssize_t* record_starts           # [batch + 1]: its first record (real*)
     real* records                       # of items that are cut into parts: [unit][part][row]
-    unsigned char* table                # what tiles of the mask show: [item][head][panel][block of keys]; NULL: there is none
+    # what tiles of the mask show: [item][head][panel][block of keys]; NULL: there is none
+    unsigned char* table
     Py_ssize_t table_items, table_heads, table_panels, table_blocks
     Py_ssize_t panels                   # of a task, at most
     Py_ssize_t keys                     # of a block
@@ -48,11 +49,13 @@ cdef Py_ssize_t lay_forward(const AttentionJob* job, ForwardScratch* s, char* bl
 
 
 # Queries of a panel, [count][width].
-cdef void read_queries(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, real* to) noexcept nogil:
+cdef void read_queries(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel,
+                       real* to) noexcept nogil:
     cdef Py_ssize_t i, row
     for i in range(panel.count):
         row = panel.first + i
-        read_row(<output*>(to + i * a.width), item.query + (head + row // item.queries) * a.query.head + row % item.queries * a.query.row,
+        read_row(<output*>(to + i * a.width),
+                 item.query + (head + row // item.queries) * a.query.head + row % item.queries * a.query.row,
                  a.query.column, a.width, a.query.type)
 
 
@@ -63,9 +66,11 @@ cdef void multiply_all(real* x, Py_ssize_t n, real factor) noexcept nogil:
 
 
 # Panel `index` of so many in a unit of `rows`, before it has met any keys of [begin, end).
-cdef void start_panel(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index, Py_ssize_t panels, Py_ssize_t begin,
+cdef void start_panel(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index,
+                      Py_ssize_t panels, Py_ssize_t begin,
                       Py_ssize_t end, Panel* panel, real* room) noexcept nogil:
     cdef Py_ssize_t vectors = ceil_div(rows, LANES), start = panel_start(vectors, panels, index), i
+    cdef const real* query
     panel.vectors = <int>(panel_start(vectors, panels, index + 1) - start)
     panel.first = start * LANES
     panel.count = smaller(panel.vectors * LANES, rows - panel.first)
@@ -76,8 +81,9 @@ cdef void start_panel(const Attention* a, const Item* item, Py_ssize_t head, Py_
     if panel.low >= panel.high or a.width == 0:
         return
     if item.queries >= rows and as_they_lie(&a.query, a.width):
-        pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width,
-                   <const real*>(item.query + head * a.query.head + panel.first * a.query.row), a.query.row // <Py_ssize_t>sizeof(real), 1)
+        query = <const real*>(item.query + head * a.query.head + panel.first * a.query.row)
+        pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width, query,
+                   a.query.row // <Py_ssize_t>sizeof(real), 1)
     else:
         read_queries(a, item, head, panel, room)
         pack_panel(panel.query, panel.vectors * LANES, panel.count, a.width, room, a.width, 1)
@@ -85,12 +91,14 @@ cdef void start_panel(const Attention* a, const Item* item, Py_ssize_t head, Py_
 
 
 # The bias of a tile, [keys][lanes], from rows that are transposed.
-cdef void bias_tile(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t first, Py_ssize_t keys, bint masked,
+cdef void bias_tile(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t first,
+                    Py_ssize_t keys, bint masked,
                     ForwardScratch* s) noexcept nogil:
     cdef Py_ssize_t i, width = panel.vectors * LANES
+    cdef const real* mask
     if masked and item.slopes == NULL and panel.first + panel.count <= item.queries and as_they_lie(&a.mask, KEYS):
-        pack_panel(s.bias, width, panel.count, keys, <const real*>(item.mask + head * a.mask.head + panel.first * a.mask.row +
-                   first * a.mask.column), a.mask.row // <Py_ssize_t>sizeof(real), 1)
+        mask = <const real*>(item.mask + head * a.mask.head + panel.first * a.mask.row + first * a.mask.column)
+        pack_panel(s.bias, width, panel.count, keys, mask, a.mask.row // <Py_ssize_t>sizeof(real), 1)
         return
     for i in range(panel.count):
         bias_row(a, item, head, panel, i, first, keys, masked, s.bias_rows + i * KEYS)
@@ -98,17 +106,19 @@ cdef void bias_tile(const Attention* a, const Item* item, Py_ssize_t head, const
 
 
 # What a tile of the mask shows a panel.
-cdef inline int shown(const AttentionJob* job, Py_ssize_t b, Py_ssize_t head, Py_ssize_t panel, Py_ssize_t first) noexcept nogil:
+cdef inline int shown(const AttentionJob* job, Py_ssize_t b, Py_ssize_t head, Py_ssize_t panel,
+                      Py_ssize_t first) noexcept nogil:
     if job.attention.mask.data == NULL:
         return TILE_FULL
     if job.table == NULL:
         return TILE_MIXED
-    return job.table[((b % job.table_items * job.table_heads + head % job.table_heads) * job.table_panels + panel % job.table_panels) *
-                     job.table_blocks + first // KEYS]
+    cdef Py_ssize_t row = (b % job.table_items * job.table_heads + head % job.table_heads) * job.table_panels
+    return job.table[(row + panel % job.table_panels) * job.table_blocks + first // KEYS]
 
 
 # A panel meets a block of keys.
-cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block, bint masked, bint careful,
+cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block,
+                     bint masked, bint careful,
                      ForwardScratch* s) noexcept nogil:
     cdef Py_ssize_t width = panel.vectors * LANES
     cdef bint biased = masked or item.slopes != NULL
@@ -121,10 +131,12 @@ cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Pane
     if at_edge(panel, block.first, block.first + block.count):
         hide_unseen(panel, block.first, block.count, s.tile)
     soften_any(panel, block.count, a.value_width, s.tile)
-    multiply_tiles(a.value_width, panel.vectors, block.count, block.value, 1, block.value_row, s.tile, panel.sums, panel.started)
+    multiply_tiles(a.value_width, panel.vectors, block.count, block.value, 1, block.value_row, s.tile, panel.sums,
+                   panel.started)
     panel.started = True
     if careful:
-        add_not_finite(a, item, head // (a.heads // a.kv_heads), block, panel, s.tile, s.bias if biased else NULL, 1, width,
+        add_not_finite(a, item, head // (a.heads // a.kv_heads), block, panel, s.tile, s.bias if biased else NULL, 1,
+                       width,
                        panel.sums, 1, width)
 
 
@@ -140,8 +152,9 @@ cdef inline KeyBlock seen_part(const KeyBlock* block, const Panel* panel) noexce
 
 
 # Panels [index, index + count) of a unit against keys [begin, end). Returns whether all sums are finite.
-cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows, Py_ssize_t index,
-                        Py_ssize_t count, Py_ssize_t begin, Py_ssize_t end, bint careful, ForwardScratch* s) noexcept nogil:
+cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows,
+                        Py_ssize_t index, Py_ssize_t count, Py_ssize_t begin, Py_ssize_t end, bint careful,
+                        ForwardScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Py_ssize_t low = end, high = begin, first, last, i
     cdef bint found
@@ -163,7 +176,8 @@ cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b,
             if show == TILE_EMPTY:
                 continue
             if not found:
-                find_block(a, item, head // (a.heads // a.kv_heads), block.first, last - block.first, s.key_room, s.value_room, careful, &block)
+                find_block(a, item, head // (a.heads // a.kv_heads), block.first, last - block.first, s.key_room,
+                           s.value_room, careful, &block)
                 found = True
             part = seen_part(&block, s.panel + i)
             meet_block(a, item, head, s.panel + i, &part, show == TILE_MIXED, careful, s)
@@ -174,10 +188,12 @@ cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b,
 
 
 # A panel's sums go out, or into records.
-cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, real* room, real* records) noexcept nogil:
+cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, real* room,
+                       real* records) noexcept nogil:
     cdef real factor[NR]
     cdef Py_ssize_t width = panel.vectors * LANES, i, d
-    cdef bint there = records == NULL and panel.first + panel.count <= item.queries and as_they_lie(&a.out, a.value_width)
+    cdef bint there = records == NULL and panel.first + panel.count <= item.queries and \
+        as_they_lie(&a.out, a.value_width)
     cdef real* to = room
     cdef Py_ssize_t to_row = a.value_width
     if not panel.started:
@@ -195,18 +211,22 @@ cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Pa
         return
     for i in range(panel.count):
         if records == NULL:
-            write_row(out_row(a, item, head, panel.first + i), a.out.column, <output*>(room + i * a.value_width), a.value_width, a.out.type)
+            write_row(out_row(a, item, head, panel.first + i), a.out.column, <output*>(room + i * a.value_width),
+                      a.value_width, a.out.type)
         else:
-            write_record(a, panel.top[i], panel.total[i], room + i * a.value_width, records + (panel.first + i) * record_size(a))
+            write_record(a, panel.top[i], panel.total[i], room + i * a.value_width,
+                         records + (panel.first + i) * record_size(a))
 
 
 # Task `index` of an item: groups of panels, the last one (under a causal mask the longest) first.
-cdef void forward_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index, ForwardScratch* s) noexcept nogil:
+cdef void forward_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
+                       ForwardScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries, units = a.heads // heads
     cdef Py_ssize_t parts = parts_of(rows, item.length), groups = ceil_div(panels_of(rows), job.panels)
     cdef Py_ssize_t part = index % parts, unit = index // parts % units, group = groups - 1 - index // parts // units
-    cdef Py_ssize_t first = panel_start(panels_of(rows), groups, group), count = panel_start(panels_of(rows), groups, group + 1) - first, i
+    cdef Py_ssize_t first = panel_start(panels_of(rows), groups, group), i
+    cdef Py_ssize_t count = panel_start(panels_of(rows), groups, group + 1) - first
     cdef real* records = NULL
     if parts > 1:
         records = job.records + job.record_starts[b] + (unit * parts + part) * rows * record_size(a)

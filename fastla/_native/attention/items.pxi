@@ -93,7 +93,8 @@ cdef inline Py_ssize_t heads_of_unit(const Attention* a, Py_ssize_t queries) noe
     return group if queries * group <= 2 * NR and queries < NR else 1
 
 
-# Into how many parts an item's keys are cut: it hangs on the item alone. Where rows fill many panels, there are tasks enough.
+# Into how many parts an item's keys are cut: it hangs on the item alone. Where rows fill many panels, there are tasks
+# enough.
 cdef inline Py_ssize_t parts_of(Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
     return 1 if rows > 2 * NR else larger(1, smaller(MOST_PARTS, length // PART_KEYS))
 

@@ -8,9 +8,10 @@ cdef inline bint decodes(Py_ssize_t rows) noexcept nogil:
 cdef Py_ssize_t tasks_of(const AttentionJob* job, Py_ssize_t b) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Py_ssize_t queries = queries_of(a, b), rows = unit_rows(a, queries), parts = parts_of(rows, a.lengths[b])
+    cdef Py_ssize_t groups = 1 if decodes(rows) else ceil_div(panels_of(rows), job.panels)
     if queries == 0:
         return 0
-    return a.heads // heads_of_unit(a, queries) * parts * (1 if decodes(rows) else ceil_div(panels_of(rows), job.panels))
+    return a.heads // heads_of_unit(a, queries) * parts * groups
 
 
 # The numbers of an item's records.
@@ -93,7 +94,8 @@ cdef void merge_task(void* arg, Py_ssize_t b, int slot) noexcept nogil:
         return
     for unit in range(a.heads // heads):
         for row in range(rows):
-            merge_records(a, &item, unit * heads, row, parts, job.records + job.record_starts[b] + (unit * parts * rows + row) * record_size(a),
+            merge_records(a, &item, unit * heads, row, parts,
+                          job.records + job.record_starts[b] + (unit * parts * rows + row) * record_size(a),
                           rows * record_size(a))
 
 
@@ -102,7 +104,8 @@ cdef void classify_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef AttentionJob* job = <AttentionJob*>arg
     cdef const Attention* a = job.attention
     cdef Py_ssize_t panel = index % job.table_panels, head = index // job.table_panels % job.table_heads
-    cdef Py_ssize_t vectors = ceil_div(a.queries, LANES), panels = panels_of(a.queries), first = panel_start(vectors, panels, panel) * LANES
+    cdef Py_ssize_t vectors = ceil_div(a.queries, LANES), panels = panels_of(a.queries)
+    cdef Py_ssize_t first = panel_start(vectors, panels, panel) * LANES
     cdef Py_ssize_t rows = smaller(panel_start(vectors, panels, panel + 1) * LANES, a.queries) - first, block
     cdef Item item
     cdef const char* mask
@@ -111,7 +114,8 @@ cdef void classify_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     mask = item.mask + head * a.mask.head + first * a.mask.row
     for block in range(job.table_blocks):
         job.table[index * job.table_blocks + block] = <unsigned char>classify(
-            &a.mask, mask + block * KEYS * a.mask.column, 1 if a.mask.row == 0 else rows, smaller(KEYS, a.keys - block * KEYS), bias)
+            &a.mask, mask + block * KEYS * a.mask.column, 1 if a.mask.row == 0 else rows,
+            smaller(KEYS, a.keys - block * KEYS), bias)
 
 
 # How many items, heads and panels have a mask of their own.
@@ -159,7 +163,8 @@ cdef int run_attention(AttentionJob* job, double ns) noexcept nogil:
             return KERNEL_NO_MEMORY
     if job.table != NULL:
         count = job.table_items * job.table_heads * job.table_panels
-        status = run_tasks(classify_task, job, count, 1.0 * count * job.table_blocks * KEYS * (NR if a.mask.row else 1) / 4)
+        status = run_tasks(classify_task, job, count,
+                           1.0 * count * job.table_blocks * KEYS * (NR if a.mask.row else 1) / 4)
     if status == KERNEL_OK:
         status = run_tasks(attention_task, job, ceil_div(job.tasks, job.chunk), ns)
     if status == KERNEL_OK and job.records != NULL:
@@ -181,7 +186,9 @@ cdef int attention(const Attention* a, const Runtime* runtime) noexcept nogil:
     job.job.runtime = runtime
     job.attention = a
     job.keys = KEYS if a.width <= WIDE and a.value_width <= WIDE else WIDE_KEYS
-    job.panels = 1 if job.keys < KEYS else STAGED_PANELS if staged(&a.key, a.width) or staged(&a.value, a.value_width) else TASK_PANELS
+    job.panels = STAGED_PANELS if staged(&a.key, a.width) or staged(&a.value, a.value_width) else TASK_PANELS
+    if job.keys < KEYS:
+        job.panels = 1
     for b in range(a.batch):
         ns += item_cost(a, b)
         rows = unit_rows(a, queries_of(a, b))

@@ -6,7 +6,8 @@ cdef inline Py_ssize_t record_size(const Attention* a) noexcept nogil:
 
 
 # The sinks of a unit's rows, a lane a row.
-cdef inline vec sinks_of(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, Py_ssize_t last) noexcept nogil:
+cdef inline vec sinks_of(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row,
+                         Py_ssize_t last) noexcept nogil:
     cdef real sinks[LANES]
     cdef Py_ssize_t i
     for i in range(LANES):
@@ -21,9 +22,10 @@ cdef extern from *:
     vec where_zero(vec x, vec yes, vec no) noexcept nogil
 
 
-# What the sums of rows [row, row + count) of the unit whose first head is `head` are multiplied by, in whole vectors; their lse is written.
-# top and total are whole vectors too.
-cdef void finish_weights(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, Py_ssize_t count, const real* top,
+# What the sums of rows [row, row + count) of the unit whose first head is `head` are multiplied by, in whole vectors;
+# their lse is written. top and total are whole vectors too.
+cdef void finish_weights(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, Py_ssize_t count,
+                         const real* top,
                          const real* total, real* factor) noexcept nogil:
     cdef Py_ssize_t i, j
     cdef vec high, sum, times, sink, base
@@ -42,7 +44,8 @@ cdef void finish_weights(const Attention* a, const Item* item, Py_ssize_t head, 
         if a.lse.data != NULL:
             store(lse, where_zero(sum, splat(-REAL_INFINITY), high + vec_log(sum)))
             for j in range(smaller(LANES, count - i)):
-                (<real*>(item.lse + (head + (row + i + j) // item.queries) * a.lse.head + (row + i + j) % item.queries * a.lse.row))[0] = lse[j]
+                (<real*>(item.lse + (head + (row + i + j) // item.queries) * a.lse.head
+                         + (row + i + j) % item.queries * a.lse.row))[0] = lse[j]
 
 
 cdef inline char* out_row(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row) noexcept nogil:
@@ -50,7 +53,8 @@ cdef inline char* out_row(const Attention* a, const Item* item, Py_ssize_t head,
 
 
 # A row of sums times its factor goes out.
-cdef void write_scaled(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, real factor, real* sums) noexcept nogil:
+cdef void write_scaled(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, real factor,
+                       real* sums) noexcept nogil:
     cdef Py_ssize_t d
     for d in range(a.value_width):
         sums[d] = sums[d] * factor
@@ -66,7 +70,8 @@ cdef void write_record(const Attention* a, real top, real total, const real* sum
 
 
 # The records of a row's parts, in their order, as a result.
-cdef void merge_records(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, Py_ssize_t parts, real* records,
+cdef void merge_records(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, Py_ssize_t parts,
+                        real* records,
                         Py_ssize_t part_stride) noexcept nogil:
     cdef real high = -REAL_INFINITY, sum = 0, factor
     cdef real top[LANES]

@@ -1,7 +1,8 @@
 # A forward panel's tile of scores, [keys][vectors of rows]: bounds, bias, softcap, largest, exponentials.
 
 # c[rows, nv vectors] (+)= a[rows, depth] @ b[depth, nv vectors], tile by tile.
-cdef void multiply_tiles(Py_ssize_t rows, int nv, Py_ssize_t depth, const real* a, Py_ssize_t a_row, Py_ssize_t a_col, const real* b,
+cdef void multiply_tiles(Py_ssize_t rows, int nv, Py_ssize_t depth, const real* a, Py_ssize_t a_row, Py_ssize_t a_col,
+                         const real* b,
                          real* c, bint add) noexcept nogil:
     cdef Strip s
     cdef Py_ssize_t p = 0
@@ -120,7 +121,8 @@ cdef extern from *:
     bint differs_from_1(vec x) noexcept nogil
 
 
-# A tile of scores joins a panel's running maxima and sums, and becomes weights. What the panel has summed so far is rescaled.
+# A tile of scores joins a panel's running maxima and sums, and becomes weights. What the panel has summed so far is
+# rescaled.
 cdef inline void soften(const int nv, Panel* panel, Py_ssize_t keys, Py_ssize_t value_width, real* tile) noexcept nogil:
     cdef real base[NR]
     cdef real sums[NR]

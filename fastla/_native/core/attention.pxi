@@ -3,7 +3,8 @@
 ctypedef Py_ssize_t Strides[MAX_DIMS]
 
 
-# x as rows by item, head, row and column: its last three axes, and those before them, aligned with the call's. An axis of length 1 is repeated.
+# x as rows by item, head, row and column: its last three axes, and those before them, aligned with the call's. An
+# axis of length 1 is repeated.
 cdef int set_heads(Heads* heads, Py_ssize_t* batch, int dims, x) except -1:
     cdef cnp.ndarray array
     cdef int d, before

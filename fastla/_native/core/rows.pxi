@@ -1,6 +1,7 @@
 # Part of the core: softmax and its like, and the vector functions. Shapes and dtypes were checked by _validate.
 
-MATH = {"exp": MATH_EXP, "exp_weight": MATH_EXP_WEIGHT, "log": MATH_LOG, "tanh": MATH_TANH, "erf": MATH_ERF, "erfc": MATH_ERFC}
+MATH = {"exp": MATH_EXP, "exp_weight": MATH_EXP_WEIGHT, "log": MATH_LOG, "tanh": MATH_TANH, "erf": MATH_ERF,
+        "erfc": MATH_ERFC}
 
 
 def vector_math(capsule, name, cnp.ndarray x, cnp.ndarray out):
@@ -32,7 +33,8 @@ def softmax(capsule, kind, cnp.ndarray x, int axis, cnp.ndarray out):
     s.out_step = cnp.PyArray_STRIDE(out, axis)
     # Lines are read side by side along an axis whose numbers lie closer together than theirs do.
     for d in range(cnp.PyArray_NDIM(x)):
-        if d != axis and cnp.PyArray_DIM(x, d) > 1 and s.n > 1 and 0 < abs(cnp.PyArray_STRIDE(x, d)) < abs(s.x_step) and \
+        if d != axis and cnp.PyArray_DIM(x, d) > 1 and s.n > 1 and \
+                0 < abs(cnp.PyArray_STRIDE(x, d)) < abs(s.x_step) and \
                 (side < 0 or abs(cnp.PyArray_STRIDE(x, d)) < abs(cnp.PyArray_STRIDE(x, side))):
             side = d
     s.columns = 1

@@ -1,8 +1,9 @@
 # Softmax, its logarithm, and the logarithm of a sum of exponentials, along any axis.
 #
-# A line is read in pieces that stay in L2: the largest number of a piece, then the sum of exp(x - largest so far), rescaled where a piece raises
-# the largest. Where one piece holds the whole line the exponentials are kept and divided by their sum; else the line is read once more. Lines that
-# lie across memory's rows are done side by side, a panel of columns at a time.
+# A line is read in pieces that stay in L2: the largest number of a piece, then the sum of exp(x - largest so far),
+# rescaled where a piece raises the largest. Where one piece holds the whole line the exponentials are kept and
+# divided by their sum; else the line is read once more. Lines that lie across memory's rows are done side by side, a
+# panel of columns at a time.
 
 cdef extern from "write.h":
     void write_row(char* to, Py_ssize_t step, const output* source, Py_ssize_t n, int type) noexcept nogil
@@ -62,7 +63,8 @@ cdef inline real sum_exp_chunk(const bint keep, Py_ssize_t n, const real* x, rea
     return reduce_add((sum[0] + sum[1]) + (sum[2] + sum[3]))
 
 
-# The same of any n: few numbers meet before their sum is kept in double, so that small ones are not lost beside a large sum.
+# The same of any n: few numbers meet before their sum is kept in double, so that small ones are not lost beside a
+# large sum.
 cdef inline double sum_exp(const bint keep, Py_ssize_t n, const real* x, real base, real* y) noexcept nogil:
     cdef double sum = 0
     cdef Py_ssize_t i
@@ -72,7 +74,8 @@ cdef inline double sum_exp(const bint keep, Py_ssize_t n, const real* x, real ba
 
 
 # y = the results of x: kept exponentials times `factor`; or exp(x - base) * factor; or (x - base) - shift.
-cdef inline void results(const int kind, const bint kept, Py_ssize_t n, const real* x, real base, real factor, real* y) noexcept nogil:
+cdef inline void results(const int kind, const bint kept, Py_ssize_t n, const real* x, real base, real factor,
+                         real* y) noexcept nogil:
     cdef Py_ssize_t i = 0
     cdef vec v
     while i < n:
@@ -108,7 +111,8 @@ cdef real log_of_sum(const Softmax* s, const char* x, real top, real total) noex
 
 
 # Numbers [first, first + count) of a line as adjacent reals: where they lie, or in the buffer.
-cdef inline const real* piece_of(const Softmax* s, const char* x, Py_ssize_t first, Py_ssize_t count, bint there, real* buffer) noexcept nogil:
+cdef inline const real* piece_of(const Softmax* s, const char* x, Py_ssize_t first, Py_ssize_t count, bint there,
+                                 real* buffer) noexcept nogil:
     if there:
         return <const real*>x + first
     read_row(<output*>buffer, x + first * s.x_step, s.x_step, count, s.type)
@@ -145,7 +149,8 @@ cdef inline void short_line(const int nv, Py_ssize_t rest, const real* x, real* 
 
 
 cdef inline bint is_short(const Softmax* s, const char* x, char* out) noexcept nogil:
-    return s.kind == SOFTMAX and 0 < s.n <= SIDE * LANES and adjacent(x, s.x_step, s.type) and adjacent(out, s.out_step, s.type)
+    return s.kind == SOFTMAX and 0 < s.n <= SIDE * LANES and adjacent(x, s.x_step, s.type) and \
+        adjacent(out, s.out_step, s.type)
 
 
 cdef void short_line_any(Py_ssize_t n, const real* x, real* y) noexcept nogil:
@@ -197,7 +202,8 @@ cdef void softmax_line(const Softmax* s, const char* x, char* out, real* buffer)
 
 
 # Rows [first, first + rows) of a panel of `width` columns, as reals: where they lie, or in the buffer, `row` apart.
-cdef inline const real* rows_of(const Softmax* s, const char* x, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width, bint there, real* buffer,
+cdef inline const real* rows_of(const Softmax* s, const char* x, Py_ssize_t first, Py_ssize_t rows, Py_ssize_t width,
+                                bint there, real* buffer,
                                 Py_ssize_t* row) noexcept nogil:
     cdef Py_ssize_t i
     if there:
@@ -210,7 +216,8 @@ cdef inline const real* rows_of(const Softmax* s, const char* x, Py_ssize_t firs
 
 
 # One vector of columns (`part` of its lanes exist, or all) of so many rows: the running largest and sum.
-cdef inline void add_columns(const bint whole, Py_ssize_t rows, const real* x, Py_ssize_t row, Py_ssize_t part, real* top, real* total) noexcept nogil:
+cdef inline void add_columns(const bint whole, Py_ssize_t rows, const real* x, Py_ssize_t row, Py_ssize_t part,
+                             real* top, real* total) noexcept nogil:
     cdef vec old = load(top), high = old, sum = zero(), base
     cdef Py_ssize_t i
     for i in range(rows):
@@ -222,7 +229,8 @@ cdef inline void add_columns(const bint whole, Py_ssize_t rows, const real* x, P
     store(top, high)
 
 
-cdef inline void finish_columns(const int kind, const bint whole, Py_ssize_t rows, const real* x, Py_ssize_t row, Py_ssize_t part, const real* top,
+cdef inline void finish_columns(const int kind, const bint whole, Py_ssize_t rows, const real* x, Py_ssize_t row,
+                                Py_ssize_t part, const real* top,
                                 const real* factor, real* y, Py_ssize_t y_row) noexcept nogil:
     cdef Py_ssize_t i
     cdef vec v, base = load(top), times = load(factor)
@@ -272,13 +280,17 @@ cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t
         y_row = s.out_step // <Py_ssize_t>sizeof(real) if to_there else SIDE * LANES
         for column from 0 <= column < width by LANES:
             if s.kind == SOFTMAX and column + LANES <= width:
-                finish_columns(SOFTMAX, True, rows, v + column, row, LANES, top + column, total + column, y + column, y_row)
+                finish_columns(SOFTMAX, True, rows, v + column, row, LANES, top + column, total + column, y + column,
+                               y_row)
             elif s.kind == SOFTMAX:
-                finish_columns(SOFTMAX, False, rows, v + column, row, width - column, top + column, total + column, y + column, y_row)
+                finish_columns(SOFTMAX, False, rows, v + column, row, width - column, top + column, total + column,
+                               y + column, y_row)
             elif column + LANES <= width:
-                finish_columns(LOG_SOFTMAX, True, rows, v + column, row, LANES, top + column, total + column, y + column, y_row)
+                finish_columns(LOG_SOFTMAX, True, rows, v + column, row, LANES, top + column, total + column,
+                               y + column, y_row)
             else:
-                finish_columns(LOG_SOFTMAX, False, rows, v + column, row, width - column, top + column, total + column, y + column, y_row)
+                finish_columns(LOG_SOFTMAX, False, rows, v + column, row, width - column, top + column,
+                               total + column, y + column, y_row)
         if not to_there:
             for i in range(rows):
                 write_row(out + (first + i) * s.out_step, s.out_column, <output*>(y + i * y_row), width, s.type)
