@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from fastla._native import fastla_core as core
-from fastla._native.fastla_core import cosine, marked_product, product_route
 from fastla._storage.dtypes import STORAGE
 
 # The element row that does each dtype's products. A dtype without a row is NumPy's.
@@ -51,7 +50,8 @@ def runnable_targets() -> list[str]:
 def use_target(name: str, everywhere: bool = False) -> None:
     """Let a target's kernels do the work from now on, in the whole process.
 
-    From a target's `numpy_flops` on (setup.py's table) NumPy's routine does it instead; with `everywhere`, which is for tests and
+    From a target's `numpy_flops` on (setup.py's table) NumPy's routine does it instead; with `everywhere`, which is for
+    tests and
     for measuring that crossover, the kernels do all.
 
     Raises

@@ -30,7 +30,8 @@ def knn(
     mask : array_like of bool, shape (n,) or (m, n), optional
         True: the row may be returned.
     exclude : array_like of int, shape (m,), or True, optional
-        A row for each query that it may not return (-1: none). True: query i is row i of the corpus, and not its own neighbour.
+        A row for each query that it may not return (-1: none). True: query i is row i of the corpus, and not its own
+        neighbour.
     pad : bool, default False
         Where fewer than k rows may be returned, give index -1 and score -inf (euclidean: inf) instead of raising.
 
@@ -83,7 +84,8 @@ def range_search(
     corpus : array_like, shape (n, d)
         As for `knn`.
     threshold : float
-        The least score, or for "euclidean" the greatest distance, both included; rounded to the scores' dtype. The cosine of equal
+        The least score, or for "euclidean" the greatest distance, both included; rounded to the scores' dtype. The
+        cosine of equal
         rows may fall short of 1 by a rounding error.
     metric : {"cosine", "dot", "euclidean"}
     mask, exclude

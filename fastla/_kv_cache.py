@@ -204,11 +204,11 @@ class KVCache:
         self._scales = [x[order] for x in self._scales]
         self._lengths = self._lengths[order]
 
-    def copy(self) -> "KVCache":
+    def copy(self) -> KVCache:
         """A cache of its own that holds the same."""
         return self.__copy__()
 
-    def __copy__(self) -> "KVCache":
+    def __copy__(self) -> KVCache:
         twin = object.__new__(type(self))
         twin._dtype, twin._widths = self._dtype, self._widths
         twin._lengths = self._lengths.copy()

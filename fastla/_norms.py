@@ -60,7 +60,8 @@ def vector_norm(
 
     Notes
     -----
-    Memory is read once, in the order in which it lies, whichever axes make up a vector. Long vectors are summed in parts
+    Memory is read once, in the order in which it lies, whichever axes make up a vector. Long vectors are summed in
+    parts
     whose bounds depend on the shape alone, so results do not depend on the number of threads.
 
     Examples
@@ -78,7 +79,7 @@ def vector_norm(
 
 
 def _norms(x: np.ndarray, axes: tuple[int, ...], order: float) -> Any:
-    """Norms in the dtype that they are computed in: by the kernels where they can, else of the halves of x, and theirs."""
+    """Norms in the dtype that they are computed in, by the kernels where they can, else of the halves of x."""
     norms = core.norm(x, axes, False, order)
     if norms is not None:
         return norms

@@ -39,7 +39,8 @@ def paired_cosine_similarity(x: ArrayLike, y: ArrayLike) -> Any:
     >>> fastla.paired_cosine_similarity(np.array([[1.0, 0.0], [3.0, 4.0]]), np.array([[2.0, 0.0], [0.0, 1.0]]))
     array([1. , 0.8])
     """
-    a, b = (_validate.numbers("paired_cosine_similarity", label, z, any_order=True) for label, z in (("x", x), ("y", y)))
+    a, b = (_validate.numbers("paired_cosine_similarity", label, z, any_order=True) for label,
+            z in (("x", x), ("y", y)))
     shape = _validate.paired("paired_cosine_similarity", a, b)
     dtype = _validate.score_dtype(a, b)
     if 0 in shape or not a.shape[-1]:

@@ -73,8 +73,9 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     out : ndarray, shape (..., m, n), optional
         Where the result goes, in any layout. It may overlap the operands: the result is as if they were copied first.
     **keywords
-        numpy.matmul's others (casting, order, dtype, subok, signature, axes, axis). With any of them, and for what fastla
-        does not own (other dtypes than float32, float64 and int32, subclasses, object arrays), NumPy's function is called.
+        numpy.matmul's others (casting, order, dtype, subok, signature, axes, axis). With any of them, and for what
+        fastla does not own (other dtypes than float32, float64 and int32, subclasses, object arrays), NumPy's function
+        is called.
 
     Returns
     -------
@@ -90,10 +91,11 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
 
     Notes
     -----
-    The blocking is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). The bits of a
-    result depend on values, shapes, strides and the target (`fastla.show_config`), not on the number of threads,
-    the address or the place in a stack. (Elements that are not aligned are copied first, and a copy's strides may differ.) A matrix times its own transpose is exactly symmetric and costs half.
-    Overflow and invalid operations are reported as `numpy.errstate` says, whichever thread met them.
+    The blocking is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008). The bits
+    of a result depend on values, shapes, strides and the target (`fastla.show_config`), not on the number of threads,
+    the address or the place in a stack. (Elements that are not aligned are copied first, and a copy's strides may
+    differ.) A matrix times its own transpose is exactly symmetric and costs half. Overflow and invalid operations are
+    reported as `numpy.errstate` says, whichever thread met them.
 
     Examples
     --------

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from fastla import _core, _validate
 from fastla._core import core
 
-
 # Rows whose largest number lies between 2 to these powers, negative and positive, have norms and products in range.
 _SAFE_EXPONENT = {"float32": 30, "float64": 400}
 
@@ -24,7 +23,8 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
     x : array_like, shape (..., n, d) or (d,)
         Real numbers of any dtype and layout. A vector is one row; its axis is left out of the result.
     y : array_like, shape (..., m, d) or (d,), optional
-        Leading dimensions are broadcast. By default `x`: the result is then exactly symmetric, with a diagonal of exactly 1.
+        Leading dimensions are broadcast. By default `x`: the result is then exactly symmetric, with a diagonal of
+        exactly 1.
     out : ndarray, shape (..., n, m), optional
         Where the result goes, in any layout; of the result's dtype.
 

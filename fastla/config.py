@@ -64,7 +64,8 @@ def get_num_threads() -> int:
     Returns
     -------
     int
-        As set by `num_threads` for this thread or else by `set_num_threads`; at first FASTLA_NUM_THREADS, OMP_NUM_THREADS, or
+        As set by `num_threads` for this thread or else by `set_num_threads`; at first FASTLA_NUM_THREADS,
+        OMP_NUM_THREADS, or
         the number of CPUs that the process may use by affinity and cgroup quota.
 
     Examples

@@ -64,7 +64,8 @@ def nearest(s: np.ndarray, k: int, metric: str) -> np.ndarray:
 
 
 def attention(
-    query: np.ndarray, key: np.ndarray, value: np.ndarray, attn_mask: np.ndarray | None = None, *, is_causal: bool = False,
+    query: np.ndarray, key: np.ndarray, value: np.ndarray, attn_mask: np.ndarray | None = None, *,
+    is_causal: bool = False,
     q_offset: object = 0, kv_lengths: object = None, window: tuple[int, int] | None = None, scale: float | None = None,
     softcap: float | None = None, sinks: np.ndarray | None = None, alibi_slopes: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """A real model: the sentence encoder all-MiniLM-L6-v2 in plain NumPy, on docstrings of the standard library.
 
-Products, attention and the final normalisation of the forward pass are functions that are passed in (`Library`): NumPy's,
+Products, attention and the final normalisation of the forward pass are functions that are passed in (`Library`):
+NumPy's,
 with a score matrix and a softmax over padded texts, or fastla's, which packs the texts and attends to them in one pass;
 the rest (layer norms, GELU) is the same for both. A layer is written as NumPy's users write it, x @ weight.T with x of
 shape (texts, length, 384). NumPy multiplies such a stack text by text, so it is timed a third way too, with the stack

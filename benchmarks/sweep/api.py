@@ -17,7 +17,7 @@ import fastla
 from benchmarks.operations import Call, Case
 from benchmarks.reporting import text
 from benchmarks.reporting.machine import machine
-from benchmarks.sweep import eigen, functions, searches
+from benchmarks.sweep import attention, eigen, functions, searches
 from benchmarks.sweep.functions import Drawn
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import SideFailed, Workers
@@ -33,6 +33,10 @@ FUNCTIONS = {
     "knn": searches.knn,
     "range_search": searches.range_search,
     "FlatIndex.search": searches.index_search,
+    **{name: partial(attention.along_axis, name) for name in attention.LINES},
+    "attention": attention.attention,
+    "attention_varlen": attention.attention_varlen,
+    "KVCache.attend": attention.kv_cache,
     "eigh": eigen.eigh,
     "eigsh": eigen.eigsh,
     "power_iteration": eigen.power_iteration,

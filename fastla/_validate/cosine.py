@@ -18,7 +18,9 @@ def cosine(a: np.ndarray, b: np.ndarray, out: Any) -> Cosine:
     """Rows (..., n, d) or (d,), and (..., m, d) or (d,)."""
     name = "cosine_similarity"
     if 0 in (a.ndim, b.ndim) or a.shape[-1] != b.shape[-1]:
-        raise ValueError(f"{name}: x has shape {a.shape} and y has shape {b.shape}, expected (..., n, d) and (..., m, d)")
+        raise ValueError(
+            f"{name}: x has shape {a.shape} and y has shape {b.shape}, expected (..., n, d) and (..., m, d)"
+        )
     try:
         stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:

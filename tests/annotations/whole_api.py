@@ -63,7 +63,8 @@ def attending(a: np.ndarray) -> np.ndarray:
     seen: np.ndarray = cache.attend(q)
     out, lse = fastla.attention(q, q, q, is_causal=True, return_lse=True)
     bounds = np.array([0, 1, a.shape[0]])
-    packed: np.ndarray = fastla.attention_varlen(q[0].swapaxes(0, 1), q[0].swapaxes(0, 1), q[0].swapaxes(0, 1), bounds, bounds)
+    packed: np.ndarray = fastla.attention_varlen(q[0].swapaxes(0, 1), q[0].swapaxes(0, 1), q[0].swapaxes(0, 1), bounds,
+                                                 bounds)
     weights: np.ndarray = fastla.softmax(a) * np.exp(fastla.log_softmax(a, axis=-1))
     assert seen.shape == out.shape and lse.ndim == 3 and packed.ndim == 3 and fastla.logsumexp(a).ndim == 1
     return weights

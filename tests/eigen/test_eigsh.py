@@ -4,9 +4,9 @@ import sys
 
 import numpy as np
 import pytest
+from eigenproblems import check_pairs, hidden, wanted
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from eigenproblems import check_pairs, hidden, wanted
 
 import fastla
 from fastla._methods import tuning

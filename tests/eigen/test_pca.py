@@ -65,6 +65,16 @@ def test_routes(target, n, d, k, route):
         np.testing.assert_allclose(p.explained_variance_, variances[:k], rtol=1e-3, atol=tol * variances[0])
 
 
+def test_what_scratch_held_before_does_not_matter(target):
+    x = np.random.default_rng(3).standard_normal((900, 600))
+    nan = np.full((900, 900), np.nan)
+    for dtype in (np.float32, np.float64):
+        fitted = [fastla.PCA(4).fit(x.astype(dtype)).components_]
+        fastla.matmul(nan.astype(dtype).T, nan.astype(dtype))       # packed in the same scratch
+        fitted.append(fastla.PCA(4).fit(x.astype(dtype)).components_)
+        np.testing.assert_array_equal(*fitted)
+
+
 def test_bits_do_not_depend_on_threads(target):
     x = np.random.default_rng(0).standard_normal((5000, 60)).astype(np.float32)
     results = []

@@ -39,7 +39,8 @@ def test_lengths_and_counts_around_vectors(target, dtype):
 # Read again while they are in cache, or long: in parts, and in panels of blocks.
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
-    ("shape", "axis"), [((1_000_003,), 0), ((3, 300_001), 1), ((300_001, 3), 0), ((20_000, 60), 0), ((600, 3000), 0), ((3, 700_000), 0)]
+    ("shape", "axis"), [((1_000_003,), 0), ((3, 300_001), 1), ((300_001, 3), 0), ((20_000, 60), 0), ((600, 3000), 0),
+                        ((3, 700_000), 0)]
 )
 def test_large(target, dtype, shape, axis):
     x = np.random.default_rng(3).standard_normal(shape).astype(dtype)
@@ -48,12 +49,14 @@ def test_large(target, dtype, shape, axis):
     check(np.asfortranarray(x), axis)
     info = np.finfo(dtype)
     huge = x / np.abs(x).max() * info.max           # whose norms are infinite: scaled
-    np.testing.assert_allclose(fastla.normalize(huge, axis), fastla.normalize(huge / info.max, axis), rtol=100 * info.eps)
+    np.testing.assert_allclose(fastla.normalize(huge, axis), fastla.normalize(huge / info.max, axis),
+                               rtol=100 * info.eps)
 
 
 def test_read_backwards_and_repeated(target):
     x = np.random.default_rng(4).standard_normal((40, 30))
-    for view in (x[::-1], x[:, ::-1], x[::-2, ::-3], np.broadcast_to(x[:1], (40, 30)), np.broadcast_to(x[:, :1], (40, 30))):
+    for view in (x[::-1], x[:, ::-1], x[::-2, ::-3], np.broadcast_to(x[:1], (40, 30)),
+                 np.broadcast_to(x[:, :1], (40, 30))):
         check(view, 0)
         check(view, 1)
 

@@ -38,7 +38,8 @@ def test_every_axis_and_order_in_every_layout(target, dtype, layout):
         elif axis != ():
             check(x.astype(dtype) if layout == "byte-swapped" else x, axis, order, keepdims)
         np.testing.assert_array_equal(
-            fastla.vector_norm(x, axis=axis, ord=order), np.squeeze(fastla.vector_norm(x, axis=axis, ord=order, keepdims=True))
+            fastla.vector_norm(x, axis=axis,
+                               ord=order), np.squeeze(fastla.vector_norm(x, axis=axis, ord=order, keepdims=True))
         )
 
 
@@ -50,7 +51,8 @@ def test_lengths_and_counts_around_vectors(target, dtype, order):
     sizes = sorted({1, 2, 3, 7, 8, 9, lanes - 1, lanes, lanes + 1, 4 * lanes - 1, 4 * lanes, 4 * lanes + 1, 300} - {0})
     x = np.random.default_rng(2).standard_normal((300, 301)).astype(dtype)
     for n, d in itertools.product(sizes, sizes):
-        for view in (x[:n, :d], x[:d, :n].T, np.ascontiguousarray(x[:n, :d]), np.asfortranarray(x[:n, :d]), x[: 2 * n : 2, : 2 * d : 2]):
+        for view in (x[:n, :d], x[:d, :n].T, np.ascontiguousarray(x[:n, :d]), np.asfortranarray(x[:n, :d]),
+                     x[: 2 * n : 2, : 2 * d : 2]):
             check(view, 0, order)
             check(view, 1, order)
 
@@ -70,7 +72,8 @@ LONG = {
     "one": lambda x: (x, 0), "one, backwards": lambda x: (x[::-1], 0), "one, every third": lambda x: (x[::3], 0),
     "few": lambda x: (x[:600_000].reshape(2, -1), 1), "few columns": lambda x: (x[:1_000_000].reshape(-1, 2), 0),
     "columns": lambda x: (x[:1_050_000].reshape(-1, 35), 0), "many columns": lambda x: (x.reshape(-1, 5000), 0),
-    "columns of a stack": lambda x: (x.reshape(3, -1, 50), 1), "every other column": lambda x: (x.reshape(-1, 300)[:, ::2], 0),
+    "columns of a stack": lambda x: (x.reshape(3, -1, 50),
+                                     1), "every other column": lambda x: (x.reshape(-1, 300)[:, ::2], 0),
     "by columns": lambda x: (x[:999_999].reshape(3, -1).T, 0), "two axes": lambda x: (x.reshape(300, 10, 500), (0, 2)),
 }
 
@@ -84,7 +87,8 @@ def test_long_vectors(target, dtype, case):
     right = reference.vector_norm(x, axis, 2)
     for power in (-30, 30) if dtype == np.float32 else (-300, 300):      # squares are out of range
         scaled = fastla.vector_norm(x * dtype(10.0**power), axis=axis)
-        np.testing.assert_allclose(scaled.astype(np.float64) / 10.0**power, right, rtol=1e-5 if dtype == np.float32 else 1e-13)
+        np.testing.assert_allclose(scaled.astype(np.float64) / 10.0**power, right,
+                                   rtol=1e-5 if dtype == np.float32 else 1e-13)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -96,7 +100,8 @@ def test_any_magnitude_beside_any_other(target, dtype, shape):
     exponents = rng.integers(info.minexp - info.nmant, info.maxexp - 8, (shape[0], 1))
     x = np.ldexp(rng.uniform(0.5, 1, shape), exponents).astype(dtype)
     least = 2 * float(info.smallest_subnormal)
-    for view, axis in ((x, 1), (np.ascontiguousarray(x.T), 0), (np.asfortranarray(x), 1), (np.repeat(x, 2, 1)[:, ::2], 1)):
+    for view, axis in ((x, 1), (np.ascontiguousarray(x.T), 0), (np.asfortranarray(x), 1),
+                       (np.repeat(x, 2, 1)[:, ::2], 1)):
         right = reference.vector_norm(view, axis, 2)
         np.testing.assert_allclose(fastla.vector_norm(view, axis=axis), right, rtol=tolerance(dtype, 300), atol=least)
         unit = np.moveaxis(reference.unit(np.moveaxis(view, axis, -1)), -1, axis)
@@ -108,10 +113,12 @@ def test_norms_too_large_for_their_dtype(target, dtype):
     x = np.full((3, 50), np.finfo(dtype).max, dtype)
     x[1] = 1
     for view, axis in ((x, 1), (np.ascontiguousarray(x.T), 0)):
-        np.testing.assert_array_equal(fastla.vector_norm(view, axis=axis), np.array([np.inf, np.sqrt(50), np.inf], dtype))
+        np.testing.assert_array_equal(fastla.vector_norm(view, axis=axis),
+                                      np.array([np.inf, np.sqrt(50), np.inf], dtype))
         np.testing.assert_allclose(fastla.normalize(view, axis), np.full(view.shape, 1 / np.sqrt(50)), rtol=1e-6)
         np.testing.assert_array_equal(fastla.vector_norm(view, axis=axis, ord=np.inf), [x[0, 0], 1, x[0, 0]])
-    np.testing.assert_allclose(fastla.vector_norm(x[0] / dtype(4), ord=3), x[0, 0] / 4 * np.float64(50) ** (1 / 3), rtol=1e-5)
+    np.testing.assert_allclose(fastla.vector_norm(x[0] / dtype(4), ord=3), x[0, 0] / 4 * np.float64(50) ** (1 / 3),
+                               rtol=1e-5)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -122,7 +129,8 @@ def test_infinities_and_nan(target, dtype):
         for place in {0, 1, length // 2, length - 1} & set(range(length)):
             x = np.ones((4, length), dtype)
             x[1, place], x[2, place] = -inf, nan
-            for view, axis in ((x, 1), (np.asfortranarray(x), 1), (np.ascontiguousarray(x.T), 0), (np.repeat(x, 2, 1)[:, ::2], 1)):
+            for view, axis in ((x, 1), (np.asfortranarray(x), 1), (np.ascontiguousarray(x.T), 0),
+                               (np.repeat(x, 2, 1)[:, ::2], 1)):
                 for order in (1, 2, 3, inf):
                     norm = fastla.vector_norm(view, axis=axis, ord=order)
                     assert norm[1] == inf

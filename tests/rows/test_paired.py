@@ -42,7 +42,8 @@ def test_lengths_and_counts_around_vectors(target, dtype):
 def test_broadcast_operands(target):
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((7, 30, 20)), rng.standard_normal((30, 20))
-    for a, b in ((x, y), (y, x), (x, y[:1]), (x[:, :1], y), (x, y[0]), (x[:, :1], x[:1]), (x.mT, y[:, 0]), (x[0, 0], y[0])):
+    for a, b in ((x, y), (y, x), (x, y[:1]), (x[:, :1], y), (x, y[0]), (x[:, :1], x[:1]), (x.mT, y[:, 0]),
+                 (x[0, 0], y[0])):
         check(a, b)
 
 

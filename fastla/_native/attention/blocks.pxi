@@ -47,7 +47,8 @@ cdef void stage_rows(const Heads* heads, const char* source, Py_ssize_t count, P
 
 
 # The scale of a head's row, or NULL.
-cdef inline const char* scale_of(const Heads* scales, const char* item, Py_ssize_t head, Py_ssize_t row) noexcept nogil:
+cdef inline const char* head_scale(const Heads* scales, const char* item, Py_ssize_t head,
+                                   Py_ssize_t row) noexcept nogil:
     if item != NULL:
         item += head * scales.head + row * scales.row
     return item
@@ -74,13 +75,13 @@ cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, P
     if staged(&a.key, a.width):
         block.key = key_room
         block.key_row = staged_row(a.width)
-        stage_rows(&a.key, key, count, a.width, &a.key_scale, scale_of(&a.key_scale, item.key_scale, kv_head, first),
+        stage_rows(&a.key, key, count, a.width, &a.key_scale, head_scale(&a.key_scale, item.key_scale, kv_head, first),
                    key_room, block.key_row)
     if staged(&a.value, a.value_width):
         block.value = value_room
         block.value_row = staged_row(a.value_width)
         stage_rows(&a.value, value, count, a.value_width, &a.value_scale,
-                   scale_of(&a.value_scale, item.value_scale, kv_head, first), value_room, block.value_row)
+                   head_scale(&a.value_scale, item.value_scale, kv_head, first), value_room, block.value_row)
     if careful:
         for i in range(count):
             for j in range(a.value_width):

@@ -105,7 +105,8 @@ cdef inline Py_ssize_t part_start(Py_ssize_t length, Py_ssize_t parts, Py_ssize_
 
 
 # The rows of a panel, from the unit's row `first` on: what they see of keys [begin, end).
-cdef void place_query_rows(const Attention* a, const Item* item, Panel* panel, Py_ssize_t begin, Py_ssize_t end) noexcept nogil:
+cdef void place_query_rows(const Attention* a, const Item* item, Panel* panel, Py_ssize_t begin,
+                           Py_ssize_t end) noexcept nogil:
     cdef Py_ssize_t i, position, low, high
     panel.low = panel.common_high = end
     panel.high = panel.common_low = begin

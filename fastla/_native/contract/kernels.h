@@ -7,38 +7,40 @@
 
 /* The core's services, passed in with every call: no target module has state of its own. */
 typedef struct {
-    int threads;                            /* how many threads this call may use, the caller included */
-    int (*parallel_for)(void (*task)(void *arg, ptrdiff_t index, int slot), void *arg, ptrdiff_t count,
-                        int threads, int wake);                     /* pool_run of pool.h */
-    void *(*take)(size_t bytes);            /* scratch of the calling thread, 64-byte aligned; NULL: no memory */
-    void (*give)(void *block);              /* back, in the reverse order of taking */
-    void *(*resize)(void *block, size_t bytes);     /* realloc of the C library; 0 bytes: free */
+    int threads; /* how many threads this call may use, the caller included */
+    int (*parallel_for)(void (*task)(void *arg, ptrdiff_t index, int slot), void *arg, ptrdiff_t count, int threads,
+                        int wake);              /* pool_run of pool.h */
+    void *(*take)(size_t bytes);                /* scratch of the calling thread, 64-byte aligned; NULL: no memory */
+    void (*give)(void *block);                  /* back, in the reverse order of taking */
+    void *(*resize)(void *block, size_t bytes); /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
 enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4 };
 
-/* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element of which it meets once:
- * rows of adjacent elements c_row apart, of which the first has these numbers in the whole result of the batch's item. It returns a status. */
+/* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element
+ * of which it meets once: rows of adjacent elements c_row apart, of which the first has these numbers in the whole
+ * result of the batch's item. It returns a status. */
 typedef struct Epilogue {
-    int (*apply)(const struct Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
-                 ptrdiff_t first_column, ptrdiff_t item);
-    int symmetric;                          /* a syrk may compute one triangle, apply it there, and mirror what comes out */
-    int folds;                              /* items that share b may be further rows of one product */
+    int (*apply)(const struct Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
+                 ptrdiff_t first_row, ptrdiff_t first_column, ptrdiff_t item);
+    int symmetric; /* a syrk may compute one triangle, apply it there, and mirror what comes out */
+    int folds;     /* items that share b may be further rows of one product */
 } Epilogue;
 
-/* c[m, n] = a[m, k] @ b[k, n], then the epilogue. Strides count elements and may be zero or negative; only c's columns must be
- * adjacent. c overlaps neither a nor b. */
+/* c[m, n] = a[m, k] @ b[k, n], then the epilogue. Strides count elements and may be zero or negative; only c's columns
+ * must be adjacent. c overlaps neither a nor b. */
 typedef struct {
     const void *a, *b;
     void *c;
     ptrdiff_t m, n, k;
     ptrdiff_t a_row, a_col, b_row, b_col, c_row;
-    int syrk;                               /* b is a's transpose: one triangle is computed, then mirrored */
-    const Epilogue *epilogue;               /* NULL: none */
-    ptrdiff_t first_row, first_column, item;        /* where c lies in what the epilogue sees */
+    int syrk;                                /* b is a's transpose: one triangle is computed, then mirrored */
+    const Epilogue *epilogue;                /* NULL: none */
+    ptrdiff_t first_row, first_column, item; /* where c lies in what the epilogue sees */
 } Product;
 
-/* The leading dimensions of a call, outermost first: `count` items of one shape. Operand o of an item lies the strides[o] apart, in elements. */
+/* The leading dimensions of a call, outermost first: `count` items of one shape. Operand o of an item lies the
+ * strides[o] apart, in elements. */
 enum { BATCH_OPERANDS = 5 };
 typedef struct {
     int dims;
@@ -50,28 +52,29 @@ typedef struct {
 typedef struct {
     Epilogue epilogue;
     const Batch *batch;
-    const void *row_scale, *column_scale;   /* of the output type: inverse norms, 0 for a row of zeros */
-    int own;                                /* rows and columns are the same vectors: the diagonal is 1 */
+    const void *row_scale, *column_scale; /* of the output type: inverse norms, 0 for a row of zeros */
+    int own;                              /* rows and columns are the same vectors: the diagonal is 1 */
 } CosineEpilogue;
 
 /* The ways of computing a product; products/routes.pxi says when which is taken. */
 typedef enum {
-    ROUTE_DOT,                              /* a single dot product */
-    ROUTE_GEMV,                             /* a row times a matrix whose rows are adjacent */
-    ROUTE_SPLIT_K,                          /* a small c of a long k: parts of k, added in order */
-    ROUTE_INNER,                            /* dot products along k */
-    ROUTE_TRANSPOSED,                       /* as c.T = b.T @ a.T */
-    ROUTE_TRANSPOSE_B,                      /* a short k: b is transposed whole, then as ROUTE_ROWS */
-    ROUTE_STREAM,                           /* few rows of a, and b comes from memory, a few of its rows at a time */
-    ROUTE_ROWS,                             /* c's rows from end to end, b in place */
-    ROUTE_IN_PLACE,                         /* blocked, nothing packed */
-    ROUTE_PACK_B,                           /* blocked, each task packs the columns of b that it needs */
-    ROUTE_PACK_BOTH,                        /* blocked as Goto's, b's micro-panels shared */
+    ROUTE_DOT,         /* a single dot product */
+    ROUTE_GEMV,        /* a row times a matrix whose rows are adjacent */
+    ROUTE_SPLIT_K,     /* a small c of a long k: parts of k, added in order */
+    ROUTE_INNER,       /* dot products along k */
+    ROUTE_TRANSPOSED,  /* as c.T = b.T @ a.T */
+    ROUTE_TRANSPOSE_B, /* a short k: b is transposed whole, then as ROUTE_ROWS */
+    ROUTE_STREAM,      /* few rows of a, and b comes from memory, a few of its rows at a time */
+    ROUTE_ROWS,        /* c's rows from end to end, b in place */
+    ROUTE_IN_PLACE,    /* blocked, nothing packed */
+    ROUTE_PACK_B,      /* blocked, each task packs the columns of b that it needs */
+    ROUTE_PACK_BOTH,   /* blocked as Goto's, b's micro-panels shared */
     PRODUCT_ROUTES
 } Route;
 
 /* --- vectors reduced to numbers ----------------------------------------------------------------------------------- */
-/* What becomes of a vector: its norm, 1 / its Euclidean norm (0 of zeros), itself divided by that, its cosine with another. */
+/* What becomes of a vector: its norm, 1 / its Euclidean norm (0 of zeros), itself divided by that, its cosine with
+ * another. */
 enum { REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE };
 /* Orders of norms. ORDER_POWER is a whole one above 2; the others but ORDER_TWO are for REDUCE_NORM alone. */
 enum { ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER };
@@ -82,18 +85,18 @@ enum { MAX_BATCH_DIMS = 64 };
 typedef struct {
     int result, order, power;
     const void *x, *y;
-    void *to;                               /* numbers, or vectors: these may take the place of x */
+    void *to; /* numbers, or vectors: these may take the place of x */
     ptrdiff_t length, x_stride, y_stride, to_stride;
-    int *unsafe;                            /* set where squares, or products of two such vectors, leave the range; NULL: not asked */
+    int *unsafe; /* set where squares, or products of two such vectors, leave the range; NULL: not asked */
 } Reduction;
 
 /* --- rows of numbers, and searching among them ----------------------------------------------------------------- */
 /* Every type of numbers that is read from memory: NumPy's name, the C type that holds one, and its value (read.h). */
-#define NUMBER_TYPES(row)                                                                                        \
-    row(int8, int8_t, x) row(int16, int16_t, x) row(int32, int32_t, x) row(int64, int64_t, x)             \
-    row(uint8, uint8_t, x) row(uint16, uint16_t, x) row(uint32, uint32_t, x) row(uint64, uint64_t, x)     \
-    row(float16, uint16_t, of_float16(x)) row(bfloat16, uint16_t, of_bfloat16(x))                         \
-    row(float32, float, x) row(float64, double, x)
+#define NUMBER_TYPES(row)                                                                                            \
+    row(int8, int8_t, x) row(int16, int16_t, x) row(int32, int32_t, x) row(int64, int64_t, x) row(uint8, uint8_t, x) \
+        row(uint16, uint16_t, x) row(uint32, uint32_t, x) row(uint64, uint64_t, x)                                   \
+            row(float16, uint16_t, of_float16(x)) row(bfloat16, uint16_t, of_bfloat16(x)) row(float32, float, x)     \
+                row(float64, double, x)
 #define TYPE_NUMBER(name, c_type, value) TYPE_##name,
 enum { NUMBER_TYPES(TYPE_NUMBER) TYPE_COUNT };
 #undef TYPE_NUMBER
@@ -108,8 +111,8 @@ typedef struct {
 /* The Euclidean norm of each row, and the rows divided by it; either may be NULL. A row of zeros stays one. */
 typedef struct {
     Rows rows;
-    void *norms;                            /* n of the output type */
-    void *normalized;                       /* n x d of the output type, adjacent along d */
+    void *norms;      /* n of the output type */
+    void *normalized; /* n x d of the output type, adjacent along d */
     ptrdiff_t normalized_row;
 } Norms;
 
@@ -119,19 +122,19 @@ enum { RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX };
 /* Ways of searching: search/routes.pxi says what each does and chooses. A test asks which one a search takes. */
 enum { ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
 
-enum { BLOCK_ROWS = 48 };                   /* rows of a stored block: a multiple of every target's vector */
+enum { BLOCK_ROWS = 48 }; /* rows of a stored block: a multiple of every target's vector */
 
 /* Rows stored transposed: block i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] elements, absent rows as zeros;
- * depth is d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its scale, and
- * its scores dot * weight + bias (weigh() computes both). */
+ * depth is d, or its half where an element is a pair of numbers. A row's numbers are what is stored times its scale,
+ * and its scores dot * weight + bias (weigh() computes both). */
 typedef struct {
     void *data;
     float *scale, *weight, *bias;
     ptrdiff_t n, d;
 } Blocks;
 
-/* How rows are stored: as integers up to `levels`, or (0) as floating-point numbers; a row whose largest is from `low` on
- * and below `high` as it is. */
+/* How rows are stored: as integers up to `levels`, or (0) as floating-point numbers; a row whose largest is from `low`
+ * on and below `high` as it is. */
 typedef struct {
     int levels;
     double low, high;
@@ -147,23 +150,23 @@ typedef struct {
     int metric, result;
     Rows queries, rows;
     Blocks blocks;
-    const uint8_t *mask;                    /* may row i be found? mask[query * mask_row + i]; NULL: it may */
-    ptrdiff_t mask_row;                     /* 0: one mask for all queries */
-    ptrdiff_t allowed;                      /* of the corpus's rows, by such a mask; else all */
-    const ptrdiff_t *exclude;               /* a row for each query that it may not find; NULL: none */
+    const uint8_t *mask;      /* may row i be found? mask[query * mask_row + i]; NULL: it may */
+    ptrdiff_t mask_row;       /* 0: one mask for all queries */
+    ptrdiff_t allowed;        /* of the corpus's rows, by such a mask; else all */
+    const ptrdiff_t *exclude; /* a row for each query that it may not find; NULL: none */
     /* RESULT_TOPK, of m queries */
     ptrdiff_t k;
-    void *scores;                           /* m x k of the output type; euclidean: distances */
-    ptrdiff_t *ids, *counts;                /* m x k; m: how many were found */
+    void *scores;            /* m x k of the output type; euclidean: distances */
+    ptrdiff_t *ids, *counts; /* m x k; m: how many were found */
     /* RESULT_RANGE: a score at least, a distance at most */
     double threshold;
-    Found *found;                           /* set by the kernel, whether it succeeds or not; freed by resize() */
+    Found *found; /* set by the kernel, whether it succeeds or not; freed by resize() */
     ptrdiff_t found_count;
     /* RESULT_MATRIX: every score, of cosine and dot alone */
-    void *c;                                /* m x n of the output type */
+    void *c; /* m x n of the output type */
     ptrdiff_t c_row;
-    ptrdiff_t symmetric;                    /* the queries are the corpus's rows from this one on: one triangle is
-                                               computed, then mirrored; -1: they are not */
+    ptrdiff_t symmetric; /* the queries are the corpus's rows from this one on: one triangle is
+                            computed, then mirrored; -1: they are not */
 } Search;
 
 /* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ------------------------------------------ */
@@ -204,12 +207,13 @@ typedef struct {
 /* T = Y diag(values) Y^T of a symmetric T (n, n), values in no order: the n rows of z, of m numbers, z_row apart, hold
  * Z^T before and (Z Y)^T after. T is overwritten. */
 typedef struct {
-    double *t, *values, *z, *work;          /* work: 2 max(n, m) + n */
+    double *t, *values, *z, *work; /* work: 2 max(n, m) + n */
     ptrdiff_t n, m, z_row;
 } SmallEigh;
 
 /* `count` symmetric matrices of n <= 32, any strides (in elements); `upper`: that triangle is read, else the lower.
- * values (count, n) ascending, vectors (count, n, n) in columns. Where a matrix does not converge, or holds NaN, KERNEL_NOT_CONVERGED. */
+ * values (count, n) ascending, vectors (count, n, n) in columns. Where a matrix does not converge, or holds NaN,
+ * KERNEL_NOT_CONVERGED. */
 typedef struct {
     const void *a;
     ptrdiff_t count, n, stack, row, column;
@@ -222,18 +226,20 @@ typedef struct {
     const void *x;
     ptrdiff_t n, d, x_row;
     const void *shift;
-    const void *v;                          /* b x d: product = v (X - s)^T (X - s), b x d; NULL: the Gram matrix, d x d */
+    const void *v; /* b x d: product = v (X - s)^T (X - s), b x d; NULL: the Gram matrix, d x d */
     ptrdiff_t b;
-    double *product, *sums, *squares;       /* sums of columns, of their squares: d each */
+    double *product, *sums, *squares; /* sums of columns, of their squares: d each */
 } Scatter;
 /* The functions of vmath.h. */
 enum { MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC };
 
-/* --- softmax ------------------------------------------------------------------------------------------------------------ */
+/* --- softmax
+ * ------------------------------------------------------------------------------------------------------------ */
 enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP };
 
-/* Lines of n numbers, each with a result of its own. Strides count bytes: x_step from one number of a line to the next. `columns` lines lie
- * side by side, x_column apart (1: lines are read one by one); `dims` further axes have `count` items. logsumexp has one result a line, and no out_step. x and out have one type. */
+/* Lines of n numbers, each with a result of its own. Strides count bytes: x_step from one number of a line to the next.
+ * `columns` lines lie side by side, x_column apart (1: lines are read one by one); `dims` further axes have `count`
+ * items. logsumexp has one result a line, and no out_step. x and out have one type. */
 typedef struct {
     int kind, type, dims;
     const char *x;
@@ -242,10 +248,12 @@ typedef struct {
     const ptrdiff_t *shape, *x_stride, *out_stride;
 } Softmax;
 
-/* --- attention ---------------------------------------------------------------------------------------------------------- */
-/* Rows of numbers, by batch item, head, row (query or key) and column. Strides count bytes; `batch` has one for each leading axis. */
+/* --- attention
+ * ---------------------------------------------------------------------------------------------------------- */
+/* Rows of numbers, by batch item, head, row (query or key) and column. Strides count bytes; `batch` has one for each
+ * leading axis. */
 typedef struct {
-    char *data;                             /* NULL: there are none */
+    char *data; /* NULL: there are none */
     int type;
     ptrdiff_t head, row, column;
     const ptrdiff_t *batch;
@@ -254,34 +262,37 @@ typedef struct {
 enum { ATTENTION_ARRAYS = 9 };
 typedef struct {
     Heads query, key, value, out;
-    Heads mask;                             /* a column a key; booleans (TYPE_uint8), or what is added to the scores */
-    Heads lse;                              /* a number a row, of the type that is computed in */
-    Heads slopes;                           /* ALiBi: a number a head */
-    Heads key_scale, value_scale;           /* what a row of int8 is multiplied by, float32 */
-    const void *sinks;                      /* a number a head, or NULL */
+    Heads mask;                   /* a column a key; booleans (TYPE_uint8), or what is added to the scores */
+    Heads lse;                    /* a number a row, of the type that is computed in */
+    Heads slopes;                 /* ALiBi: a number a head */
+    Heads key_scale, value_scale; /* what a row of int8 is multiplied by, float32 */
+    const void *sinks;            /* a number a head, or NULL */
     int dims;
-    const ptrdiff_t *shape;                 /* of the leading axes */
+    const ptrdiff_t *shape; /* of the leading axes */
     ptrdiff_t batch, heads, kv_heads, queries, keys, width, value_width;
-    const ptrdiff_t *query_starts, *key_starts;     /* packed sequences: item b has rows [starts[b], starts[b + 1]); NULL: they are not */
-    const ptrdiff_t *offsets, *lengths;     /* of each item: query i stands at i + offset; keys from length on do not count */
+    const ptrdiff_t *query_starts,
+        *key_starts; /* packed sequences: item b has rows [starts[b], starts[b + 1]); NULL: they are not */
+    const ptrdiff_t *offsets,
+        *lengths; /* of each item: query i stands at i + offset; keys from length on do not count */
     int causal;
-    ptrdiff_t left, right;                  /* of the window; -1: unbounded */
-    double scale, softcap;                  /* softcap 0: none */
+    ptrdiff_t left, right; /* of the window; -1: unbounded */
+    double scale, softcap; /* softcap 0: none */
 } Attention;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct {
     const char *target, *element;
     int vector_bytes, mr, nr;
-    int stored_bytes, width;                /* of a stored element, and how many numbers it holds */
-    double numpy_flops;                     /* from so many flops on, a batch's together, NumPy's function is called */
+    int stored_bytes, width; /* of a stored element, and how many numbers it holds */
+    double numpy_flops;      /* from so many flops on, a batch's together, NumPy's function is called */
     int (*matmul)(const Product *first, const Batch *batch, const Runtime *runtime);
-    int (*product_route)(const Product *product);       /* which way it would take */
-    int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row, ptrdiff_t first_row,
-                           ptrdiff_t first_column, ptrdiff_t item);     /* a CosineEpilogue's apply() */
+    int (*product_route)(const Product *product); /* which way it would take */
+    int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
+                           ptrdiff_t first_row, ptrdiff_t first_column,
+                           ptrdiff_t item); /* a CosineEpilogue's apply() */
     int (*reduce)(const Reduction *reduction, const Batch *batch, const Runtime *runtime);
     int (*norms)(const Norms *norms, const Runtime *runtime);
-    void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end);   /* blocks [first, end) */
+    void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end); /* blocks [first, end) */
     /* Rows into blocks, from the position `first` on: all but their ids. */
     int (*store_rows)(const Rows *rows, const Blocks *blocks, ptrdiff_t first, int metric, const Encoding *encoding,
                       const Runtime *runtime);
@@ -296,7 +307,7 @@ typedef struct {
     int (*scatter)(const Scatter *pass, const Runtime *runtime);
     int (*softmax)(const Softmax *softmax, const Runtime *runtime);
     int (*attention)(const Attention *attention, const Runtime *runtime);
-    void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n);         /* y = function(x), both adjacent */
+    void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
 } Kernels;
 
 #endif

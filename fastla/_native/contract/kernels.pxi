@@ -10,7 +10,8 @@ cdef extern from "kernels.h":
         void (*give)(void*) noexcept nogil
         void* (*resize)(void*, size_t) noexcept nogil
     ctypedef struct Epilogue:
-        int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row, Py_ssize_t first_row,
+        int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row,
+                     Py_ssize_t first_row,
                      Py_ssize_t first_column, Py_ssize_t item) noexcept nogil
         int symmetric, folds
     ctypedef struct Product:
@@ -160,7 +161,8 @@ cdef extern from "kernels.h":
         int (*reduce)(const Reduction*, const Batch*, const Runtime*) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
-        int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*, const Runtime*) noexcept nogil
+        int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*,
+                          const Runtime*) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
         int (*search_route)(const Search*) noexcept nogil
         int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil
@@ -174,7 +176,8 @@ cdef extern from "kernels.h":
         int (*attention)(const Attention*, const Runtime*) noexcept nogil
         void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
     enum:
-        MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC, SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
+        MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC
+        SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
     enum:
         REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE
         ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS

@@ -9,7 +9,8 @@ cdef Py_ssize_t rows_of(cnp.ndarray x) noexcept:
 
 
 # The strides of an operand's scales, `rows` an item and contiguous, over the batch's dimensions.
-cdef void scale_strides(Leading* lead, const Batch* batch, int scales, cnp.ndarray x, int core_dims, Py_ssize_t rows) noexcept:
+cdef void scale_strides(Leading* lead, const Batch* batch, int scales, cnp.ndarray x, int core_dims,
+                        Py_ssize_t rows) noexcept:
     cdef int x_lead = cnp.PyArray_NDIM(x) - core_dims, d, i
     cdef Py_ssize_t stride = rows
     for d in range(batch.dims - 1, -1, -1):
@@ -20,7 +21,7 @@ cdef void scale_strides(Leading* lead, const Batch* batch, int scales, cnp.ndarr
 
 
 cdef object cosine_of(object x_object, object y_object, object out):
-    """Cosines of all rows of x with all rows of y (None: x), or None: something needs converting, scaling, or is wrong."""
+    """Cosines of all rows of x with all of y (None: x), or None: something needs converting, scaling, or is wrong."""
     cdef bint own = y_object is None
     if own:
         y_object = x_object

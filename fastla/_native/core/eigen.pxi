@@ -43,7 +43,7 @@ def symmetry(capsule, cnp.ndarray a):
 
 
 def project(capsule, cnp.ndarray w, cnp.ndarray v, int turns):
-    """Takes off w (b, n), in place, its rows' parts along the orthonormal rows v (count, n); the coefficients (b, count)."""
+    """Takes off w (b, n), in place, its rows' parts along the orthonormal rows v (count, n). The coefficients."""
     cdef Projection projection
     cdef const Kernels* kernels = kernels_of(capsule)
     cdef unsigned flags = fp_status_get()

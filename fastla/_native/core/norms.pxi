@@ -352,7 +352,8 @@ cdef object paired_of(object x_object, object y_object):
     sort_leading(&batch, &lead, NULL)
     finish_leading(&r, &batch, &lead, size)
     run_reduction(kernels, &r, &batch, size)
-    return cosines if cosines is not None else PyArray_Scalar(&number, cnp.PyArray_DescrFromType(cnp.PyArray_TYPE(x)), None)
+    return cosines if cosines is not None else PyArray_Scalar(&number, cnp.PyArray_DescrFromType(cnp.PyArray_TYPE(x)),
+                                                              None)
 
 
 # The inverse norms of x's rows (its last axis), in the order of its leading dimensions, into contiguous memory; 0 of

@@ -111,8 +111,8 @@ cdef void set_output(Product* g, const Batch* batch, Leading* lead, cnp.ndarray 
 
 cdef object product_of(object a_object, object b_object, object out, int a_core, int b_core,
                        const Epilogue* epilogue=NULL):
-    """a @ b where nothing needs converting; None where something does, or is wrong. a_core, b_core: the core dimensions,
-    1 for stacks of vectors; 0: 2, or 1 for a vector."""
+    """a @ b where nothing needs converting; None where something does, or is wrong. a_core, b_core: the core
+    dimensions, 1 for stacks of vectors; 0: 2, or 1 for a vector."""
     if not (is_plain(a_object) and is_plain(b_object) and (out is None or PyArray_CheckExact(out))):
         return None
     cdef cnp.ndarray a = <cnp.ndarray>a_object, b = <cnp.ndarray>b_object, c

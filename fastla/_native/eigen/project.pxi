@@ -1,4 +1,5 @@
-# A block of vectors made orthogonal to a basis: a few vectors of the basis at a time, dot products and subtraction while they are in cache.
+# A block of vectors made orthogonal to a basis: a few vectors of the basis at a time, dot products and subtraction
+# while they are in cache.
 
 # sums[r, q] += v_r . w_q, then w_q -= sum_r (v_r . w_q) v_r; rows and nq are literals.
 cdef inline void project_tile(const int rows, const int nq, Py_ssize_t n, const real* v, real* w, double* sums,

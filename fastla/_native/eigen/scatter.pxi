@@ -142,6 +142,7 @@ cdef void scatter_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         return
     lay_fold(job, SCATTER_ROWS, &fold, block)
     start_fold(job, index, &fold)
+    memset(fold.rows, 0, SCATTER_ROWS * job.width * sizeof(real))      # the padding: scratch may hold NaN
     for i from first <= i < end by SCATTER_ROWS:
         count = smaller(SCATTER_ROWS, end - i)
         read_rows(job, i, count, &fold)

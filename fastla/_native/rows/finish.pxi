@@ -53,7 +53,8 @@ cdef bint needs_scales(const Reducer* w, Py_ssize_t n, const real* sums, real* s
 
 
 # The sums of scaled vectors take the place of those that were not safe.
-cdef void replace_sums(const Reducer* w, Py_ssize_t n, real* sums, const real* again, const real* scales) noexcept nogil:
+cdef void replace_sums(const Reducer* w, Py_ssize_t n, real* sums, const real* again,
+                       const real* scales) noexcept nogil:
     cdef Py_ssize_t j
     cdef int s
     for j in range(n):

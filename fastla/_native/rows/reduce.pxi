@@ -1,5 +1,5 @@
-# Vectors reduced to norms or cosines, or divided by their norms: each block by one task, or in parts that are then added
-# in order.
+# Vectors reduced to norms or cosines, or divided by their norms: each block by one task, or in parts that are then
+# added in order.
 
 # A vector's sums within one task.
 cdef void whole_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
@@ -35,7 +35,8 @@ cdef bint take_rows_space(Reducer* w, RowsSpace* s) noexcept nogil:
     return True
 
 
-# --- long vectors: a panel of blocks at a time, each in parts -----------------------------------------------------------
+# --- long vectors: a panel of blocks at a time, each in parts
+# -----------------------------------------------------------
 cdef void part_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Reducer* w = <Reducer*>job
     cdef RowsSpace s

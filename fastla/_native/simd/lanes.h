@@ -10,8 +10,9 @@ INLINE vec if_less(vec x, vec y, vec a, vec b)
 {
 #if defined(__AVX512F__) && VECTOR_BYTES == 64
     return sizeof(real) == 4
-        ? (vec)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_LT_OQ), (__m512)b, (__m512)a)
-        : (vec)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)x, (__m512d)y, _CMP_LT_OQ), (__m512d)b, (__m512d)a);
+               ? (vec)_mm512_mask_blend_ps(_mm512_cmp_ps_mask((__m512)x, (__m512)y, _CMP_LT_OQ), (__m512)b, (__m512)a)
+               : (vec)_mm512_mask_blend_pd(_mm512_cmp_pd_mask((__m512d)x, (__m512d)y, _CMP_LT_OQ), (__m512d)b,
+                                           (__m512d)a);
 #else
     __typeof__(x < y) less = x < y;
     return (vec)((less & (__typeof__(less))a) | (~less & (__typeof__(less))b));

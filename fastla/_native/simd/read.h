@@ -21,26 +21,30 @@ INLINE float of_float16(uint16_t h)
 }
 
 /* to[i] = number i of the row at `from`, whose numbers lie `step` bytes apart. Adjacent ones are read by vectors. */
-#define READ_ROW(name, c_type, value)                                        \
-    case TYPE_##name:                                                        \
-        for (ptrdiff_t i = 0; step == sizeof(c_type) && i < n; i++) {        \
-            c_type x;                                                        \
+#define READ_ROW(name, c_type, value)                                         \
+    case TYPE_##name:                                                         \
+        for (ptrdiff_t i = 0; step == sizeof(c_type) && i < n; i++) {         \
+            c_type x;                                                         \
             memcpy(&x, from + i * (ptrdiff_t)sizeof(c_type), sizeof(c_type)); \
-            to[i] = (value);                                                 \
-        }                                                                    \
-        for (ptrdiff_t i = 0; step != sizeof(c_type) && i < n; i++) {        \
-            c_type x;                                                        \
-            memcpy(&x, from + i * step, sizeof(c_type));                     \
-            to[i] = (value);                                                 \
-        }                                                                    \
+            to[i] = (value);                                                  \
+        }                                                                     \
+        for (ptrdiff_t i = 0; step != sizeof(c_type) && i < n; i++) {         \
+            c_type x;                                                         \
+            memcpy(&x, from + i * step, sizeof(c_type));                      \
+            to[i] = (value);                                                  \
+        }                                                                     \
         break;
 static void read_row(output *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
 {
-    switch (type) { NUMBER_TYPES(READ_ROW) }
+    switch (type) {
+        NUMBER_TYPES(READ_ROW)
+    }
 }
 static void read_doubles(double *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
 {
-    switch (type) { NUMBER_TYPES(READ_ROW) }
+    switch (type) {
+        NUMBER_TYPES(READ_ROW)
+    }
 }
 #undef READ_ROW
 

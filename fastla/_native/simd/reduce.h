@@ -17,7 +17,10 @@ INLINE vec vec_infinity(void) { return splat((real)__builtin_inf()); }
 INLINE vec magnitude(vec v) { return (vec)((vec_bits)v & ((vec_bits){0} + MAGNITUDE_BITS)); }
 INLINE vec one_unless_zero(vec v) { return (vec)((vec_bits)(v != zero()) & (vec_bits)splat(1)); }
 /* The larger and the smaller of two; NaN where one of them is. */
-INLINE vec select_lanes(vec_bits where, vec yes, vec no) { return (vec)((where & (vec_bits)yes) | (~where & (vec_bits)no)); }
+INLINE vec select_lanes(vec_bits where, vec yes, vec no)
+{
+    return (vec)((where & (vec_bits)yes) | (~where & (vec_bits)no));
+}
 INLINE vec max_or_nan(vec v, vec w) { return select_lanes((vec_bits)(v > w) | (vec_bits)(v != v), v, w); }
 INLINE vec min_or_nan(vec v, vec w) { return select_lanes((vec_bits)(v < w) | (vec_bits)(v != v), v, w); }
 

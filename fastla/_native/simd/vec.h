@@ -6,9 +6,9 @@
  *   VECTOR_BYTES           the target's vector; `vec` holds LANES elements of REAL
  *   TILE_MR                rows of a tile
  *   LOAD_STORED            how a vector of STORED becomes a vec: load, load_float16, load_bfloat16, load_int8
- *   ELEMENT_WIDTH                   numbers in an element: 2 where one int32 holds a pair of int16 (see multiply_add), else 1
- *   PREFILTERS                are dot products of bytes faster than those of reals?
- * Arithmetic on `vec` is written with the usual operators; GCC and Clang contract a + x * b into FMA.
+ *   ELEMENT_WIDTH                   numbers in an element: 2 where one int32 holds a pair of int16 (see multiply_add),
+ * else 1 PREFILTERS                are dot products of bytes faster than those of reals? Arithmetic on `vec` is written
+ * with the usual operators; GCC and Clang contract a + x * b into FMA.
  */
 #ifndef FASTLA_VEC_H
 #define FASTLA_VEC_H
@@ -35,7 +35,7 @@ typedef real vec_in_memory __attribute__((vector_size(VECTOR_BYTES), aligned(siz
 INLINE vec load(const real *p) { return *(const vec_in_memory *)p; }
 INLINE void store(real *p, vec v) { *(vec_in_memory *)p = v; }
 INLINE vec zero(void) { return (vec){0}; }
-INLINE vec splat(real x) { return x - (vec){0}; }       /* x - 0 keeps the sign of -0 */
+INLINE vec splat(real x) { return x - (vec){0}; } /* x - 0 keeps the sign of -0 */
 
 /* What narrow storage holds, as a vec. The conversions of 16 bits are exact. */
 #if REAL_BYTES == 4
@@ -72,7 +72,7 @@ INLINE vec load_int8(const int16_t *p)
 #if defined(__AVX512BW__) && VECTOR_BYTES == 64
     return (vec)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p));
 #else
-    return (vec)__builtin_convertvector(*(const bytes *)p, shorts);
+    return (vec) __builtin_convertvector(*(const bytes *)p, shorts);
 #endif
 }
 #endif
@@ -105,11 +105,15 @@ INLINE vec multiply_add(vec sum, vec a, vec b)
     return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
 #endif
 }
-INLINE output number(real element, int i) { return ELEMENT_WIDTH == 1 ? (output)element : (output)(int16_t)((int64_t)element >> 16 * i); }
+INLINE output number(real element, int i)
+{
+    return ELEMENT_WIDTH == 1 ? (output)element : (output)(int16_t)((int64_t)element >> 16 * i);
+}
 
 /* Scores: a vec of sums as numbers of the output type. */
 typedef output out_vec __attribute__((vector_size(LANES * sizeof(output))));
-typedef output out_vec_in_memory __attribute__((vector_size(LANES * sizeof(output)), aligned(sizeof(output)), may_alias));
+typedef output out_vec_in_memory
+    __attribute__((vector_size(LANES * sizeof(output)), aligned(sizeof(output)), may_alias));
 INLINE out_vec load_out(const output *p) { return *(const out_vec_in_memory *)p; }
 INLINE void store_out(output *p, out_vec v) { *(out_vec_in_memory *)p = v; }
 INLINE out_vec splat_out(output x) { return x - (out_vec){0}; }
@@ -120,7 +124,7 @@ INLINE out_vec vec_clamp(out_vec v)
     out_vec one = splat_out(1), minus = splat_out(-1);
     __typeof__(v > one) above = v > one, below = v < minus;
     return (out_vec)((above & (__typeof__(above))one) | (below & (__typeof__(above))minus) |
-                    (~(above | below) & (__typeof__(above))v));
+                     (~(above | below) & (__typeof__(above))v));
 }
 /* 1 / sqrt(v) */
 INLINE out_vec inverse_root(out_vec v)
@@ -143,9 +147,11 @@ INLINE uint64_t at_least(out_vec v, out_vec bar)
     return sizeof(output) == 4 ? _mm512_cmp_ps_mask((__m512)v, (__m512)bar, _CMP_GE_OQ)
                                : _mm512_cmp_pd_mask((__m512d)v, (__m512d)bar, _CMP_GE_OQ);
 #elif defined(__AVX__) && VECTOR_BYTES == 32
-    return sizeof(output) == 4 ? (uint64_t)_mm256_movemask_ps((__m256)(v >= bar)) : (uint64_t)_mm256_movemask_pd((__m256d)(v >= bar));
+    return sizeof(output) == 4 ? (uint64_t)_mm256_movemask_ps((__m256)(v >= bar))
+                               : (uint64_t)_mm256_movemask_pd((__m256d)(v >= bar));
 #elif defined(__SSE2__) && VECTOR_BYTES == 16
-    return sizeof(output) == 4 ? (uint64_t)_mm_movemask_ps((__m128)(v >= bar)) : (uint64_t)_mm_movemask_pd((__m128d)(v >= bar));
+    return sizeof(output) == 4 ? (uint64_t)_mm_movemask_ps((__m128)(v >= bar))
+                               : (uint64_t)_mm_movemask_pd((__m128d)(v >= bar));
 #else
     __typeof__(v >= bar) reached = v >= bar;
     uint64_t bits = 0;
@@ -162,7 +168,10 @@ typedef int32_t quads __attribute__((vector_size(LANES * 4)));
 typedef int32_t quads_in_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 INLINE quads load_quads(const int32_t *p) { return *(const quads_in_memory *)p; }
 INLINE void store_quads(int32_t *p, quads q) { *(quads_in_memory *)p = q; }
-INLINE quads to_unsigned(quads q) { return q ^ (int32_t)0x80808080; }      /* bytes with a sign become 128 more, without one */
+INLINE quads to_unsigned(quads q)
+{
+    return q ^ (int32_t)0x80808080;
+} /* bytes with a sign become 128 more, without one */
 INLINE quads splat_quads(int32_t x) { return x - (quads){0}; }
 INLINE out_vec quads_to_out(quads q) { return __builtin_convertvector(q, out_vec); }
 /* sum + the products of a's four bytes, which have no sign, and b's, which have one */
@@ -245,8 +254,8 @@ typedef real square_row_in_memory __attribute__((vector_size(SQUARE * REAL_BYTES
 #define EACH EACH_2
 #endif
 
-/* to[p * to_step + w] = from[w * from_step + p] for w, p < SQUARE. Pass s swaps the off-diagonal s x s corners of every 2s x 2s
- * square: a row takes the lanes with bit s from, or gives those without to, its partner s rows below. */
+/* to[p * to_step + w] = from[w * from_step + p] for w, p < SQUARE. Pass s swaps the off-diagonal s x s corners of every
+ * 2s x 2s square: a row takes the lanes with bit s from, or gives those without to, its partner s rows below. */
 #define UPPER(l, s) ((l) & (s) ? SQUARE + (l) - (s) : (l))
 #define LOWER(l, s) ((l) & (s) ? SQUARE + (l) : (l) + (s))
 #define PASS(s)                                                         \
@@ -276,7 +285,7 @@ INLINE void transpose_square(real *to, ptrdiff_t to_step, const real *from, ptrd
 }
 
 INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
-enum { LINE = 64 };     /* bytes in a cache line */
+enum { LINE = 64 }; /* bytes in a cache line */
 
 /* The first n elements, 0 < n <= LANES; memory beyond them is not touched. The other lanes repeat the last element, so
  * that computing them raises no floating-point exception that the elements do not; load_zero leaves them zero. */
@@ -308,11 +317,11 @@ INLINE void copy_part(void *to, const void *from, size_t bytes)
     const char *f = from;
     if (bytes > VECTOR_BYTES)
         __builtin_unreachable();
-#define PIECE(size)                                             \
-    if (VECTOR_BYTES >= size && sizeof(real) <= size && (bytes & size)) {    \
-        memcpy(t, f, size);                                     \
-        t += size;                                              \
-        f += size;                                              \
+#define PIECE(size)                                                       \
+    if (VECTOR_BYTES >= size && sizeof(real) <= size && (bytes & size)) { \
+        memcpy(t, f, size);                                               \
+        t += size;                                                        \
+        f += size;                                                        \
     }
     PIECE(64) PIECE(32) PIECE(16) PIECE(8) PIECE(4) PIECE(2) PIECE(1)
 #undef PIECE
@@ -350,7 +359,7 @@ INLINE vec load_zero(const real *p, ptrdiff_t n)
 INLINE void store_part(real *p, vec v, ptrdiff_t n)
 {
     vec copy = v;
-    __asm__("" : "+m"(copy));   /* else GCC keeps the accumulator itself in this memory, through the whole loop over k */
+    __asm__("" : "+m"(copy)); /* else GCC keeps the accumulator itself in this memory, through the whole loop over k */
     copy_part(p, &copy, (size_t)n * sizeof(real));
 }
 #endif

@@ -19,8 +19,8 @@ INLINE uint32_t bits_of(float x)
 INLINE uint16_t to_float16(float x)
 {
     uint32_t bits = bits_of(x), size = bits & 0x7fffffffu, sign = (bits & 0x80000000u) >> 16;
-    uint32_t beyond = size > 0x7f800000u ? 0x7e00u : 0x7c00u;                      /* NaN; infinity */
-    uint32_t tiny = bits_of(float_of_bits(size) + 0.5f) - bits_of(0.5f);           /* the sum rounds at its last bit */
+    uint32_t beyond = size > 0x7f800000u ? 0x7e00u : 0x7c00u;            /* NaN; infinity */
+    uint32_t tiny = bits_of(float_of_bits(size) + 0.5f) - bits_of(0.5f); /* the sum rounds at its last bit */
     uint32_t normal = (size - 0x38000000u + 0xfffu + (size >> 13 & 1u)) >> 13;
     return (uint16_t)(sign | (size >= 0x47800000u ? beyond : size < 0x38800000u ? tiny : normal));
 }
@@ -62,9 +62,9 @@ INLINE float scale_of(float most, int levels, double low, double high)
     return float_of_bits(bits >= 0x00800000u ? bits & 0x7f800000u : 0x80000000u >> __builtin_clz(bits));
 }
 
-#define LANES_OF(value)                                                     \
-    for (int lane = first; lane < end; lane++)                              \
-        to[lane] = (stored)(value);                                         \
+#define LANES_OF(value)                        \
+    for (int lane = first; lane < end; lane++) \
+        to[lane] = (stored)(value);            \
     break;
 
 /* Lanes [first, end) of one row of a block, divided by `divisor`. y: the row after it, the second numbers of pairs. */
@@ -92,17 +92,17 @@ static void write_block(stored *to, const output *x, ptrdiff_t d, const float *d
 }
 
 /* to + i * step bytes = from[i] as a number of a floating type, rounded once. */
-#define WRITE(type, value)                                                  \
-    if (step == sizeof(type))                                               \
-        for (ptrdiff_t i = 0; i < n; i++) {                                 \
-            type x = (type)(value);                                         \
-            memcpy(to + i * (ptrdiff_t)sizeof(type), &x, sizeof x);         \
-        }                                                                   \
-    else                                                                    \
-        for (ptrdiff_t i = 0; i < n; i++) {                                 \
-            type x = (type)(value);                                         \
-            memcpy(to + i * step, &x, sizeof x);                            \
-        }                                                                   \
+#define WRITE(type, value)                                          \
+    if (step == sizeof(type))                                       \
+        for (ptrdiff_t i = 0; i < n; i++) {                         \
+            type x = (type)(value);                                 \
+            memcpy(to + i * (ptrdiff_t)sizeof(type), &x, sizeof x); \
+        }                                                           \
+    else                                                            \
+        for (ptrdiff_t i = 0; i < n; i++) {                         \
+            type x = (type)(value);                                 \
+            memcpy(to + i * step, &x, sizeof x);                    \
+        }                                                           \
     break;
 
 static void write_row(char *to, ptrdiff_t step, const output *from, ptrdiff_t n, int type)
