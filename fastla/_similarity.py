@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastla import _core, _validate
+from fastla import _validate
 from fastla._core import core
 
 # Rows whose largest number lies between 2 to these powers, negative and positive, have norms and products in range.
@@ -56,9 +56,9 @@ def cosine_similarity(x: ArrayLike, y: ArrayLike | None = None, *, out: np.ndarr
     call = _validate.cosine(a, a if b is None else b, out)
     a, b = (z if z is None else _in_range(np.require(z, call.dtype, "A")) for z in (a, b))
     direct = call.out is not None and not any(np.may_share_memory(call.out, z) for z in (a, b) if z is not None)
-    result = _core.cosine(a, b, call.out if direct else None)
+    result = core.cosine(a, b, call.out if direct else None)
     if result is None:          # out is not one that the kernels can write
-        result = _core.cosine(a, b, None)
+        result = core.cosine(a, b, None)
     if call.out is None or result is call.out:
         return result
     np.copyto(call.out, result)

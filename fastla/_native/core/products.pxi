@@ -200,10 +200,11 @@ def product(a, b, out):
     return product_of(a, b, out, 0, 0)
 
 
-PRODUCT_ROUTE_NAMES = {ROUTE_DOT: "dot", ROUTE_GEMV: "gemv", ROUTE_SPLIT_K: "split k", ROUTE_INNER: "inner",
-          ROUTE_TRANSPOSED: "transposed",
-          ROUTE_TRANSPOSE_B: "transpose b", ROUTE_STREAM: "stream", ROUTE_ROWS: "rows", ROUTE_IN_PLACE: "in place",
-          ROUTE_PACK_B: "pack b", ROUTE_PACK_BOTH: "pack both"}
+PRODUCT_ROUTE_NAMES = {
+    ROUTE_DOT: "dot", ROUTE_GEMV: "gemv", ROUTE_SPLIT_K: "split k", ROUTE_INNER: "inner", ROUTE_TRANSPOSED:
+    "transposed", ROUTE_TRANSPOSE_B: "transpose b", ROUTE_STREAM: "stream", ROUTE_ROWS: "rows", ROUTE_IN_PLACE:
+    "in place", ROUTE_PACK_B: "pack b", ROUTE_PACK_BOTH: "pack both",
+}
 
 
 def product_route(cnp.ndarray a, cnp.ndarray b):

@@ -110,7 +110,7 @@ INLINE vec exp_sum(vec x, vec low)
     vec r = reduce_ln2(x, &n, &bits) + low;
     return times_power(exp_reduced(r), n, bits);
 }
-/* e^x. float and double: 1 ULP with FMA, 1.1 without. */
+/* e^x. float and double: 1 ULP with FMA, 1.5 without. */
 INLINE vec vec_exp(vec x) { return exp_sum(x, zero()); }
 
 /* The same for x <= 0, or NaN; where the result would be denormal it may be 0. What weights are made with: some

@@ -69,8 +69,8 @@ cdef inline void dot_rows(const int rows, Py_ssize_t n, Py_ssize_t k, const real
 
 # c[m, n] (+)= x[m, k] . y[n, k] for k up to DOT_CHUNK; m is the large side.
 cdef inline void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
-                    const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
-                    bint add) noexcept nogil:
+                           const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
+                           bint add) noexcept nogil:
     cdef Py_ssize_t i = 0
     while m - i >= 4:
         dot_rows(4, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
@@ -80,4 +80,3 @@ cdef inline void dot_block(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real*
         i += 2
     if i < m:
         dot_rows(1, n, k, x + i * x_row, x_row, y, y_row, c + i * c_row, c_row, c_col, add)
-

@@ -4,7 +4,7 @@
 # to[p, w] = source[w * w_step + p * p_step] for w < count, p < k; rows of `to` to_step apart.
 cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssize_t k, const real* source,
                          Py_ssize_t w_step,
-                 Py_ssize_t p_step) noexcept nogil:
+                         Py_ssize_t p_step) noexcept nogil:
     cdef Py_ssize_t p = 0, w, squares = count - count % SQUARE
     if p_step == 1:
         while p + SQUARE <= k:
