@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastla
@@ -23,6 +24,7 @@ def mypy(file: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="NumPy's types have defaults from 2.2 on")
 @pytest.mark.skipif(importlib.util.find_spec("mypy") is None, reason="mypy is not installed")
 def test_mypy(tmp_path):
     done = mypy(WHOLE_API, tmp_path)

@@ -31,6 +31,7 @@ def test_shapes_that_do_not_fit(dtypes: tuple[str, str]) -> None:
             fastla.matmul(a.tolist(), b.tolist())
 
 
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="matvec and vecmat came with NumPy 2.2")
 @pytest.mark.parametrize("name", ["matmul", "dot", "vecdot", "matvec", "vecmat"])
 def test_arguments_that_do_not_fit(name: str) -> None:
     x = np.ones((3, 3))
@@ -109,6 +110,7 @@ def test_leading_dimensions_of_length_1_may_be_left_out_of_out() -> None:
     assert out == np.vecdot(a[0, 0, 0], b[:, 0])
 
 
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="matvec and vecmat came with NumPy 2.2")
 def test_more_dimensions_than_numpy_broadcasts() -> None:
     x = np.ones((1,) * 40 + (2, 2))
     for one, other in ((x, x), (x.astype("i4"), x)):

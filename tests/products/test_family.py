@@ -128,6 +128,7 @@ def test_out_overlaps_the_operands(target: str, name: str) -> None:
         np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="matvec and vecmat came with NumPy 2.2")
 @pytest.mark.parametrize("name", ["vecdot", "matvec", "vecmat"])
 def test_as_many_dimensions_as_numpy_has(name: str) -> None:
     vector, matrix = integers(1, *(1,) * 61, 2, 1, 4), integers(2, *(1,) * 61, 2, 4, 4)
@@ -149,6 +150,7 @@ def test_vecdot_along_an_axis(target: str, axis: int) -> None:
     np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="matvec and vecmat came with NumPy 2.2")
 @pytest.mark.parametrize("name", FAMILY)
 @pytest.mark.parametrize("dtypes", ["i4 i8", "? ?", "f2 f2", "F D", "f4 f8", "f8 i8", "O f8"])
 def test_other_dtypes(name: str, dtypes: str) -> None:

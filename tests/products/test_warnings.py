@@ -182,6 +182,7 @@ def test_met_by_another_thread(target: str, dtype: type, threads: int) -> None:
                 fastla.matmul(np.stack([np.ones_like(a), a]), b)
 
 
+@pytest.mark.skipif(not hasattr(np, "matvec"), reason="matvec and vecmat came with NumPy 2.2")
 @pytest.mark.parametrize("name", ["vecdot", "matvec", "vecmat"])
 def test_in_the_rest_of_the_family(target: str, name: str) -> None:
     matrix, vector = np.full((2, 2), 1e200), np.full(2, 1e200)
