@@ -108,16 +108,8 @@ typedef struct {
     int type;
 } Rows;
 
-/* The Euclidean norm of each row, and the rows divided by it; either may be NULL. A row of zeros stays one. */
-typedef struct {
-    Rows rows;
-    void *norms;      /* n of the output type */
-    void *normalized; /* n x d of the output type, adjacent along d */
-    ptrdiff_t normalized_row;
-} Norms;
-
 enum { METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN };
-enum { RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX };
+enum { RESULT_TOPK, RESULT_RANGE };
 
 /* Ways of searching: search/routes.pxi says what each does and chooses. A test asks which one a search takes. */
 enum { ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
@@ -140,34 +132,40 @@ typedef struct {
     double low, high;
 } Encoding;
 
+/* What a thread's searches have found, in no order: items of the kernels' own, which grow by resize(). */
 typedef struct {
-    ptrdiff_t query, id;
-    double score;
-} Found;
+    void *items;
+    ptrdiff_t count, room;
+} FoundList;
 
 /* Queries against a corpus of raw rows or, where blocks.data is set, of stored blocks. */
 typedef struct {
     int metric, result;
     Rows queries, rows;
     Blocks blocks;
-    const uint8_t *mask;      /* may row i be found? mask[query * mask_row + i]; NULL: it may */
-    ptrdiff_t mask_row;       /* 0: one mask for all queries */
+    const uint8_t *mask;      /* may row i be found? mask[query * mask_row + i * mask_column]; NULL: it may */
+    ptrdiff_t mask_row;       /* 0: one mask for all queries, adjacent along the rows */
+    ptrdiff_t mask_column;
     ptrdiff_t allowed;        /* of the corpus's rows, by such a mask; else all */
     const ptrdiff_t *exclude; /* a row for each query that it may not find; NULL: none */
-    /* RESULT_TOPK, of m queries */
+    /* RESULT_TOPK, of m queries: numbers, best first; rows whose score is NaN; ids of -1 with the worst score. */
     ptrdiff_t k;
-    void *scores;            /* m x k of the output type; euclidean: distances */
-    ptrdiff_t *ids, *counts; /* m x k; m: how many were found */
+    void *scores; /* m x k of the output type; euclidean: distances */
+    ptrdiff_t *ids;
     /* RESULT_RANGE: a score at least, a distance at most */
     double threshold;
-    Found *found; /* set by the kernel, whether it succeeds or not; freed by resize() */
-    ptrdiff_t found_count;
-    /* RESULT_MATRIX: every score, of cosine and dot alone */
-    void *c; /* m x n of the output type */
-    ptrdiff_t c_row;
-    ptrdiff_t symmetric; /* the queries are the corpus's rows from this one on: one triangle is
-                            computed, then mirrored; -1: they are not */
+    FoundList *lists;      /* one a thread, to which is added, whether the search succeeds or not */
+    ptrdiff_t first_query; /* what the first query is called there; none from 2^32 on */
 } Search;
+
+/* Such lists, made the results of m queries: those of query i from lims[i] on and before lims[i + 1], best first. */
+typedef struct {
+    const FoundList *lists;
+    int metric, threads;
+    ptrdiff_t m;
+    ptrdiff_t *lims, *ids;
+    void *scores; /* of the output type */
+} Collection;
 
 /* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ------------------------------------------ */
 /* y = x A for a symmetric A: its lower triangle alone is read. Rows of A are a_row elements apart. */
@@ -291,13 +289,13 @@ typedef struct {
                            ptrdiff_t first_row, ptrdiff_t first_column,
                            ptrdiff_t item); /* a CosineEpilogue's apply() */
     int (*reduce)(const Reduction *reduction, const Batch *batch, const Runtime *runtime);
-    int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end); /* blocks [first, end) */
     /* Rows into blocks, from the position `first` on: all but their ids. */
     int (*store_rows)(const Rows *rows, const Blocks *blocks, ptrdiff_t first, int metric, const Encoding *encoding,
                       const Runtime *runtime);
     int (*search)(Search *search, const Runtime *runtime);
     int (*search_route)(const Search *search);
+    int (*collect)(const Collection *collection, const Runtime *runtime);
     int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);
     int (*symmetry)(Symmetry *symmetry, const Runtime *runtime);
     int (*project)(const Projection *projection);

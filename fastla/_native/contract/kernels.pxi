@@ -49,11 +49,6 @@ cdef extern from "kernels.h":
         const char* data
         Py_ssize_t n, d, row, column
         int type
-    ctypedef struct Norms:
-        Rows rows
-        void* norms
-        void* normalized
-        Py_ssize_t normalized_row
     ctypedef struct Blocks:
         void* data
         float* scale
@@ -63,25 +58,29 @@ cdef extern from "kernels.h":
     ctypedef struct Encoding:
         int levels
         double low, high
-    ctypedef struct Found:
-        Py_ssize_t query, id
-        double score
+    ctypedef struct FoundList:
+        void* items
+        Py_ssize_t count, room
     ctypedef struct Search:
         int metric, result
         Rows queries, rows
         Blocks blocks
         const uint8_t* mask
-        Py_ssize_t mask_row, allowed
+        Py_ssize_t mask_row, mask_column, allowed
         const Py_ssize_t* exclude
         Py_ssize_t k
         void* scores
         Py_ssize_t* ids
-        Py_ssize_t* counts
         double threshold
-        Found* found
-        Py_ssize_t found_count
-        void* c
-        Py_ssize_t c_row, symmetric
+        FoundList* lists
+        Py_ssize_t first_query
+    ctypedef struct Collection:
+        const FoundList* lists
+        int metric, threads
+        Py_ssize_t m
+        Py_ssize_t* lims
+        Py_ssize_t* ids
+        void* scores
     ctypedef struct SymmetricProduct:
         const void* a
         const void* x
@@ -159,12 +158,12 @@ cdef extern from "kernels.h":
         int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                                Py_ssize_t) noexcept nogil
         int (*reduce)(const Reduction*, const Batch*, const Runtime*) noexcept nogil
-        int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*,
                           const Runtime*) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
         int (*search_route)(const Search*) noexcept nogil
+        int (*collect)(const Collection*, const Runtime*) noexcept nogil
         int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil
         int (*symmetry)(Symmetry*, const Runtime*) noexcept nogil
         int (*project)(const Projection*) noexcept nogil
@@ -181,7 +180,7 @@ cdef extern from "kernels.h":
     enum:
         REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE
         ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS
-        METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
+        METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, BLOCK_ROWS
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
         TYPE_COUNT, TYPE_uint8, TYPE_float32, TYPE_float64
     enum:

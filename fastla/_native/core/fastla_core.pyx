@@ -12,7 +12,7 @@ from functools import update_wrapper
 from inspect import signature as inspect_signature
 
 from libc.string cimport memset
-from numpy import array, count_nonzero, empty, memmap, ndarray
+from numpy import array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
 cnp.import_array()

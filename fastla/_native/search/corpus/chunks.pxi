@@ -34,7 +34,7 @@ cdef void prepare_stored(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexc
     else:
         place_rows(block, &s.blocks, plan.depth)
         if s.mask != NULL and s.mask_row == 0:
-            block.valid = mask_bits(s.mask + block.first, block.count)
+            block.valid = mask_bits(s.mask + block.first, 1, block.count)
     block.always = unweighed(block.bias) if s.metric == METRIC_EUCLIDEAN else 0
 
 

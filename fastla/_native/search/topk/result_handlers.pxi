@@ -1,10 +1,13 @@
 # What becomes of a tile of dot products: scores, and those that reach a threshold go to a reservoir or a list.
 
 from libc.math cimport NAN
+from libc.stdint cimport uint32_t
 
-cdef struct List:
-    Found* items
-    Py_ssize_t count, room
+# What a list of a range search holds.
+cdef struct Found:
+    Py_ssize_t id
+    uint32_t query
+    output score
 
 
 cdef inline out_vec scores_of(const Block* block, const real* tile, int j, output scale, output unit) noexcept nogil:
@@ -22,26 +25,28 @@ cdef inline uint64_t row_hits(const Block* block, const real* tile, output scale
     return hits
 
 
-cdef void append(Plan* plan, List* found, Py_ssize_t query, Py_ssize_t id, double score) noexcept nogil:
-    cdef Found* items
-    cdef Py_ssize_t room = larger(1024, 2 * found.room)
-    if found.count == found.room:
-        items = <Found*>plan.job.runtime.resize(found.items, room * sizeof(Found))
+cdef void append(Plan* plan, FoundList* list, Py_ssize_t query, Py_ssize_t id, output score) noexcept nogil:
+    cdef Py_ssize_t room = larger(1024, 2 * list.room)
+    cdef void* items
+    cdef Found* found
+    if list.count == list.room:
+        items = plan.job.runtime.resize(list.items, room * sizeof(Found))
         if items == NULL:
             fail(plan, KERNEL_NO_MEMORY)
             return
-        found.items = items
-        found.room = room
-    found.items[found.count].query = query
-    found.items[found.count].id = id
-    found.items[found.count].score = score
-    found.count += 1
+        list.items = items
+        list.room = room
+    found = <Found*>list.items + list.count
+    found.query = <uint32_t>(plan.search.first_query + query)
+    found.id = id
+    found.score = score
+    list.count += 1
 
 
 cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noexcept nogil:
     if s.exclude != NULL and s.exclude[query] == id:
         return False
-    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id] != 0
+    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id * s.mask_column] != 0
 
 
 # Hands on a computed score that has reached its threshold. Returns whether the threshold rose.
@@ -58,14 +63,14 @@ cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query
         score = <output>-exact_distance(plan, block, row, query)
     if s.result == RESULT_TOPK:
         best = reservoir_of(plan, query, slot)
-        if offer(best, s.k, score, id):
+        if offer(best, plan.k, score, id):
             raise_threshold(plan, best, query)
             return True
     elif s.metric == METRIC_EUCLIDEAN:
         if -score <= <output>s.threshold:
-            append(plan, plan.work.lists + slot, query, id, -score)
+            append(plan, s.lists + slot, query, id, -score)
     elif score >= <output>s.threshold:
-        append(plan, plan.work.lists + slot, query, id, score)
+        append(plan, s.lists + slot, query, id, score)
     return False
 
 
@@ -81,9 +86,6 @@ cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Threshol
         query = thresholds.first + i
         scale = queries.scale[query]
         unit = queries.unit[query]
-        if plan.search.result == RESULT_MATRIX:
-            store_scores(plan.search, block, tile + i * BLOCK_ROWS, scale, unit, query)
-            continue
         hits = (row_hits(block, tile + i * BLOCK_ROWS, scale, unit, thresholds.value[i]) | block.always) & block.valid
         if hits == 0:
             continue
