@@ -70,12 +70,15 @@ def use_target(name: str, everywhere: bool = False) -> None:
     for dtype, capsule in capsules.items():
         core.install(np.dtype(dtype).num, capsule, math.inf if everywhere else None)
     _current = name
+    core.STORAGE_KERNELS.clear()
     _eigen.update((row, capsules[row]) for row in ("float32", "float64"))
 
 
 def search(dtype: str) -> Any:
     """The kernels, of the target in use, that search what is stored in a dtype."""
-    return importlib.import_module(_module_name(_current, SEARCH_ROWS[dtype])).kernels
+    if dtype not in core.STORAGE_KERNELS:
+        core.STORAGE_KERNELS[dtype] = importlib.import_module(_module_name(_current, SEARCH_ROWS[dtype])).kernels
+    return core.STORAGE_KERNELS[dtype]
 
 
 def eigen(dtype: str) -> Any:

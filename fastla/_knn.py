@@ -21,8 +21,8 @@ def knn(
     queries : array_like, shape (m, d) or (d,)
         A vector is one query, with results of shape (k,).
     corpus : array_like, shape (n, d)
-        Real numbers of any dtype and layout, a memory map too: read in place, a few rows at a time, never copied or
-        widened whole (but for another byte order than the machine's).
+        Real numbers of any dtype, layout and byte order, a memory map too: read where they lie, a few rows at a time,
+        never copied or widened whole.
     k : int, default 10
         At least 1.
     metric : {"cosine", "dot", "euclidean"}

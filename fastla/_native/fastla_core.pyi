@@ -13,6 +13,7 @@ METRICS: Mapping[str, int]
 NUMBER_TYPES: Mapping[str, int]
 PRODUCT_ROUTE_NAMES: Mapping[int, str]
 SEARCH_ROUTES: Mapping[int, str]
+STORAGE_KERNELS: dict[str, Any]
 
 # Threads and scratch.
 def set_threads(process: int, local: int) -> None: ...

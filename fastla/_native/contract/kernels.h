@@ -98,7 +98,7 @@ typedef struct {
             row(float16, uint16_t, of_float16(x)) row(bfloat16, uint16_t, of_bfloat16(x)) row(float32, float, x)     \
                 row(float64, double, x)
 #define TYPE_NUMBER(name, c_type, value) TYPE_##name,
-enum { NUMBER_TYPES(TYPE_NUMBER) TYPE_COUNT };
+enum { NUMBER_TYPES(TYPE_NUMBER) TYPE_COUNT, TYPE_SWAPPED = 32 /* is added where bytes lie in the other order */ };
 #undef TYPE_NUMBER
 
 /* n rows of d numbers where they lie; strides in bytes. */

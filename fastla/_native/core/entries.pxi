@@ -33,6 +33,8 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_cosine
     elif kernel == "knn":
         row.kernel = compiled_knn
+    elif kernel == "index":
+        row.kernel = compiled_index
     elif kernel == "norm":
         row.kernel = compiled_norm
     elif kernel == "normalize":

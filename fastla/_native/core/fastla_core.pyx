@@ -11,6 +11,7 @@ import threading
 from functools import update_wrapper
 from inspect import signature as inspect_signature
 
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 from numpy import array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul

@@ -1,4 +1,4 @@
-# The compiled side of knn: plain float32 or float64 queries and rows, no mask, at least k rows.
+# The compiled sides of knn and FlatIndex.search: plain float32 or float64 queries and rows, no mask, at least k rows.
 
 # Rows (n, d), or a vector as one row. False: not of that type, or of other dimensions.
 cdef bint set_plain_rows(Rows* rows, cnp.ndarray x, int type_number, bint vectors) noexcept:
@@ -16,7 +16,7 @@ cdef bint set_plain_rows(Rows* rows, cnp.ndarray x, int type_number, bint vector
 
 cdef object compiled_knn(PyObject** arguments, Entry row):
     cdef object k_object = <object>arguments[2], metric = <object>arguments[3]
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i
     cdef int type_number
     cdef cnp.ndarray queries, corpus
     cdef const Kernels* kernels
@@ -31,16 +31,49 @@ cdef object compiled_knn(PyObject** arguments, Entry row):
     queries = <cnp.ndarray>arguments[0]
     corpus = <cnp.ndarray>arguments[1]
     type_number = cnp.PyArray_TYPE(corpus)
-    k = k_object
     memset(&search, 0, sizeof(Search))
     if not (type_number == cnp.NPY_FLOAT or type_number == cnp.NPY_DOUBLE) or \
             not set_plain_rows(&search.rows, corpus, type_number, False) or \
             not set_plain_rows(&search.queries, queries, type_number, True):
         return None
     kernels = typed_kernels[type_number]
-    if search.queries.d != search.rows.d or not 1 <= k <= search.rows.n or kernels == NULL:
+    if search.queries.d != search.rows.d or not 1 <= k_object <= search.rows.n or kernels == NULL:
         return None
     search.metric = metric
     search.allowed = search.rows.n
-    search.k = k
+    search.k = k_object
     return best_of(kernels, &search, cnp.PyArray_NDIM(queries) == 1)
+
+
+# (self, queries, k, ...): where no vector is removed.
+cdef object compiled_index(PyObject** arguments, Entry row):
+    cdef object k_object = <object>arguments[2], state = (<object>arguments[0])._store.state, blocks, kernels
+    cdef Py_ssize_t i
+    cdef cnp.ndarray queries, scores, ids
+    cdef const int64_t* known
+    cdef int64_t* found
+    cdef Search search
+    for i in range(3, row.parameters):
+        if not is_default(row, arguments, i):
+            return None
+    if type(k_object) is not int or not is_plain(<object>arguments[1]) or state.removed:
+        return None
+    queries = <cnp.ndarray>arguments[1]
+    blocks = state.blocks
+    kernels = STORAGE_KERNELS.get(blocks.storage)
+    memset(&search, 0, sizeof(Search))
+    if kernels is None or not (set_plain_rows(&search.queries, queries, cnp.NPY_FLOAT, True) or
+                               set_plain_rows(&search.queries, queries, cnp.NPY_DOUBLE, True)):
+        return None
+    set_blocks(&search.blocks, blocks)
+    if search.queries.d != search.blocks.d or not 1 <= k_object <= search.blocks.n:
+        return None
+    search.metric = METRICS[blocks.metric]
+    search.allowed = search.blocks.n
+    search.k = k_object
+    scores, ids = best_of(kernels_of(kernels), &search, cnp.PyArray_NDIM(queries) == 1)
+    known = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>blocks.ids)
+    found = <int64_t*>cnp.PyArray_DATA(ids)
+    for i in range(cnp.PyArray_SIZE(ids)):
+        found[i] = known[found[i]]
+    return scores, ids

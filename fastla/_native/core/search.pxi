@@ -15,6 +15,7 @@ SEARCH_ROUTES = {
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
+STORAGE_KERNELS = {}        # a storage dtype -> the kernels of the target in use that search it, once they are asked for
 
 cdef enum:
     # Queries searched at a time: at least so many, and more where what is copied of them and their candidates stay in
@@ -27,7 +28,7 @@ cdef enum:
 
 
 cdef int set_rows(Rows* rows, cnp.ndarray x) except -1:
-    rows.type = NUMBER_TYPES[x.dtype.name]
+    rows.type = NUMBER_TYPES[x.dtype.name] + (0 if PyArray_ISNOTSWAPPED(x) else TYPE_SWAPPED)
     rows.data = <const char*>cnp.PyArray_DATA(x)
     rows.n = cnp.PyArray_DIM(x, 0)
     rows.d = cnp.PyArray_DIM(x, 1)
