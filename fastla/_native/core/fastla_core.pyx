@@ -44,6 +44,7 @@ cdef extern from "scratch.h":
     void scratch_give(void*) noexcept nogil
     void scratch_free()
     void scratch_set_limit(size_t)
+    void scratch_set_fill(int)
 
 cdef extern from "fpstatus.h":
     unsigned fp_status_get() noexcept nogil

@@ -74,7 +74,7 @@ def weigh(capsule, stored, metric, Py_ssize_t first, Py_ssize_t end):
 cdef Py_ssize_t batches_of(const Search* s, int threads) noexcept nogil:
     cdef Py_ssize_t n = s.rows.n if s.blocks.data == NULL else s.blocks.n, most = BATCH_QUERIES, room = 0
     if s.result == RESULT_TOPK:
-        room = 16 * threads * (2 * min(s.k, n) + 8)
+        room = 16 * threads * 2 * min(s.k, n)
     most = max(most, BATCH_BYTES // (8 * s.queries.d + room + 64))
     if room:
         most = min(most, CANDIDATE_BYTES // room)

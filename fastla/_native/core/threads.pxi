@@ -59,6 +59,11 @@ def stop():
     scratch_free()
 
 
+def fill_scratch(int byte):
+    """For tests: fill all scratch that is taken with a byte; -1: leave it as it is."""
+    scratch_set_fill(byte)
+
+
 def limit_scratch(size_t limit):
     """For tests: scratch above `limit` bytes is refused."""
     scratch_set_limit(limit)

@@ -5,6 +5,7 @@
 cdef enum:
     STRIP_COLUMNS = 16      # a line of each row that is written
     STRIP_ROWS = 192
+    STRIP_AHEAD = 8         # columns ahead of which numbers are asked for: each lies in pages of its own
     SPAN = 512              # rows from the first to the last that are chosen, up to which all of them are read
 
 
@@ -20,6 +21,9 @@ cdef void read_column(output* to, const Rows* rows, Py_ssize_t column, const Py_
     cdef output span[SPAN]
     cdef Py_ssize_t i
     if ids == NULL:
+        if column + STRIP_AHEAD < rows.d and rows.row == sizeof(real):
+            for i from 0 <= i < count by LINE // <Py_ssize_t>sizeof(real):
+                prefetch(source + STRIP_AHEAD * rows.column + (first + i) * rows.row)
         read_row(to, source + first * rows.row, rows.row, count, rows.type)
     elif ids[count - 1] - ids[0] < SPAN:
         read_row(span, source + ids[0] * rows.row, rows.row, ids[count - 1] - ids[0] + 1, rows.type)

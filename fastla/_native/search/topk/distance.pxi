@@ -7,7 +7,7 @@ cdef double squared_differences(const Plan* plan, const Block* block, int lane, 
     cdef const output* y = plan.work.queries.plain + query * plan.d
     cdef const output* x
     cdef const stored* elements
-    cdef real element[LANES]
+    cdef real element
     cdef double sums[8]
     cdef double sum = 0, difference
     cdef Py_ssize_t p, i, whole = plan.d - plan.d % 8
@@ -27,11 +27,11 @@ cdef double squared_differences(const Plan* plan, const Block* block, int lane, 
         for j in range(8):
             sum += sums[j]
         return sum
-    elements = block.data + lane // LANES * LANES
+    elements = block.data + lane
     for p in range(plan.depth):
-        store(element, load_stored(elements + p * BLOCK_ROWS))
+        element = widen(elements[p * BLOCK_ROWS])
         for i in range(smaller(ELEMENT_WIDTH, plan.d - p * ELEMENT_WIDTH)):
-            difference = <double>number(element[lane % LANES], <int>i) * block.scale[lane] - y[p * ELEMENT_WIDTH + i]
+            difference = <double>number(element, <int>i) * block.scale[lane] - y[p * ELEMENT_WIDTH + i]
             difference *= scale
             sum += difference * difference
     return sum

@@ -23,7 +23,7 @@ cdef struct Reservoir:
 
 
 cdef inline Py_ssize_t room_for(Py_ssize_t k) noexcept nogil:
-    return 2 * k + 8
+    return 2 * k
 
 
 cdef inline bint better(const Candidate* x, const Candidate* y) noexcept nogil:
