@@ -143,8 +143,8 @@ typedef struct {
     int metric, result;
     Rows queries, rows;
     Blocks blocks;
-    const uint8_t *mask;      /* may row i be found? mask[query * mask_row + i * mask_column]; NULL: it may */
-    ptrdiff_t mask_row;       /* 0: one mask for all queries, adjacent along the rows */
+    const uint8_t *mask; /* may row i be found? mask[query * mask_row + i * mask_column]; NULL: it may */
+    ptrdiff_t mask_row;  /* 0: one mask for all queries, adjacent along the rows */
     ptrdiff_t mask_column;
     ptrdiff_t allowed;        /* of the corpus's rows, by such a mask; else all */
     const ptrdiff_t *exclude; /* a row for each query that it may not find; NULL: none */

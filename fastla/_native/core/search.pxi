@@ -15,7 +15,7 @@ SEARCH_ROUTES = {
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
-STORAGE_KERNELS = {}        # a storage dtype -> the kernels of the target in use that search it, once they are asked for
+STORAGE_KERNELS = {}        # a storage dtype -> the kernels of the target in use that search it, once asked for
 
 cdef enum:
     # Queries searched at a time: at least so many, and more where what is copied of them and their candidates stay in

@@ -23,13 +23,13 @@ INLINE float of_float16(uint16_t h)
 /* Numbers of a type, their bytes in the machine's order, side by side; returns the bytes of one. */
 enum { SWAP_PIECE = 64 };
 #define TYPE_SIZE(name, c_type, value) sizeof(c_type),
-#define SWAP(type, swapped)                                         \
-    for (ptrdiff_t i = 0; i < n; i++) {                             \
-        type x;                                                     \
-        memcpy(&x, from + i * step, sizeof x);                      \
-        x = swapped;                                                \
-        memcpy(to + i * (ptrdiff_t)sizeof x, &x, sizeof x);         \
-    }                                                               \
+#define SWAP(type, swapped)                                 \
+    for (ptrdiff_t i = 0; i < n; i++) {                     \
+        type x;                                             \
+        memcpy(&x, from + i * step, sizeof x);              \
+        x = swapped;                                        \
+        memcpy(to + i * (ptrdiff_t)sizeof x, &x, sizeof x); \
+    }                                                       \
     break;
 static int swap_bytes(char *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
 {
@@ -58,25 +58,25 @@ static int swap_bytes(char *to, const char *from, ptrdiff_t step, ptrdiff_t n, i
             to[i] = (value);                                                  \
         }                                                                     \
         break;
-#define READER(name, target)                                                               \
+#define READER(name, target)                                                                       \
     static void name##_native(target *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type) \
-    {                                                                                      \
-        switch (type) {                                                                    \
-            NUMBER_TYPES(READ_ROW)                                                         \
-        }                                                                                  \
-    }                                                                                      \
-    static void name(target *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)  \
-    {                                                                                      \
-        char piece[8 * SWAP_PIECE];                                                        \
-        if (type < TYPE_SWAPPED) {                                                         \
-            name##_native(to, from, step, n, type);                                        \
-            return;                                                                        \
-        }                                                                                  \
-        for (ptrdiff_t i = 0; i < n; i += SWAP_PIECE) {                                    \
-            ptrdiff_t count = n - i < SWAP_PIECE ? n - i : SWAP_PIECE;                     \
-            int size = swap_bytes(piece, from + i * step, step, count, type - TYPE_SWAPPED); \
-            name##_native(to + i, piece, size, count, type - TYPE_SWAPPED);                \
-        }                                                                                  \
+    {                                                                                              \
+        switch (type) {                                                                            \
+            NUMBER_TYPES(READ_ROW)                                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    static void name(target *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)          \
+    {                                                                                              \
+        char piece[8 * SWAP_PIECE];                                                                \
+        if (type < TYPE_SWAPPED) {                                                                 \
+            name##_native(to, from, step, n, type);                                                \
+            return;                                                                                \
+        }                                                                                          \
+        for (ptrdiff_t i = 0; i < n; i += SWAP_PIECE) {                                            \
+            ptrdiff_t count = n - i < SWAP_PIECE ? n - i : SWAP_PIECE;                             \
+            int size = swap_bytes(piece, from + i * step, step, count, type - TYPE_SWAPPED);       \
+            name##_native(to + i, piece, size, count, type - TYPE_SWAPPED);                        \
+        }                                                                                          \
     }
 READER(read_row, output)
 READER(read_doubles, double)
