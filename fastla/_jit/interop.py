@@ -1,6 +1,6 @@
 """C, as Numba sees it: structs and their pointers, calls of C functions, and functions of Numba's as callbacks.
 
-Addresses are integers (uintp) until `cast` makes typed pointers of them. Nothing here bakes an address into compiled
+Addresses are integers (intp) until `cast` makes typed pointers of them. Nothing here bakes an address into compiled
 code: what is cached on disk is loaded at another one.
 """
 
@@ -32,8 +32,8 @@ def cast(typingctx: Any, address: Any, pointer_type: Any) -> Any:
 @intrinsic
 def address_of(typingctx: Any, pointer: Any) -> Any:
     """The address that a pointer holds, or at which a record lies."""
-    return types.uintp(pointer), lambda context, builder, sig, args: builder.ptrtoint(
-        args[0], context.get_value_type(types.uintp))
+    return types.intp(pointer), lambda context, builder, sig, args: builder.ptrtoint(
+        args[0], context.get_value_type(types.intp))
 
 
 @intrinsic
@@ -52,6 +52,17 @@ def room(typingctx: Any, pointer_type: Any, count: Any) -> Any:
         block = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), -(-size // 8)))
         return builder.bitcast(block, context.get_value_type(t))
     return t(pointer_type, count), codegen
+
+
+@intrinsic
+def copied(typingctx: Any, pointer: Any) -> Any:
+    """A pointer to a copy, on the stack, of the record that a pointer points to."""
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        size = context.get_abi_sizeof(context.get_data_type(pointer.dtype))
+        block = cgutils.alloca_once(builder, ir.ArrayType(ir.IntType(64), -(-size // 8)))
+        cgutils.raw_memcpy(builder, block, args[0], ir.IntType(64)(size), 1)
+        return builder.bitcast(block, context.get_value_type(pointer))
+    return pointer(pointer), codegen
 
 
 def _c_type(context: Any, result: types.Type, parameters: tuple[types.Type, ...]) -> Any:
@@ -97,8 +108,8 @@ def c_pointer(result: types.Type, *parameters: types.Type) -> Any:
                 inner.ret_void()
             else:
                 inner.ret(inner.select(status.is_ok, answer, ir.Constant(answer.type, -1)))
-            return builder.ptrtoint(thunk, context.get_value_type(types.uintp))
-        return types.uintp(function), codegen
+            return builder.ptrtoint(thunk, context.get_value_type(types.intp))
+        return types.intp(function), codegen
     return to
 
 

@@ -71,12 +71,13 @@ cdef bint found_all(const Kernels* kernels, Search* search) except -1:
     cdef int status
     cdef Py_ssize_t i
     cdef bint all_found = True
+    make_ready(kernels, ENTRY_search)
     search.counts = <Py_ssize_t*>scratch_take(search.queries.n * sizeof(Py_ssize_t))
     if search.counts == NULL:
         raise MemoryError("no memory for a search's counts")
     fill(&runtime)
     with cython.nogil:
-        status = kernels.search(search, &runtime)
+        status = call_search(kernels, search, &runtime)
     for i in range(search.queries.n if status == KERNEL_OK else 0):
         all_found = all_found and search.counts[i] == search.k
     scratch_give(search.counts)

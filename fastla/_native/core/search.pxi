@@ -109,9 +109,10 @@ cdef class Request:
         cdef Runtime runtime
         cdef unsigned flags = fp_status_get()
         cdef int status
+        make_ready(kernels, ENTRY_search)
         fill(&runtime)
         with cython.nogil:
-            status = kernels.search(&self.search, &runtime)
+            status = call_search(kernels, &self.search, &runtime)
         if status != KERNEL_OK:
             free(self.search.found)
         return end_search(status, flags)
