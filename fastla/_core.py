@@ -101,6 +101,11 @@ def _numba_tables(native: str) -> dict[str, Any]:
         _module_name(native, ROWS[element])).kernels if element in ROWS else None) for element in elements}
 
 
+def products(dtype: str) -> Any:
+    """The kernels, of the target in use, for products of a dtype."""
+    return _numba.get(dtype) or importlib.import_module(_module_name(_current, ROWS[dtype])).kernels
+
+
 def search(dtype: str) -> Any:
     """The kernels, of the target in use, that search what is stored in a dtype."""
     row = SEARCH_ROWS[dtype]
@@ -122,6 +127,11 @@ def current_target() -> str:
 def native_target() -> str:
     """The native target in use; beneath Numba's, that which does what Numba's does not."""
     return _current
+
+
+def owned_dtypes() -> list[str]:
+    """The names of the dtypes whose products are fastla's."""
+    return sorted({*ROWS, *_numba})
 
 
 def owns(dtype: np.dtype) -> bool:

@@ -11,6 +11,9 @@ from typing import Any
 # The entries of the contract that Numba fills, and the element rows for which it does.
 FAMILIES = {
     "matmul": ("float32", "float64", "int32", "int8"),
+    "search": ("float32", "float64"),
+    "attention": ("float32", "float64"),
+    "symmetric_product": ("float32", "float64"),
 }
 
 _tables: dict[tuple[str, str], Any] = {}
