@@ -34,7 +34,7 @@ from fastla._jit.schedule import (
     i32,
     intp,
     is_null,
-    jit,
+    jit_for,
     run_tasks,
     take,
     task_pointer,
@@ -59,7 +59,7 @@ def build(element: str) -> Any:
     number_type, boolean, nr, zero, nothing = TYPES[element], TYPES["uint8"], NV * lanes, real(0), real(-math.inf)
     strip, pack = micro_kernels(real), packing(real)
 
-    @jit
+    @jit_for(element)
     def item_of(a, heads, item, head):  # noqa: ANN001, ANN202
         """The address of a head of a batch item."""
         address, shape, steps = heads.data + head * heads.head, cast(a.shape, sizes), cast(heads.batch, sizes)
@@ -68,7 +68,7 @@ def build(element: str) -> Any:
             item //= shape[d]
         return address
 
-    @jit
+    @jit_for(element)
     def multiply(nv, rows, k, x, x_row, x_col, b, c, edge, more):  # noqa: ANN001, ANN202
         """c[rows, nv vectors] (+)= x @ b, tile by tile; the rows of a cut tile are packed."""
         tiles, width = rows // MR, nv * lanes
@@ -77,7 +77,7 @@ def build(element: str) -> Any:
             pack(edge, MR, rows - tiles * MR, k, offset(x, tiles * MR * x_row), x_row, x_col)
             strip(nv, 1, k, edge, 1, MR, 0, b, offset(c, tiles * MR * width), width, 0, more)
 
-    @jit
+    @jit_for(element)
     def add_mask(mask, address, first, keys, rows, width, scores):  # noqa: ANN001, ANN202
         """The mask's block for keys [first, first + keys) and so many rows joins the scores."""
         for i in range(rows):
@@ -90,7 +90,7 @@ def build(element: str) -> Any:
                     bias = cast(row + j * mask.column, reals)[0]
                     scores[j * width + i] = bias if bias == nothing else scores[j * width + i] + bias
 
-    @jit
+    @jit_for(element)
     def soften(nv, keys, value_width, scores, top, total, sums, started):  # noqa: ANN001, ANN202
         """Scores become weights; what the rows have summed so far is rescaled."""
         width = nv * lanes
@@ -110,7 +110,7 @@ def build(element: str) -> Any:
                 for d in range(value_width):
                     store(sums, d * width + j, load(sums, d * width + j) * factor)
 
-    @jit
+    @jit_for(element)
     def write(a, job, item, head, first, rows, width, top, total, sums):  # noqa: ANN001, ANN202
         """Results and lse of a panel's rows."""
         out, lse = item_of(a, a.out, item, head), a.lse.data
@@ -128,7 +128,7 @@ def build(element: str) -> Any:
             if not check == 0 or not total[i] < math.inf:
                 job.error = DECLINED
 
-    @jit
+    @jit_for(element)
     def panel(a, job, item, head, first, block):  # noqa: ANN001, ANN202
         """A panel of query rows from `first` on; block: its scratch."""
         rows = min(nr, a.queries - first)
@@ -182,7 +182,7 @@ def build(element: str) -> Any:
             started = True
         write(a, job, item, head, first, rows, width, top, total, sums)
 
-    @jit
+    @jit_for(element)
     def task(arg, index, slot):  # noqa: ANN001, ANN202
         job = struct(cast(arg, Job))
         a = struct(cast(job.call, Attention))
@@ -197,7 +197,7 @@ def build(element: str) -> Any:
         panel(a, job, index // job.panels // a.heads, index // job.panels % a.heads, row * nr, cast(block, reals))
         give(job.runtime, block)
 
-    @jit
+    @jit_for(element)
     def differs(heads):  # noqa: ANN001, ANN202
         """Whether it is not of this type, or not in whole elements."""
         return heads.type != number_type or (heads.data | heads.row | heads.column | heads.head) % size != 0

@@ -46,6 +46,7 @@ class _Cache(FunctionCache):
 def compiled(name: str, function: Callable[..., Any], signature: Any) -> CFunc:
     """The C function of an entry."""
     began = time.perf_counter()
+    function.__qualname__ += "_" + name.replace(" ", "_")       # as `jit_for` does
     entry = CFunc(function, (signature.args, signature.return_type), locals={}, options={"error_model": "numpy"})
     with contextlib.suppress(RuntimeError, OSError):        # nowhere to write
         entry._cache = _Cache(function, name)

@@ -32,7 +32,7 @@ from fastla._jit.schedule import (
     i32,
     intp,
     is_null,
-    jit,
+    jit_for,
     run_tasks,
     take,
     task_pointer,
@@ -68,7 +68,7 @@ def build(element: str) -> Any:
     may_decline = element != "int8"         # natively int8 has no kernel that would do it
     strip, pack = micro_kernels(real), packing(real)
 
-    @jit
+    @jit_for(element)
     def pack_columns(to, g, p, depth, column, n):  # noqa: ANN001, ANN202
         """Micro-panels of b[p : p + depth, column : column + n], whole rows at a time, as memory likes it."""
         b = offset(cast(g.b, numbers), p * g.b_row + column * g.b_col)
@@ -81,7 +81,7 @@ def build(element: str) -> Any:
                 pack(offset(to, first * depth + q * width), width, min(width, n - first), min(SQUARE, depth - q),
                      offset(b, first * g.b_col + q * g.b_row), g.b_col, g.b_row)
 
-    @jit
+    @jit_for(element)
     def edge_tile(nv, k, a, a_row, a_col, b, tile, c, c_row, rows, columns, more):  # noqa: ANN001, ANN202
         """A tile of which c has some rows and columns alone, or that is narrowed, by way of a whole one."""
         strip(nv, 1, k, a, a_row, a_col, 0, b, tile, nr, 0, False)
@@ -90,7 +90,7 @@ def build(element: str) -> Any:
                 x = stored(tile[i * nr + j])
                 c[i * c_row + j] = stored(c[i * c_row + j] + x) if more else x
 
-    @jit
+    @jit_for(element)
     def multiply_rows(g, row, rows, column, n, p, depth, packed_b, packed_a, tile):  # noqa: ANN001, ANN202
         """Rows [row, row + rows) of a, a block of at most MC, against all micro-panels."""
         a = offset(cast(g.a, numbers), row * g.a_row + p * g.a_col)
@@ -120,7 +120,7 @@ def build(element: str) -> Any:
                     edge_tile(nv, depth, offset(packed_a, i * MR * depth), 1, MR, b, tile, to, g.c_row, left, width,
                               p > 0)
 
-    @jit
+    @jit_for(element)
     def finish(g, row, rows, column, n, item):  # noqa: ANN001, ANN202
         """The epilogue of a block of c that is complete."""
         if g.epilogue == 0:
@@ -129,7 +129,7 @@ def build(element: str) -> Any:
         return apply(cast(g.epilogue, sizes)[0], (
             g.epilogue, cast(c, void_p), rows, n, g.c_row, g.first_row + row, g.first_column + column, item))
 
-    @jit
+    @jit_for(element)
     def block(g, item, row, m, column, n, depth, packed_b, packed_a, tile):  # noqa: ANN001, ANN202
         """c[row : row + m, column : column + n], a task's part of it."""
         if g.k == 0:
@@ -149,7 +149,7 @@ def build(element: str) -> Any:
                         return status
         return i32(KERNEL_OK)
 
-    @jit
+    @jit_for(element)
     def task(arg, index, slot):  # noqa: ANN001, ANN202
         job = struct(cast(arg, Job))
         batch = struct(cast(job.batch, Batch))

@@ -30,6 +30,18 @@ def jit(function: Any) -> Any:
     return njit(error_model="numpy")(function)
 
 
+def jit_for(*parameters: Any) -> Any:
+    """The same for functions made anew for each set of parameters, which become part of their names.
+
+    Numba tells functions of one name and argument types apart by a count that begins anew in each process, and the
+    linker takes the first of a name: what different processes have cached would be mistaken for each other.
+    """
+    def decorate(function: Any) -> Any:
+        function.__qualname__ += "".join(f"_{parameter}" for parameter in parameters)
+        return jit(function)
+    return decorate
+
+
 @jit
 def duration(multiply_adds: float, elements: float, size: int) -> float:
     """Nanoseconds of one thread for so many multiply-adds, and elements of `size` bytes read or written."""

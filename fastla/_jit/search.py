@@ -35,7 +35,7 @@ from fastla._jit.schedule import (
     i32,
     intp,
     is_null,
-    jit,
+    jit_for,
     run_tasks,
     take,
     task_pointer,
@@ -62,7 +62,7 @@ def build(element: str) -> Any:
     nr, (low, high), zero = NV * lanes, SQUARES[element], real(0)
     strip, pack = micro_kernels(real), packing(real)
 
-    @jit
+    @jit_for(element)
     def inverse_norm(x, d, step):  # noqa: ANN001, ANN202
         """1 / |x|, 0 of zeros; NaN where squares leave the range."""
         total, whole = splat(zero), d - d % lanes if step == 1 else 0
@@ -79,11 +79,11 @@ def build(element: str) -> Any:
                 return math.nan
         return 0.0
 
-    @jit
+    @jit_for(element)
     def worse(score, row, other, other_row):  # noqa: ANN001, ANN202
         return score < other or score == other and row > other_row
 
-    @jit
+    @jit_for(element)
     def sift(scores, ids, count, i):  # noqa: ANN001, ANN202
         """Restore the heap, whose root is the worst, below place i."""
         while True:
@@ -98,7 +98,7 @@ def build(element: str) -> Any:
             ids[i], ids[child] = ids[child], ids[i]
             i = child
 
-    @jit
+    @jit_for(element)
     def offer(scores, ids, counts, query, k, score, row):  # noqa: ANN001, ANN202
         """Offer a score to a query's reservoir."""
         s, r, count = offset(scores, query * k), offset(ids, query * k), counts[query]
@@ -115,7 +115,7 @@ def build(element: str) -> Any:
         r[count] = row
         counts[query] += 1
 
-    @jit
+    @jit_for(element)
     def handle_tile(s, tile, width, rows, weights, first_row, first, queries, scores, ids, counts):  # noqa: ANN001, ANN202
         """Offer what reaches the thresholds of queries [first, first + queries)."""
         thresholds = room(reals, nr)
@@ -143,7 +143,7 @@ def build(element: str) -> Any:
                     if counts[query] == s.k:
                         thresholds[q] = scores[query * s.k]
 
-    @jit
+    @jit_for(element)
     def task(arg, index, slot):  # noqa: ANN001, ANN202
         job = struct(cast(arg, Job))
         s = struct(cast(job.search, Search))
@@ -181,7 +181,7 @@ def build(element: str) -> Any:
                             min(width, m - first), scores, ids, counts)
         give(job.runtime, block)
 
-    @jit
+    @jit_for(element)
     def finish_task(arg, index, slot):  # noqa: ANN001, ANN202
         """Merge the reservoirs of some queries; the heap's worst goes last."""
         job = struct(cast(arg, Job))
@@ -202,7 +202,7 @@ def build(element: str) -> Any:
                 rows[0] = rows[count]
                 sift(best, rows, count, 0)
 
-    @jit
+    @jit_for(element)
     def pack_queries(s, to):  # noqa: ANN001, ANN202
         """Into micro-panels; whether all are in range."""
         q, row, column, d = cast(s.queries.data, reals), s.queries.row // size, s.queries.column // size, s.queries.d

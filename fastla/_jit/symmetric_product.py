@@ -26,7 +26,7 @@ from fastla._jit.schedule import (
     i32,
     intp,
     is_null,
-    jit,
+    jit_for,
     run_tasks,
     take,
     task_pointer,
@@ -50,7 +50,7 @@ def build(element: str) -> Any:
     piece = PIECE_BYTES // size
 
     def meet(rows: int) -> Any:
-        @jit
+        @jit_for(element, rows)
         def run(n, a, a_row, x, own, y, sums):  # noqa: ANN001, ANN202
             """y += sum_r own[r] a_r over n columns, and sums[r] += a_r . x."""
             acc = tile(splat(zero), rows, 1)
@@ -78,12 +78,12 @@ def build(element: str) -> Any:
 
     meet_rows, meet_one = meet(ROWS), meet(1)
 
-    @jit
+    @jit_for(element)
     def stripe_start(n, stripes, s):  # noqa: ANN001, ANN202
         """The area above it is s / stripes of the triangle."""
         return n if s >= stripes else intp(n * math.sqrt(s / stripes)) // ALIGN * ALIGN
 
-    @jit
+    @jit_for(element)
     def corner(rows, a, a_row, x, y):  # noqa: ANN001, ANN202
         """The triangle of some rows on the diagonal."""
         for r in range(rows):
@@ -92,7 +92,7 @@ def build(element: str) -> Any:
                 if s < r:
                     y[s] += a[r * a_row + s] * x[r]
 
-    @jit
+    @jit_for(element)
     def task(arg, index, slot):  # noqa: ANN001, ANN202
         job = struct(cast(arg, Job))
         p = struct(cast(job.request, Request))
@@ -119,7 +119,7 @@ def build(element: str) -> Any:
                 corner(min(ROWS, end - i), offset(a, i * p.a_row + i), p.a_row, offset(cast(p.x, reals), q * p.n + i),
                        offset(sums, q * job.stride + i))
 
-    @jit
+    @jit_for(element)
     def sum_task(arg, q, slot):  # noqa: ANN001, ANN202
         job = struct(cast(arg, Job))
         p = struct(cast(job.request, Request))

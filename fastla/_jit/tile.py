@@ -7,7 +7,7 @@ from numba import types
 from fastla._jit.interop import offset
 from fastla._jit.lanes import fma, splat
 from fastla._jit.memory import load, prefetch, store, tile
-from fastla._jit.schedule import jit
+from fastla._jit.schedule import jit_for
 from fastla._jit.vec import BYTES, lanes_of
 
 # Rows of a tile, and vectors in one: what the registers hold beside a row of b ("Tile sizes" in docs/measurements.md).
@@ -23,7 +23,7 @@ def micro_kernel(real: types.Type, nv: int) -> Any:
     """
     lanes, zero = lanes_of(real), real(0)
 
-    @jit
+    @jit_for(real, nv)
     def strip(tiles, k, a, a_row, a_col, a_next, b, c, c_row, c_next, more):  # noqa: ANN001, ANN202
         acc = tile(splat(zero), MR, nv)
         for _ in range(tiles):
@@ -53,7 +53,7 @@ def micro_kernels(real: types.Type) -> Any:
     """The same for any nv up to NV."""
     one, two, three = (micro_kernel(real, min(nv, NV)) for nv in (1, 2, 3))
 
-    @jit
+    @jit_for(real)
     def strip(nv, tiles, k, a, a_row, a_col, a_next, b, c, c_row, c_next, more):  # noqa: ANN001, ANN202
         if nv == 1:
             one(tiles, k, a, a_row, a_col, a_next, b, c, c_row, c_next, more)
@@ -70,7 +70,7 @@ def packing(real: types.Type) -> Any:
     From `valid` on the last element is repeated: lanes that are computed and dropped then raise no floating-point
     exception that the elements do not.
     """
-    @jit
+    @jit_for(real)
     def pack(to, width, valid, k, x, w_step, p_step):  # noqa: ANN001, ANN202
         if w_step == 1:
             for p in range(k):
