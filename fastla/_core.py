@@ -83,7 +83,8 @@ def use_target(name: str, everywhere: bool = False) -> None:
 
 def _check_native(name: str) -> None:
     if name not in core.targets():
-        raise ImportError(f"fastla: no target {name!r} on this platform; there are {', '.join(core.targets())}, {NUMBA}")
+        known = ", ".join([*core.targets(), NUMBA])
+        raise ImportError(f"fastla: no target {name!r} on this platform; there are {known}")
     if missing := missing_features(name):
         raise ImportError(f"fastla: target {name!r} needs the CPU feature(s) {', '.join(missing)}, missing here")
     if name not in built_targets():

@@ -7,7 +7,6 @@ import pytest
 import fastla
 from fastla import _core
 
-
 # What Numba has kernels for: these run on it too.
 NUMBA_TESTS = ("products/test_matmul.py", "products/test_batched.py", "products/test_bits.py", "products/test_int32.py",
                "products/test_layouts.py", "products/test_overlap.py", "search/test_cosine.py", "jit/test_target.py")

@@ -1,4 +1,4 @@
-"""The contract of core and targets as Numba's types, read from `_native/contract/kernels.h`: no struct is written twice."""
+"""The contract of core and targets as Numba's types, read from kernels.h itself: no struct is written twice."""
 
 import re
 from functools import cache
@@ -33,8 +33,10 @@ def constants() -> dict[str, int]:
 
 @cache
 def layout(name: str) -> np.dtype:
-    """A struct of the contract; pointers, those to functions too, are addresses: of intp, for sums of signed and unsigned
-    integers are floating-point numbers."""
+    """A struct of the contract; pointers, those to functions too, are addresses.
+
+    They are of intp: to Numba the sum of a signed and an unsigned integer is a floating-point number.
+    """
     body = re.search(rf"typedef struct(?: \w+)? \{{([^}}]*)\}} {name};", _text())
     fields: list[tuple[Any, ...]] = []
     for statement in filter(None, map(str.strip, body[1].split(";"))):

@@ -86,5 +86,5 @@ def is_null(pointer: Any) -> bool:
 
 @jit
 def ceil_div(a: int, b: int) -> int:
-    """a / b rounded up."""
+    """Divide, rounding up."""
     return -(-a // b)

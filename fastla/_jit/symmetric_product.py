@@ -52,7 +52,7 @@ def build(element: str) -> Any:
     def meet(rows: int) -> Any:
         @jit_for(element, rows)
         def run(n, a, a_row, x, own, y, sums):  # noqa: ANN001, ANN202
-            """y += sum_r own[r] a_r over n columns, and sums[r] += a_r . x."""
+            """Add to y: y += sum_r own[r] a_r over n columns, and sums[r] += a_r . x."""
             acc = tile(splat(zero), rows, 1)
             for r in range(rows):
                 acc[r, 0] = splat(zero)

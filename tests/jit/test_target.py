@@ -78,7 +78,8 @@ def test_attention(numba, dtype):
         mask = rng.random((sq, sk)) < 0.5
         mask[2] = False
         scores = q.astype(float) @ np.repeat(k, h // kv, 1).swapaxes(-1, -2) / np.sqrt(d)
-        for options, seen in (({}, True), ({"is_causal": True}, np.tri(sq, sk, dtype=bool)), ({"attn_mask": mask}, mask)):
+        causal = np.tri(sq, sk, dtype=bool)
+        for options, seen in ({}, True), ({"is_causal": True}, causal), ({"attn_mask": mask}, mask):
             masked = np.where(seen, scores, -np.inf)
             top = masked.max(-1, keepdims=True)
             weights = np.exp(masked - np.where(np.isinf(top), 0, top))
