@@ -321,8 +321,8 @@ typedef struct Kernels {
     int (*softmax)(const Softmax *softmax, const Runtime *runtime);
     int (*attention)(const Attention *attention, const Runtime *runtime);
     void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
-    const struct Kernels *fallback;                                         /* does what an entry declines, if any may */
-    unsigned pending;                                                       /* entries that are not compiled yet */
+    const struct Kernels *fallback; /* does what an entry declines, if any may */
+    unsigned pending;               /* entries that are not compiled yet */
 } Kernels;
 
 #endif
