@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla.config import get_num_threads, num_threads, set_num_threads, show_config, use_backend
 
 # isort: split
 from fastla._attention import attention, attention_varlen
@@ -51,6 +51,7 @@ __all__ = [
     "show_config",
     "softmax",
     "svds",
+    "use_backend",
     "vecdot",
     "vecmat",
     "vector_norm",

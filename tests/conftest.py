@@ -8,8 +8,20 @@ import fastla
 from fastla import _core
 from fastla._core import core
 
+# What Numba has kernels for: these run on it too.
+NUMBA_TESTS = ("products/test_matmul.py", "products/test_batched.py", "products/test_bits.py", "products/test_int32.py",
+               "products/test_layouts.py", "products/test_overlap.py", "search/test_cosine.py", "jit/test_target.py")
 
-@pytest.fixture(params=_core.runnable_targets())
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test of `target` runs once for each that this machine can run."""
+    if "target" in metafunc.fixturenames:
+        numba = _core.has_numba() and metafunc.definition.path.as_posix().endswith(NUMBA_TESTS)
+        names = [*_core.runnable_targets(), *([_core.NUMBA] if numba else [])]
+        metafunc.parametrize("target", names, indirect=True)
+
+
+@pytest.fixture
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the target whose kernels do the work during the test."""
     before = _core.current_target()

@@ -75,12 +75,15 @@ def test_long_operands(target, dtype, layout, swapped):
     """Norms are computed a piece at a time, between the pieces of the product."""
     for few, many, d in LONG if layout == "rows" else LONG[:2]:
         rng = np.random.default_rng(few)
-        x, y = rng.standard_normal((few, d)).astype(dtype), rng.standard_normal((2 * many, 2 * d)).astype(dtype)
+        x, whole = rng.standard_normal((few, d)).astype(dtype), rng.standard_normal((2 * many, 2 * d)).astype(dtype)
         x[0, :] *= 3
-        y = {
-            "rows": lambda: y[:many, :d].copy(), "columns": lambda: np.asfortranarray(y[:many, :d]),
-            "strided": lambda: y[::2, ::2], "reversed": lambda: y[:many, :d][::-1, ::-1],
-        }[layout]()
+        y = whole[:many, :d].copy()
+        if layout == "columns":
+            y = np.asfortranarray(y)
+        elif layout == "strided":
+            y = whole[::2, ::2]
+        elif layout == "reversed":
+            y = y[::-1, ::-1]
         y[[1, many - 1]] = 0
         expected = reference.scores(x, y, "cosine")
         operands = (y, x) if swapped else (x, y)

@@ -15,7 +15,15 @@ typedef struct {
     void *(*resize)(void *block, size_t bytes); /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
-enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4 };
+/* KERNEL_DECLINED: the entry leaves the call to the table's fallback, which does it from the start. */
+enum {
+    KERNEL_OK = 0,
+    KERNEL_INTERRUPTED = 1,
+    KERNEL_NO_MEMORY = 2,
+    KERNEL_FORKED = 3,
+    KERNEL_NOT_CONVERGED = 4,
+    KERNEL_DECLINED = 5
+};
 
 /* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element
  * of which it meets once: rows of adjacent elements c_row apart, of which the first has these numbers in the whole
@@ -277,8 +285,11 @@ typedef struct {
     double scale, softcap; /* softcap 0: none */
 } Attention;
 
+/* Entries that a target may compile when they are first called: bits of `pending`. */
+enum { ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT };
+
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
-typedef struct {
+typedef struct Kernels {
     const char *target, *element;
     int vector_bytes, mr, nr;
     int stored_bytes, width; /* of a stored element, and how many numbers it holds */
@@ -308,6 +319,8 @@ typedef struct {
     int (*softmax)(const Softmax *softmax, const Runtime *runtime);
     int (*attention)(const Attention *attention, const Runtime *runtime);
     void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
+    const struct Kernels *fallback; /* does what an entry declines, if any may */
+    unsigned pending;               /* entries that are not compiled yet */
 } Kernels;
 
 #endif

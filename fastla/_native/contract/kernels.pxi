@@ -175,6 +175,8 @@ cdef extern from "kernels.h":
         int (*softmax)(const Softmax*, const Runtime*) noexcept nogil
         int (*attention)(const Attention*, const Runtime*) noexcept nogil
         void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
+        const Kernels* fallback
+        unsigned pending
     enum:
         MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC
         SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
@@ -185,4 +187,5 @@ cdef extern from "kernels.h":
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
         TYPE_COUNT, TYPE_SWAPPED, TYPE_uint8, TYPE_float32, TYPE_float64
     enum:
-        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED
+        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_DECLINED
+        ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT

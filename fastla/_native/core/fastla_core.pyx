@@ -5,14 +5,15 @@ Arrays become pointers, the GIL is released, statuses become exceptions; threads
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 
 import threading
 from functools import update_wrapper
 from inspect import signature as inspect_signature
 
 from libc.stdint cimport int64_t
-from libc.string cimport memset
+from libc.stdlib cimport calloc
+from libc.string cimport memcpy, memset
 from numpy import array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
@@ -85,6 +86,7 @@ cdef enum:
 
 include "threads.pxi"
 include "targets.pxi"
+include "overlays.pxi"
 include "arrays.pxi"
 include "entries.pxi"
 include "products.pxi"

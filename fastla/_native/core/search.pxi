@@ -89,12 +89,13 @@ cdef int search_batches(const Kernels* kernels, const Search* whole) except -1:
     cdef unsigned flags = fp_status_get()
     cdef Py_ssize_t m = whole.queries.n, first = 0, count, i, size = 8 if score_type(kernels) == cnp.NPY_DOUBLE else 4
     cdef int status = KERNEL_OK
+    make_ready(kernels, ENTRY_search)
     fill(&runtime)
     with cython.nogil:
         count = batches_of(whole, runtime.threads)
         for i in range(count):
             s.queries.n = (i + 1) * m // count - first
-            status = kernels.search(&s, &runtime)
+            status = call_search(kernels, &s, &runtime)
             if status != KERNEL_OK:
                 break
             first += s.queries.n
