@@ -11,6 +11,7 @@ from fastla._eigh import eigh
 from fastla._index import FlatIndex
 from fastla._knn import knn, range_search
 from fastla._kv_cache import KVCache
+from fastla._layers import gated_linear, layer_norm, linear, rms_norm
 from fastla._norms import normalize, vector_norm
 from fastla._paired import paired_cosine_similarity
 from fastla._pca import PCA
@@ -18,6 +19,7 @@ from fastla._products import dot, matmul, matvec, vecdot, vecmat
 from fastla._similarity import cosine_similarity
 from fastla._softmax import log_softmax, logsumexp, softmax
 from fastla._svds import svds
+from fastla._weights import PackedWeight, pack, quantize
 
 __version__ = "0.1.0"
 
@@ -29,14 +31,18 @@ __all__ = [
     "FlatIndex",
     "KVCache",
     "NoConvergence",
+    "PackedWeight",
     "attention",
     "attention_varlen",
     "cosine_similarity",
     "dot",
     "eigh",
     "eigsh",
+    "gated_linear",
     "get_num_threads",
     "knn",
+    "layer_norm",
+    "linear",
     "linear_operator",
     "log_softmax",
     "logsumexp",
@@ -44,9 +50,12 @@ __all__ = [
     "matvec",
     "normalize",
     "num_threads",
+    "pack",
     "paired_cosine_similarity",
     "power_iteration",
+    "quantize",
     "range_search",
+    "rms_norm",
     "set_num_threads",
     "show_config",
     "softmax",

@@ -287,6 +287,61 @@ typedef struct {
 
 /* Entries that a target may compile when they are first called: bits of `pending`. */
 enum { ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT };
+/* --- layers ------------------------------------------------------------------------------------------------------- */
+/* What a layer applies to its sums; layers/activations.h computes them. */
+enum {
+    ACTIVATION_NONE,
+    ACTIVATION_RELU,
+    ACTIVATION_GELU,
+    ACTIVATION_GELU_TANH,
+    ACTIVATION_SILU,
+    ACTIVATION_SIGMOID,
+    ACTIVATION_TANH,
+    ACTIVATIONS
+};
+
+/* The epilogue of a layer that is a product: activation(c + bias) * factor + residual. Either of the last two may be
+ * NULL; their rows lie as far apart as said, those of an item where the batch's operands 3 and 4 say. */
+typedef struct {
+    Epilogue epilogue;
+    const Batch *batch;
+    int activation;
+    const void *bias; /* a number a column, or NULL */
+    const void *residual, *factor;
+    ptrdiff_t residual_row, factor_row;
+} LayerEpilogue;
+
+enum { LEVELS_SUMMED = 65536 }; /* products of int8 that 32 bits are sure to hold the sum of, whatever its offset */
+
+/* The weight of a layer: n rows (one an output) of d numbers. Raw, they are where they lie; packed (blocks != NULL),
+ * block i holds rows [48 i, 48 i + 48) as [d][BLOCK_ROWS] numbers, absent rows as zeros. int8 is packed alone, as
+ * [d / 4][BLOCK_ROWS][4], absent numbers as zeros too; a row's are what is stored times its scale; starts holds, for
+ * each block and LEVELS_SUMMED of d, -128 times the sum of each row's numbers. */
+typedef struct {
+    Rows rows; /* n, d and type of either kind; data, row and column of a raw one */
+    const void *blocks;
+    const float *scale;
+    const int32_t *starts;
+} LayerWeight;
+
+/* out = activation(x weight^T + bias) * (x up^T) + residual, for rows of any floating type; sums are of the type
+ * computed in. out is x's height and the weight's, and meets no operand but, in place, the residual. */
+typedef struct {
+    Rows x, residual, out; /* residual.data NULL: none */
+    LayerWeight weight, up;
+    int gated; /* there is an `up` */
+    int activation;
+    const void *bias; /* a number an output, of the type computed in; NULL: none */
+} Linear;
+
+/* out = (x + residual), less its mean if `centered`, over the root of (its mean square + eps), times weight, plus bias;
+ * sum = x + residual. Row by row: outputs may take the place of inputs. */
+typedef struct {
+    Rows x, residual, out, sum;  /* residual.data NULL: neither residual nor sum */
+    const void *weight, *bias;   /* a number a column, of the type computed in; NULL: 1, 0 */
+    double eps;
+    int centered;
+} RowNorm;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct Kernels {
@@ -321,6 +376,10 @@ typedef struct Kernels {
     void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
     const struct Kernels *fallback; /* does what an entry declines, if any may */
     unsigned pending;               /* entries that are not compiled yet */
+    int (*finish_layer)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
+                        ptrdiff_t first_row, ptrdiff_t first_column, ptrdiff_t item); /* a LayerEpilogue's apply() */
+    int (*linear)(const Linear *linear, const Runtime *runtime);
+    int (*row_norm)(const RowNorm *norm, const Runtime *runtime);
 } Kernels;
 
 #endif

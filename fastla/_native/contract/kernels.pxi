@@ -1,5 +1,5 @@
 # kernels.h for Cython: what the core and the target modules share.
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint64_t
 
 cdef extern from "kernels.h":
     ctypedef struct Runtime:
@@ -148,6 +148,30 @@ cdef extern from "kernels.h":
         int causal
         Py_ssize_t left, right
         double scale, softcap
+    ctypedef struct LayerEpilogue:
+        Epilogue epilogue
+        const Batch* batch
+        int activation
+        const void* bias
+        const void* residual
+        const void* factor
+        Py_ssize_t residual_row, factor_row
+    ctypedef struct LayerWeight:
+        Rows rows
+        const void* blocks
+        const float* scale
+        const int32_t* starts
+    ctypedef struct Linear:
+        Rows x, residual, out
+        LayerWeight weight, up
+        int gated, activation
+        const void* bias
+    ctypedef struct RowNorm:
+        Rows x, residual, out, sum
+        const void* weight
+        const void* bias
+        double eps
+        int centered
     ctypedef struct Kernels:
         const char* target
         const char* element
@@ -177,7 +201,13 @@ cdef extern from "kernels.h":
         void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
         const Kernels* fallback
         unsigned pending
+        int (*finish_layer)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
+                            Py_ssize_t) noexcept nogil
+        int (*linear)(const Linear*, const Runtime*) noexcept nogil
+        int (*row_norm)(const RowNorm*, const Runtime*) noexcept nogil
     enum:
+        ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_SILU, ACTIVATION_SIGMOID
+        ACTIVATION_TANH, LEVELS_SUMMED
         MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC
         SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
     enum:
@@ -185,7 +215,7 @@ cdef extern from "kernels.h":
         ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, BLOCK_ROWS
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
-        TYPE_COUNT, TYPE_SWAPPED, TYPE_uint8, TYPE_float32, TYPE_float64
+        TYPE_COUNT, TYPE_SWAPPED, TYPE_int8, TYPE_uint8, TYPE_float16, TYPE_float32, TYPE_float64
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_DECLINED
         ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT

@@ -41,6 +41,10 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_normalize
     elif kernel == "paired":
         row.kernel = compiled_paired
+    elif kernel == "linear":
+        row.kernel = compiled_linear
+    elif kernel == "gated_linear":
+        row.kernel = compiled_gated_linear
     else:
         raise ValueError(f"no compiled function {kernel!r}")
     return 0

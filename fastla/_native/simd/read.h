@@ -86,4 +86,19 @@ READER(read_doubles, double)
 /* The type of Rows whose numbers are reals already. */
 enum { TYPE_REAL = sizeof(output) == 8 ? TYPE_float64 : TYPE_float32 };
 
+/* n adjacent numbers of 16 bits as reals, by the target's own conversions; n is a multiple of LANES. */
+static void read_halves(output *to, const uint16_t *from, ptrdiff_t n, int type)
+{
+#if REAL_BYTES == 4
+    if (type == TYPE_float16)
+        for (ptrdiff_t i = 0; i < n; i += LANES)
+            store((real *)to + i, load_float16(from + i));
+    else
+        for (ptrdiff_t i = 0; i < n; i += LANES)
+            store((real *)to + i, load_bfloat16(from + i));
+#else
+    read_row(to, (const char *)from, sizeof *from, n, type);
+#endif
+}
+
 #endif

@@ -185,6 +185,34 @@ INLINE quads dot_quads(quads sum, quads a, quads b)
     return sum;
 #endif
 }
+/* Whole numbers from -127 to 127, four bytes in a lane: sum + the products of a's and b's, exactly (16 bits hold two
+ * products of such numbers, so no step saturates). a's are LEVEL_OFFSET more than they mean, and have no sign then. */
+#if defined(__AVX512VNNI__) && VECTOR_BYTES == 64 && REAL_BYTES == 4
+enum { LEVEL_OFFSET = 128 };
+#else
+enum { LEVEL_OFFSET = 0 };
+#endif
+INLINE quads dot_levels(quads sum, quads a, quads b)
+{
+#if defined(__AVX512VNNI__) && VECTOR_BYTES == 64 && REAL_BYTES == 4
+    return (quads)_mm512_dpbusd_epi32((__m512i)sum, (__m512i)a, (__m512i)b);
+#elif defined(__AVX512BW__) && VECTOR_BYTES == 64 && REAL_BYTES == 4
+    __m512i negative = _mm512_mask_sub_epi8((__m512i)b, _mm512_movepi8_mask((__m512i)a), _mm512_setzero_si512(),
+                                            (__m512i)b); /* b where a is positive, -b where not */
+    __m512i pairs = _mm512_maddubs_epi16(_mm512_abs_epi8((__m512i)a), negative);
+    return sum + (quads)_mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+#elif defined(__AVX2__) && VECTOR_BYTES == 32 && REAL_BYTES == 4
+    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8((__m256i)a), _mm256_sign_epi8((__m256i)b, (__m256i)a));
+    return sum + (quads)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+#elif defined(__SSSE3__) && VECTOR_BYTES == 16 && REAL_BYTES == 4
+    __m128i pairs = _mm_maddubs_epi16(_mm_abs_epi8((__m128i)a), _mm_sign_epi8((__m128i)b, (__m128i)a));
+    return sum + (quads)_mm_madd_epi16(pairs, _mm_set1_epi16(1));
+#else
+    for (int i = 0; i < 32; i += 8)
+        sum += (a << (24 - i) >> 24) * (b << (24 - i) >> 24);
+    return sum;
+#endif
+}
 /* The whole number nearest to each of |v| < 2^22. */
 INLINE out_vec vec_round(out_vec v)
 {

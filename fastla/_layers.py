@@ -1,0 +1,232 @@
+"""Layers of neural networks, each in one pass: linear and gated linear ones, and norms of rows."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastla import _core
+from fastla._core import core
+from fastla._validate import layers as _checks
+from fastla._weights import PackedWeight
+
+_PLAIN = ("float32", "float64")
+
+
+def _in_place(out: np.ndarray | None, *inputs: Any) -> bool:
+    """Whether the kernels may write to `out` while they read the rest."""
+    return out is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(out, x) for x in inputs)
+
+
+def _delivered(result: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    if out is None or result is out:
+        return result
+    np.copyto(out, result)
+    return out
+
+
+def _run(call: _checks.Layer) -> np.ndarray:
+    x, out = call.x, call.out
+    direct = _in_place(out, x, call.weight, call.up, call.bias, call.residual)
+    packed = any(isinstance(w, core.Weight) for w in (call.weight, call.up))
+    if not packed and x.dtype.name in _PLAIN:
+        return _delivered(_by_products(call, out if direct else None), out)
+    # The kernels' rows are those of a matrix.
+    rows = out if direct and out.flags.c_contiguous else np.empty(call.shape, x.dtype)
+    n, d = call.shape[-1], x.shape[-1]
+    count = math.prod(call.shape[:-1])
+    residual = None if call.residual is None else call.residual.reshape(count, n)
+    core.linear_by_blocks(
+        _core.search(_checks.computed(x.dtype).name), x.reshape(count, d), call.weight, call.up, call.bias,
+        call.activation, residual, rows.reshape(count, n),
+    )
+    return _delivered(rows, out)
+
+
+def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
+    """Weights that are arrays of a dtype that products have: a product with an epilogue, after another one of `up`."""
+    factor = None if call.up is None else core.linear(call.x, call.up, None, None, None, None, None)
+    residual = call.residual
+    if residual is not None and residual.strides[-1:] != (residual.itemsize,):
+        residual = np.ascontiguousarray(residual)
+    for where in (out, None):               # an `out` that the kernels cannot write is copied to
+        result = core.linear(call.x, call.weight, call.bias, call.activation, residual, factor, where)
+        if result is not None:
+            return result
+    raise AssertionError("the kernels refused what was made for them")
+
+
+@core.entry("linear", "(k),(n,k)->(n)")
+def linear(
+    x: ArrayLike, weight: ArrayLike | PackedWeight, bias: ArrayLike | None = None, *, activation: str | None = None,
+    residual: ArrayLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:
+    """A linear layer: activation(x @ weight.T + bias) + residual, in one pass.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., inputs)
+    weight : array_like, shape (outputs, inputs), or PackedWeight
+        As torch.nn.Linear has it; or what `pack` or `quantize` has made of it.
+    bias : array_like, shape (outputs,), optional
+    activation : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"}, optional
+        gelu is the exact one, by erfc.
+    residual : array_like, broadcastable to the result, optional
+    out : ndarray, shape (..., outputs), optional
+        Where the result goes, in any layout. It may be, or overlap, the operands.
+
+    Returns
+    -------
+    ndarray, shape (..., outputs)
+        Of the dtype that promotion of x and the weight gives, integers counting as floating-point; 16-bit numbers are
+        summed in float32. float32 with int8 weights; with weights that are only stored in 16 bits, x's dtype.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an operand is not of real numbers, a shape does not fit, or an activation has no such name.
+
+    Notes
+    -----
+    With int8 weights each row of x is quantized by its own largest number: what a row gives does not depend on the
+    rest of the batch, and a row with NaN or infinity gives NaN.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> weight = np.array([[1.0, 2.0], [-1.0, 0.0], [0.5, 0.5]])
+    >>> fastla.linear(np.array([1.0, 2.0]), weight, bias=np.array([0.0, 0.0, 1.0]), activation="relu")
+    array([5. , 0. , 2.5])
+    >>> fastla.linear(np.ones((4, 7, 2)), weight).shape
+    (4, 7, 3)
+    """
+    return _run(_checks.layer("linear", x, {"weight": weight}, bias, activation, residual, out))
+
+
+@core.entry("gated_linear", "(k),(n,k)->(n)")
+def gated_linear(
+    x: ArrayLike, gate: ArrayLike | PackedWeight, up: ArrayLike | PackedWeight, *, activation: str | None = "silu",
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """A gated linear layer: activation(x @ gate.T) * (x @ up.T); with silu, SwiGLU.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., inputs)
+    gate, up : array_like, shape (outputs, inputs), or PackedWeight
+    activation : str or None, default "silu"
+        As for `linear`.
+    out : ndarray, shape (..., outputs), optional
+        It may be, or overlap, the operands.
+
+    Returns
+    -------
+    ndarray, shape (..., outputs)
+        Of a dtype as `linear`'s.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `linear` does.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.gated_linear(np.array([1.0, 2.0]), np.eye(2), np.ones((2, 2)), activation="relu")
+    array([3., 6.])
+    """
+    return _run(_checks.layer("gated_linear", x, {"gate": gate, "up": up}, None, activation, None, out))
+
+
+def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, out: Any, centered: bool) -> Any:
+    call = _checks.row_norm(name, x, weight, bias, eps, residual, out)
+    shape = (math.prod(call.x.shape[:-1]), call.x.shape[-1])
+    rows, added = call.x.reshape(shape), None if call.residual is None else call.residual.reshape(shape)
+    wanted = [call.out] if added is None else [call.out, call.out_sum]
+    inputs = (call.x, call.residual, call.weight, call.bias)
+    # A row is read before it is written, so an output may be x or the residual itself, but not part of them.
+    same = [place is not None and place.flags.c_contiguous and not any(
+        np.may_share_memory(place, other) and not (
+            other is not call.weight and other is not call.bias and other.flags.c_contiguous
+            and other.ctypes.data == place.ctypes.data)
+        for other in (*inputs, *(w for w in wanted if w is not place)) if other is not None) for place in wanted]
+    made = [place if usable else np.empty(call.x.shape, call.x.dtype) for place, usable in zip(wanted, same, strict=True)]
+    if len(made) == 2 and made[0] is made[1]:
+        raise ValueError(f"{name}: out names one array twice, expected two")
+    core.row_norm(_core.search(_checks.computed(call.x.dtype).name), rows, added, call.weight, call.bias, call.eps,
+                  centered, made[0].reshape(shape), made[1].reshape(shape) if len(made) == 2 else None)
+    results = tuple(_delivered(result, place) for result, place in zip(made, wanted, strict=True))
+    return results if len(results) == 2 else results[0]
+
+
+def layer_norm(
+    x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, *, eps: float = 1e-5,
+    residual: ArrayLike | None = None, out: Any = None,
+) -> Any:
+    """Rows less their mean, over their standard deviation: (x - mean) / sqrt(variance + eps) * weight + bias.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., d)
+    weight, bias : array_like, shape (d,), optional
+    eps : float
+    residual : array_like of x's shape, optional
+        The norm is that of x + residual, which is returned too.
+    out : ndarray of x's shape and dtype, optional
+        It may be x. With residual: for the norm, or a pair, for the norm and the sum.
+
+    Returns
+    -------
+    ndarray of x's shape, or with residual a pair of them
+        The norm, and x + residual. Of x's floating-point dtype; 16-bit numbers are computed in float32. Sums are in
+        float64, the variance is that about the mean.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an operand is not of real numbers, or a shape or `out` does not fit.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.layer_norm(np.array([[1.0, 3.0], [5.0, 5.0]]), eps=0.0 + 1e-12).round(6)
+    array([[-1.,  1.],
+           [ 0.,  0.]])
+    >>> y, total = fastla.layer_norm(np.array([1.0, 3.0]), residual=np.array([1.0, 1.0]))
+    >>> total
+    array([2., 4.])
+    """
+    return _norm("layer_norm", x, weight, bias, eps, residual, out, True)
+
+
+def rms_norm(
+    x: ArrayLike, weight: ArrayLike | None = None, *, eps: float = 1e-5, residual: ArrayLike | None = None,
+    out: Any = None,
+) -> Any:
+    """Rows over their root mean square: x / sqrt(mean(x**2) + eps) * weight.
+
+    Parameters
+    ----------
+    x, weight, eps, residual, out
+        As for `layer_norm`.
+
+    Returns
+    -------
+    ndarray of x's shape, or with residual a pair of them
+        As `layer_norm` does.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `layer_norm` does.
+
+    Examples
+    --------
+    >>> import fastla, numpy as np
+    >>> fastla.rms_norm(np.array([3.0, 4.0]), eps=0) * np.sqrt(12.5)
+    array([3., 4.])
+    """
+    return _norm("rms_norm", x, weight, None, eps, residual, out, False)

@@ -1,0 +1,81 @@
+# Products of whole numbers: rows of x and weights as levels, from -127 to 127 times a scale of the row. Sums are exact;
+# each becomes a real and meets both scales by itself, so a row's results are the same in any batch.
+
+cdef extern from "levels.h":
+    float write_levels(uint8_t* to, const output* x, Py_ssize_t d) noexcept nogil
+
+cdef extern from "vec.h":
+    enum:
+        LEVEL_OFFSET
+    quads dot_levels(quads sum, quads a, quads b) noexcept nogil
+
+
+# tile[rows, nv vectors] (+)= x[rows, count quads] . b[count quads, nv vectors], from what offset x's levels owe on.
+# rows and nv are literals at every call: the accumulators stay in registers.
+cdef inline void level_tile(const int rows, const int nv, Py_ssize_t count, const int32_t* x, Py_ssize_t x_row,
+                            const int32_t* b, const int32_t* start, real* tile, bint add) noexcept nogil:
+    cdef quads acc[MR][VECTORS]
+    cdef quads b_quads[VECTORS]
+    cdef quads x_quads
+    cdef Py_ssize_t q
+    cdef int i, j
+    for j in range(nv):
+        for i in range(rows):
+            acc[i][j] = load_quads(start + j * LANES) if LEVEL_OFFSET else splat_quads(0)
+    for q in range(count):
+        for j in range(nv):
+            b_quads[j] = load_quads(b + j * LANES)
+        for i in range(rows):
+            x_quads = splat_quads(x[i * x_row + q])
+            for j in range(nv):
+                acc[i][j] = dot_levels(acc[i][j], x_quads, b_quads[j])
+        b += BLOCK_ROWS
+    for i in range(rows):
+        for j in range(nv):
+            if add:
+                store_out(<output*>tile + i * BLOCK_ROWS + j * LANES,
+                          load_out(<output*>tile + i * BLOCK_ROWS + j * LANES) + quads_to_out(acc[i][j]))
+            else:
+                store_out(<output*>tile + i * BLOCK_ROWS + j * LANES, quads_to_out(acc[i][j]))
+
+
+# The literals: a single row goes through a block's whole width at once, as memory likes it.
+cdef inline void level_rows(const int rows, Py_ssize_t count, const int32_t* x, Py_ssize_t x_row, const int32_t* b,
+                            const int32_t* start, real* tile, bint add) noexcept nogil:
+    cdef Py_ssize_t column
+    for column from 0 <= column < BLOCK_ROWS by NR:
+        if column + NR <= BLOCK_ROWS:
+            level_tile(rows, NV, count, x, x_row, b + column, start + column, tile + column, add)
+        else:
+            level_tile(rows, 1, count, x, x_row, b + column, start + column, tile + column, add)
+
+
+# tile[rows, BLOCK_ROWS] of a block of int8 outputs; x_scale has a number for each row.
+cdef void level_block(const LayerWeight* w, Py_ssize_t block, Py_ssize_t rows, const int32_t* x, Py_ssize_t x_row,
+                      const float* x_scale, real* tile) noexcept nogil:
+    cdef Py_ssize_t quads = ceil_div(w.rows.d, QUAD), most = LEVELS_SUMMED // QUAD, parts = ceil_div(quads, most)
+    cdef Py_ssize_t p, count, i, j
+    cdef const int32_t* b = <const int32_t*>w.blocks + block * quads * BLOCK_ROWS
+    cdef const int32_t* start = w.starts + block * larger(1, parts) * BLOCK_ROWS
+    cdef const float* scale = w.scale + block * BLOCK_ROWS
+    for p from 0 <= p < larger(1, quads) by most:
+        count = smaller(most, quads - p)
+        i = 0
+        while i < rows:
+            if rows - i >= MR:
+                level_rows(MR, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
+                i += MR
+            elif MR > 4 and rows - i >= 4:
+                level_rows(4, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
+                i += 4
+            elif rows - i >= 2:
+                level_rows(2, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
+                i += 2
+            else:
+                level_tile(1, VECTORS, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
+                i += 1
+        b += count * BLOCK_ROWS
+        start += BLOCK_ROWS
+    for i in range(rows):
+        for j in range(BLOCK_ROWS):
+            tile[i * BLOCK_ROWS + j] = tile[i * BLOCK_ROWS + j] * (x_scale[i] * scale[j])
