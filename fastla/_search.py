@@ -47,9 +47,12 @@ def _requests(
 
 def best(
     name: str, x: np.ndarray, corpus: Any, n: int, storage: str, k: int, metric: str, mask: np.ndarray | None,
-    exclude: np.ndarray | None, pad: bool,
+    exclude: np.ndarray | None, pad: bool, score_by: tuple | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and rows (m, k) of the best k of n rows for each query (m, d)."""
+    """Scores and rows (m, k) of the best k of n rows for each query (m, d).
+
+    score_by: for metric "dot", a function of the user's that makes scores of it, and the norms of queries and rows.
+    """
     m = len(x)
     candidates = _candidates(m, n, mask, exclude)
     if not pad and m and candidates.min() < k:
@@ -66,6 +69,9 @@ def best(
     batch = max(48, min(BATCH, CANDIDATE_BYTES // (get_num_threads() * 16 * (2 * found + 8))))
     parts = []
     for rows, request in _requests(x, corpus, storage, metric, mask, exclude, batch):
+        if score_by is not None:
+            function, query_norms, row_norms = score_by
+            request.score_by(function, rows.start, query_norms, row_norms)
         scores, ids, counts = request.best(found)
         if found < k:
             scores, ids = _wider(scores, k), _wider(ids, k)

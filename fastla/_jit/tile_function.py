@@ -21,11 +21,10 @@ from fastla._jit.captured import Description
 from fastla._jit.captured_array import CapturedArray
 from fastla._jit.real import Real
 from fastla._jit.rewrite import compiled
+from fastla._jit.user_function import FAILED_WORDS, MOST_ROWS
 from fastla._jit.vec import BYTES
 
-FAILED_WORDS = 8        # claimed, row, column, b, h, the number, the norms of row and column
 PART = 64               # numbers kept aside
-MOST_ROWS = 2**30       # row and column numbers are below: their differences then are 32 bits wide
 INT8, INT32, INT64, DOUBLE = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.DoubleType()
 POINTER = types.CPointer(types.uint8)
 
@@ -68,7 +67,7 @@ def numbers_aside(typingctx: Any, tile: Any) -> Any:
 
 @intrinsic
 def id_at(typingctx: Any, ids: Any, i: Any) -> Any:
-    """A row or column number, which LLVM is told to be below MOST_ROWS."""
+    """A row or column number. Below MOST_ROWS, so that LLVM computes differences of two in 32 bits."""
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         loaded = builder.load(builder.gep(args[0], [args[1]]))
         loaded.set_metadata("range", builder.module.add_metadata([INT32(0), INT32(MOST_ROWS)]))

@@ -12,15 +12,18 @@ import os
 import re
 import struct
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastla._core import core
 from fastla._jit.captured import Description, as_compiled
 
-FAILED_WORDS = 8        # tile_function.py's
+FAILED_WORDS = 8        # claimed, row, column, b, h, the number, the norms of row and column
 MOST_KEPT = 1024        # functions
+MOST_ROWS = 2**30       # rows and columns have numbers below: LLVM is told so
 
 
 class Kind(NamedTuple):
@@ -76,6 +79,20 @@ class UserFunction:
         self.f(*arguments)
         shown = ", ".join(str(argument) for argument in arguments)
         raise RuntimeError(f"{self.label} failed in compiled code on ({shown}), though not in Python")
+
+
+@contextmanager
+def calling(*functions: UserFunction | None) -> Iterator[None]:
+    """Around a kernel that calls functions: what one of them raises comes out as it would in Python."""
+    try:
+        yield
+    except core.UserFunctionRaised:
+        pass
+    else:
+        return
+    for function in functions:
+        if function is not None and function.block[0]:
+            function.raise_failure()
 
 
 def _packed(values: list[Any]) -> np.ndarray:

@@ -15,7 +15,19 @@ typedef struct {
     void *(*resize)(void *block, size_t bytes); /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
-enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4 };
+enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4, KERNEL_RAISED = 5 };
+
+/* A user's function, compiled for the element type that a kernel computes in: replaces each number of a tile, one of
+ * whose strides (in elements) is 1, by what it makes of it, or (a mask) by -infinity where it says no. Rows and columns
+ * have numbers below 2^30, and norms where the function asks for them; b and h are the batch item and head. A status:
+ * KERNEL_RAISED where the function raised; `captured` then says where. It may be called by several threads at once. */
+typedef int (*TileFunction)(void *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride,
+                            ptrdiff_t column_stride, const int32_t *row_ids, const int32_t *column_ids,
+                            const void *row_norms, const void *column_norms, ptrdiff_t b, ptrdiff_t h, void *captured);
+typedef struct {
+    TileFunction call; /* NULL: there is none */
+    void *captured;    /* what the function reads beside its arguments */
+} UserFunction;
 
 /* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element
  * of which it meets once: rows of adjacent elements c_row apart, of which the first has these numbers in the whole
@@ -154,6 +166,10 @@ typedef struct {
     ptrdiff_t mask_row;       /* 0: one mask for all queries */
     ptrdiff_t allowed;        /* of the corpus's rows, by such a mask; else all */
     const ptrdiff_t *exclude; /* a row for each query that it may not find; NULL: none */
+    /* METRIC_DOT: what becomes of the products, of raw rows. first_query: the number of query 0 */
+    UserFunction function;
+    ptrdiff_t first_query;
+    const void *query_norms, *row_norms; /* of the output type */
     /* RESULT_TOPK, of m queries */
     ptrdiff_t k;
     void *scores;            /* m x k of the output type; euclidean: distances */
@@ -277,6 +293,7 @@ typedef struct {
     int causal;
     ptrdiff_t left, right; /* of the window; -1: unbounded */
     double scale, softcap; /* softcap 0: none */
+    UserFunction score_mod, mask_mod;
 } Attention;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */

@@ -1,5 +1,5 @@
 # kernels.h for Cython: what the core and the target modules share.
-from libc.stdint cimport uint8_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint64_t
 
 cdef extern from "kernels.h":
     ctypedef struct Runtime:
@@ -9,6 +9,11 @@ cdef extern from "kernels.h":
         void* (*take)(size_t) noexcept nogil
         void (*give)(void*) noexcept nogil
         void* (*resize)(void*, size_t) noexcept nogil
+    ctypedef struct UserFunction:
+        int (*call)(void* tile, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row_stride, Py_ssize_t column_stride,
+                    const int32_t* row_ids, const int32_t* column_ids, const void* row_norms, const void* column_norms,
+                    Py_ssize_t b, Py_ssize_t h, void* captured) noexcept nogil
+        void* captured
     ctypedef struct Epilogue:
         int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row,
                      Py_ssize_t first_row,
@@ -73,6 +78,10 @@ cdef extern from "kernels.h":
         const uint8_t* mask
         Py_ssize_t mask_row, allowed
         const Py_ssize_t* exclude
+        UserFunction function
+        Py_ssize_t first_query
+        const void* query_norms
+        const void* row_norms
         Py_ssize_t k
         void* scores
         Py_ssize_t* ids
@@ -149,6 +158,7 @@ cdef extern from "kernels.h":
         int causal
         Py_ssize_t left, right
         double scale, softcap
+        UserFunction score_mod, mask_mod
     ctypedef struct Kernels:
         const char* target
         const char* element
@@ -185,4 +195,4 @@ cdef extern from "kernels.h":
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
         TYPE_COUNT, TYPE_uint8, TYPE_float32, TYPE_float64
     enum:
-        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED
+        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_RAISED

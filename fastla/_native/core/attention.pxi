@@ -95,6 +95,8 @@ def attention(capsule, call):
     a.left, a.right = call.window
     a.scale = call.scale
     a.softcap = call.softcap
+    a.score_mod = user_function(call.score_mod)
+    a.mask_mod = user_function(call.mask_mod)
     fill(&runtime)
     with cython.nogil:
         status = kernels.attention(&a, &runtime)

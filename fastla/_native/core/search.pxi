@@ -104,6 +104,14 @@ cdef class Request:
         if exclude is not None:
             self.search.exclude = <const Py_ssize_t*>cnp.PyArray_DATA(<cnp.ndarray>exclude)
 
+    def score_by(self, function, Py_ssize_t first_query, cnp.ndarray query_norms, cnp.ndarray row_norms):
+        """Let a user's function make scores of the products (metric "dot"); norms of all queries and rows."""
+        self.kept = (*self.kept, function, query_norms, row_norms)
+        self.search.function = user_function(function)
+        self.search.first_query = first_query
+        self.search.query_norms = cnp.PyArray_DATA(query_norms)
+        self.search.row_norms = cnp.PyArray_DATA(row_norms)
+
     cdef int run(self) except -1:
         cdef const Kernels* kernels = kernels_of(self.capsule)
         cdef Runtime runtime

@@ -34,6 +34,7 @@ include "topk/result_handlers.pxi"
 include "topk/matrix.pxi"
 include "prune/rerank.pxi"
 include "prune/prefilter.pxi"
+include "score/user_metric.pxi"
 include "score/tasks.pxi"
 include "topk/results.pxi"
 

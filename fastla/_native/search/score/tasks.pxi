@@ -14,7 +14,8 @@ cdef void score_block(Plan* plan, const Block* block, const Block* next, const P
     if plan.search.result == RESULT_MATRIX:
         await_scores(plan.search, block, first, rows)
     if plan.route == ROUTE_RAW_FEW:
-        handle_tile(plan, block, block.dots, thresholds)
+        if plan.search.function.call == NULL or apply_metric(plan, block, first, rows, 0, block.dots):
+            handle_tile(plan, block, block.dots, thresholds)
     elif not is_raw(plan.search):
         score_stored(plan, block, next, first, rows, scratch.tile)
         handle_tile(plan, block, scratch.tile, thresholds)
@@ -23,7 +24,8 @@ cdef void score_block(Plan* plan, const Block* block, const Block* next, const P
         if plan.search.result == RESULT_MATRIX:
             transpose(scratch.transposed, BLOCK_ROWS, scratch.tile, vectors * LANES, block.count)
             handle_tile(plan, block, scratch.transposed, thresholds)
-        else:
+        elif plan.search.function.call == NULL or \
+                apply_metric(plan, block, first, rows, vectors * LANES, scratch.tile):
             handle_transposed_tile(plan, block, vectors, scratch.tile, thresholds)
 
 
