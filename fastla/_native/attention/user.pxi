@@ -1,11 +1,19 @@
 # Functions of the user that are called for the scores of a tile (score_mod), or before they are computed (mask_mod).
 
+cdef extern from *:
+    """
+    enum { MOST_PANEL_ROWS = NR > 8 ? NR : 8 };     /* of either route */
+    """
+    enum:
+        MOST_PANEL_ROWS
+
+
 # Calls one for the numbers of a panel's rows at keys [first, first + keys). Rows of a unit are queries of one head
 # after the other: a call for each head. False: the function raised, and the job has failed.
 cdef bint call_user(AttentionJob* job, const UserFunction* function, const Item* item, Py_ssize_t head,
                     const Panel* panel, Py_ssize_t first, Py_ssize_t keys, real* tile, Py_ssize_t row_stride,
                     Py_ssize_t key_stride) noexcept nogil:
-    cdef int32_t row_ids[NR if NR > DECODE_ROWS else DECODE_ROWS]
+    cdef int32_t row_ids[MOST_PANEL_ROWS]
     cdef int32_t key_ids[KEYS]
     cdef Py_ssize_t row = 0, end, i, query
     for i in range(keys):
