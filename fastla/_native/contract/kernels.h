@@ -307,6 +307,8 @@ typedef struct {
     int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
                            ptrdiff_t first_row, ptrdiff_t first_column,
                            ptrdiff_t item); /* a CosineEpilogue's apply() */
+    /* A product with a CosineEpilogue, and the scales of its longer side (REDUCE_INVERSE) computed on the way. */
+    int (*cosine_of_long)(const Product *product, const Reduction *norms, const Runtime *runtime);
     int (*reduce)(const Reduction *reduction, const Batch *batch, const Runtime *runtime);
     int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end); /* blocks [first, end) */

@@ -168,6 +168,7 @@ cdef extern from "kernels.h":
         int (*product_route)(const Product*) noexcept nogil
         int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                                Py_ssize_t) noexcept nogil
+        int (*cosine_of_long)(const Product*, const Reduction*, const Runtime*) noexcept nogil
         int (*reduce)(const Reduction*, const Batch*, const Runtime*) noexcept nogil
         int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
