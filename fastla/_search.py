@@ -10,12 +10,18 @@ from fastla._core import core
 
 def best(
     name: str, x: np.ndarray, corpus: Any, n: int, storage: str, k: int, metric: str, mask: np.ndarray | None,
-    exclude: np.ndarray | None, pad: bool,
+    exclude: np.ndarray | None, pad: bool, score_by: tuple | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and rows (m, k) of the best k of n rows for each query (m, d)."""
+    """Scores and rows (m, k) of the best k of n rows for each query (m, d).
+
+    score_by: for metric "dot", a function of the user's that makes scores of it, and the norms of queries and rows.
+    """
     if not pad and len(x):
         _validate.candidates(name, k, _fewest(len(x), n, mask, exclude), mask, exclude)
-    return core.Request(_core.search(storage), metric, corpus, x, mask, exclude).best(k)
+    request = core.Request(_core.search(storage), metric, corpus, x, mask, exclude)
+    if score_by is not None:
+        request.score_by(*score_by)
+    return request.best(k)
 
 
 def _fewest(m: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None) -> int:

@@ -206,7 +206,7 @@ def build(element: str) -> Any:
         a, record = struct(call), room(Job, 1)
         if (a.queries < FEW or a.keys == 0 or a.width == 0 or a.value_width == 0 or a.batch == 0 or a.heads == 0
                 or a.query_starts != 0 or a.slopes.data != 0 or a.sinks != 0 or a.softcap != 0
-                or a.key_scale.data != 0 or a.value_scale.data != 0
+                or a.score_mod.call != 0 or a.mask_mod.call != 0 or a.key_scale.data != 0 or a.value_scale.data != 0
                 or differs(a.query) or differs(a.key) or differs(a.value) or differs(a.out)
                 or a.lse.data != 0 and differs(a.lse)
                 or a.mask.data != 0 and a.mask.type != boolean and differs(a.mask)):

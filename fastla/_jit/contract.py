@@ -9,7 +9,7 @@ import numpy as np
 from numba import from_dtype, types
 
 HEADER = Path(__file__).parent.parent / "_native" / "contract" / "kernels.h"
-_SCALARS = {"int": "i4", "unsigned": "u4", "double": "f8", "ptrdiff_t": "p", "size_t": "P"}
+_SCALARS = {"int": "i4", "unsigned": "u4", "double": "f8", "ptrdiff_t": "p", "size_t": "P", "TileFunction": "p"}
 
 
 def _text() -> str:

@@ -10,8 +10,8 @@
 
 Scores never reach memory. Each is summed in one lane, number by number, so that equal rows tie exactly wherever they
 lie; the best k are a total order, score then row. What leaves the range of squares, or is no number, makes the whole
-call the native target's, which sees to such rows; so are distances, ranges, stored and narrow rows, and queries that
-find fewer than k.
+call the native target's, which sees to such rows; so are distances, functions of the user, ranges, stored and narrow
+rows, and queries that find fewer than k.
 """
 
 import math
@@ -224,7 +224,7 @@ def build(element: str) -> Any:
     def search(request, runtime):  # noqa: ANN001, ANN202
         s, record, threads = struct(request), room(Job, 1), struct(runtime).threads
         m, n, d, k = s.queries.n, s.rows.n, s.queries.d, s.k
-        if (s.result != TOPK or s.metric == EUCLIDEAN or s.blocks.data != 0 or m == 0 or s.allowed == 0 or d == 0
+        if (s.result != TOPK or s.metric == EUCLIDEAN or s.blocks.data != 0 or s.function.call != 0 or m == 0 or s.allowed == 0 or d == 0
                 or s.queries.type != number_type or s.rows.type != number_type or d > 1 and s.rows.column != size
                 or (s.rows.row | s.queries.row | s.queries.column | s.rows.data | s.queries.data) % size != 0):
             return i32(DECLINED)

@@ -22,8 +22,21 @@ enum {
     KERNEL_NO_MEMORY = 2,
     KERNEL_FORKED = 3,
     KERNEL_NOT_CONVERGED = 4,
-    KERNEL_DECLINED = 5
+    KERNEL_DECLINED = 5,
+    KERNEL_RAISED = 6
 };
+
+/* A user's function, compiled for the element type that a kernel computes in: replaces each number of a tile, one of
+ * whose strides (in elements) is 1, by what it makes of it, or (a mask) by -infinity where it says no. Rows and columns
+ * have numbers below 2^30, and norms where the function asks for them; b and h are the batch item and head. A status:
+ * KERNEL_RAISED where the function raised; `captured` then says where. It may be called by several threads at once. */
+typedef int (*TileFunction)(void *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride,
+                            ptrdiff_t column_stride, const int32_t *row_ids, const int32_t *column_ids,
+                            const void *row_norms, const void *column_norms, ptrdiff_t b, ptrdiff_t h, void *captured);
+typedef struct {
+    TileFunction call; /* NULL: there is none */
+    void *captured;    /* what the function reads beside its arguments */
+} UserFunction;
 
 /* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element
  * of which it meets once: rows of adjacent elements c_row apart, of which the first has these numbers in the whole
@@ -156,6 +169,9 @@ typedef struct {
     ptrdiff_t mask_column;
     ptrdiff_t allowed;        /* of the corpus's rows, by such a mask; else all */
     const ptrdiff_t *exclude; /* a row for each query that it may not find; NULL: none */
+    /* METRIC_DOT: what becomes of the products, of raw rows. */
+    UserFunction function;
+    const void *query_norms, *row_norms; /* of the output type, of all queries and rows */
     /* RESULT_TOPK, of m queries: numbers, best first; rows whose score is NaN; ids of -1 with the worst score. */
     ptrdiff_t k;
     void *scores; /* m x k of the output type; euclidean: distances */
@@ -163,7 +179,7 @@ typedef struct {
     /* RESULT_RANGE: a score at least, a distance at most */
     double threshold;
     FoundList *lists;      /* one a thread, to which is added, whether the search succeeds or not */
-    ptrdiff_t first_query; /* what the first query is called there; none from 2^32 on */
+    ptrdiff_t first_query; /* the number of the first query, in lists (where none is from 2^32 on) and functions */
 } Search;
 
 /* Such lists, made the results of m queries: those of query i from lims[i] on and before lims[i + 1], best first. */
@@ -283,6 +299,7 @@ typedef struct {
     int causal;
     ptrdiff_t left, right; /* of the window; -1: unbounded */
     double scale, softcap; /* softcap 0: none */
+    UserFunction score_mod, mask_mod;
 } Attention;
 
 /* Entries that a target may compile when they are first called: bits of `pending`. */

@@ -9,6 +9,11 @@ cdef extern from "kernels.h":
         void* (*take)(size_t) noexcept nogil
         void (*give)(void*) noexcept nogil
         void* (*resize)(void*, size_t) noexcept nogil
+    ctypedef struct UserFunction:
+        int (*call)(void* tile, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row_stride, Py_ssize_t column_stride,
+                    const int32_t* row_ids, const int32_t* column_ids, const void* row_norms, const void* column_norms,
+                    Py_ssize_t b, Py_ssize_t h, void* captured) noexcept nogil
+        void* captured
     ctypedef struct Epilogue:
         int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row,
                      Py_ssize_t first_row,
@@ -68,6 +73,10 @@ cdef extern from "kernels.h":
         const uint8_t* mask
         Py_ssize_t mask_row, mask_column, allowed
         const Py_ssize_t* exclude
+        UserFunction function
+        Py_ssize_t first_query
+        const void* query_norms
+        const void* row_norms
         Py_ssize_t k
         void* scores
         Py_ssize_t* ids
@@ -148,6 +157,7 @@ cdef extern from "kernels.h":
         int causal
         Py_ssize_t left, right
         double scale, softcap
+        UserFunction score_mod, mask_mod
     ctypedef struct LayerEpilogue:
         Epilogue epilogue
         const Batch* batch
@@ -218,4 +228,5 @@ cdef extern from "kernels.h":
         TYPE_COUNT, TYPE_SWAPPED, TYPE_int8, TYPE_uint8, TYPE_float16, TYPE_float32, TYPE_float64
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_DECLINED
+        KERNEL_RAISED
         ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT

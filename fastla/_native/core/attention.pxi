@@ -96,6 +96,8 @@ def attention(capsule, call):
     a.scale = call.scale
     a.softcap = call.softcap
     make_ready(kernels, ENTRY_attention)
+    a.score_mod = user_function(call.score_mod)
+    a.mask_mod = user_function(call.mask_mod)
     fill(&runtime)
     with cython.nogil:
         status = call_attention(kernels, &a, &runtime)

@@ -144,7 +144,7 @@ cdef object product_of(object a_object, object b_object, object out, int a_core,
     if b_core == 2:
         shape[dims] = g.n
         dims += 1
-    if 2.0 * batch.count * g.m * g.n * g.k >= numpy_flops[type_number]:
+    if epilogue == NULL and 2.0 * batch.count * g.m * g.n * g.k >= numpy_flops[type_number]:
         if not as_matmul:
             return None
         return numpy_matmul(a, b) if out is None else numpy_matmul(a, b, out)

@@ -207,6 +207,13 @@ cdef class Request:
         self.search.mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
         return mask
 
+    def score_by(self, function, cnp.ndarray query_norms, cnp.ndarray row_norms):
+        """Let a user's function make scores of the products (metric "dot"); norms of all queries and rows."""
+        self.kept = (*self.kept, function, query_norms, row_norms)
+        self.search.function = user_function(function)
+        self.search.query_norms = cnp.PyArray_DATA(query_norms)
+        self.search.row_norms = cnp.PyArray_DATA(row_norms)
+
     def route(self, Py_ssize_t k):
         """The name of the route that best(k) takes."""
         self.search.result = RESULT_TOPK

@@ -12,13 +12,16 @@ cdef void score_block(Plan* plan, const Block* block, const Block* next, const P
             return
         thresholds.dense = True
     if plan.route == ROUTE_RAW_FEW:
-        handle_tile(plan, block, block.dots, thresholds)
+        if plan.search.function.call == NULL or apply_metric(plan, block, first, rows, 0, block.dots):
+            handle_tile(plan, block, block.dots, thresholds)
     elif not is_raw(plan.search):
         score_stored(plan, block, next, first, rows, scratch.tile)
         handle_tile(plan, block, scratch.tile, thresholds)
     else:
         score_raw(plan, block, first, vectors, scratch.tile)
-        handle_transposed_tile(plan, block, vectors, scratch.tile, thresholds)
+        if plan.search.function.call == NULL or \
+                apply_metric(plan, block, first, rows, vectors * LANES, scratch.tile):
+            handle_transposed_tile(plan, block, vectors, scratch.tile, thresholds)
 
 
 # A chunk and a block of queries.
