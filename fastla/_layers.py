@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastla import _core
 from fastla._core import core
+from fastla._jit.user_function import UserFunction, calling
 from fastla._validate import layers as _checks
 from fastla._weights import PackedWeight
 
@@ -29,6 +31,11 @@ def _delivered(result: np.ndarray, out: np.ndarray | None) -> np.ndarray:
 
 
 def _run(call: _checks.Layer) -> np.ndarray:
+    with calling(call.activation if isinstance(call.activation, UserFunction) else None):
+        return _called(call)
+
+
+def _called(call: _checks.Layer) -> np.ndarray:
     x, out = call.x, call.out
     direct = _in_place(out, x, call.weight, call.up, call.bias, call.residual)
     packed = any(isinstance(w, core.Weight) for w in (call.weight, call.up))
@@ -61,8 +68,8 @@ def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
 
 @core.entry("linear", "(k),(n,k)->(n)")
 def linear(
-    x: ArrayLike, weight: ArrayLike | PackedWeight, bias: ArrayLike | None = None, *, activation: str | None = None,
-    residual: ArrayLike | None = None, out: np.ndarray | None = None,
+    x: ArrayLike, weight: ArrayLike | PackedWeight, bias: ArrayLike | None = None, *,
+    activation: str | Callable | None = None, residual: ArrayLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:
     """A linear layer: activation(x @ weight.T + bias) + residual, in one pass.
 
@@ -72,8 +79,9 @@ def linear(
     weight : array_like, shape (outputs, inputs), or PackedWeight
         As torch.nn.Linear has it; or what `pack` or `quantize` has made of it.
     bias : array_like, shape (outputs,), optional
-    activation : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"}, optional
-        gelu is the exact one, by erfc.
+    activation : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"} or callable, optional
+        gelu is the exact one, by erfc. A function f(y) of a number is compiled by Numba and called on tiles of y that
+        are in cache (docs/user_functions.md).
     residual : array_like, broadcastable to the result, optional
     out : ndarray, shape (..., outputs), optional
         Where the result goes, in any layout. It may be, or overlap, the operands.
@@ -87,7 +95,7 @@ def linear(
     Raises
     ------
     TypeError, ValueError
-        If an operand is not of real numbers, a shape does not fit, or an activation has no such name.
+        If an operand is not of real numbers, a shape does not fit, or an activation is unknown or cannot be compiled.
 
     Notes
     -----
@@ -108,8 +116,8 @@ def linear(
 
 @core.entry("gated_linear", "(k),(n,k)->(n)")
 def gated_linear(
-    x: ArrayLike, gate: ArrayLike | PackedWeight, up: ArrayLike | PackedWeight, *, activation: str | None = "silu",
-    out: np.ndarray | None = None,
+    x: ArrayLike, gate: ArrayLike | PackedWeight, up: ArrayLike | PackedWeight, *,
+    activation: str | Callable | None = "silu", out: np.ndarray | None = None,
 ) -> np.ndarray:
     """A gated linear layer: activation(x @ gate.T) * (x @ up.T); with silu, SwiGLU.
 
@@ -117,7 +125,7 @@ def gated_linear(
     ----------
     x : array_like, shape (..., inputs)
     gate, up : array_like, shape (outputs, inputs), or PackedWeight
-    activation : str or None, default "silu"
+    activation : str, callable or None, default "silu"
         As for `linear`.
     out : ndarray, shape (..., outputs), optional
         It may be, or overlap, the operands.

@@ -15,7 +15,7 @@ NUMBA_TESTS = ("products/test_matmul.py", "products/test_batched.py", "products/
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of `target` runs once for each that this machine can run."""
-    if "target" in metafunc.fixturenames:
+    if "target" in metafunc.fixturenames and not hasattr(metafunc.module, "target"):       # which may have its own
         numba = _core.has_numba() and metafunc.definition.path.as_posix().endswith(NUMBA_TESTS)
         names = [*_core.runnable_targets(), *([_core.NUMBA] if numba else [])]
         metafunc.parametrize("target", names, indirect=True)

@@ -148,7 +148,7 @@ def _caller(kind: str, function: Any, element: types.Type, masks: bool) -> Any:
     return call
 
 
-def _line(call: Any, has_norms: bool, may_fail: bool, across: bool) -> Any:
+def _line(call: Any, has_ids: bool, has_norms: bool, may_fail: bool, across: bool) -> Any:
     """The loop over one line of a tile; across: lines are columns."""
     from numba import njit
 
@@ -160,7 +160,7 @@ def _line(call: Any, has_norms: bool, may_fail: bool, across: bool) -> Any:
         while first < count:
             n = min(step, count - first)
             for c in range(n):
-                at, place = start + first + c, id_at(ids, first + c)
+                at, place = start + first + c, id_at(ids, first + c) if has_ids else 0
                 norm = norms[first + c] if has_norms else other_norm
                 if across:
                     y = call(tile[at], place, other, b, h, (norm, other_norm), slots, flag)
@@ -174,7 +174,8 @@ def _line(call: Any, has_norms: bool, may_fail: bool, across: bool) -> Any:
                 if flag[0]:
                     flag[0] = 0
                     if n == 1:
-                        at, place, norm = start + first, id_at(ids, first), norms[first] if has_norms else other_norm
+                        at, place = start + first, id_at(ids, first) if has_ids else 0
+                        norm = norms[first] if has_norms else other_norm
                         if across:
                             note_failure(captured, place, other, b, h, tile[at], (norm, other_norm))
                         else:
@@ -208,8 +209,8 @@ def tile_function(description: Description, kind: str, dtype: np.dtype, masks: b
         raise TypeError(f"returns {function.fndesc.restype}, expected {'a bool' if masks else 'a number'}")
     fails = may_fail(function, slots)
     call = _caller(kind, function, element, masks)
-    has_norms = "n" in kind
-    along, across = _line(call, has_norms, fails, False), _line(call, has_norms, fails, True)
+    has_ids, has_norms = "i" in kind, "n" in kind
+    along, across = (_line(call, has_ids, has_norms, fails, is_across) for is_across in (False, True))
     read_slots = _slot_reader(slots)
     pointer, ids, n = types.CPointer(element), types.CPointer(types.int32), types.intp
 
@@ -221,14 +222,14 @@ def tile_function(description: Description, kind: str, dtype: np.dtype, masks: b
         if row_stride == 1 and column_stride != 1:
             for c in range(columns):
                 norm = column_norms[c] if has_norms else tile[0]
-                if across(tile, c * column_stride, rows, id_at(column_ids, c), row_ids, norm, row_norms, b, h, slots,
-                          flag, captured):
+                column = id_at(column_ids, c) if has_ids else 0
+                if across(tile, c * column_stride, rows, column, row_ids, norm, row_norms, b, h, slots, flag, captured):
                     return 1
         else:
             for r in range(rows):
                 norm = row_norms[r] if has_norms else tile[0]
-                if along(tile, r * row_stride, columns, id_at(row_ids, r), column_ids, norm, column_norms, b, h, slots,
-                         flag, captured):
+                row = id_at(row_ids, r) if has_ids else 0
+                if along(tile, r * row_stride, columns, row, column_ids, norm, column_norms, b, h, slots, flag, captured):
                     return 1
         return 0
     signature = types.int32(pointer, n, n, n, n, ids, ids, pointer, pointer, n, n, POINTER)

@@ -313,8 +313,7 @@ enum {
     ACTIVATION_GELU_TANH,
     ACTIVATION_SILU,
     ACTIVATION_SIGMOID,
-    ACTIVATION_TANH,
-    ACTIVATIONS
+    ACTIVATION_TANH
 };
 
 /* The epilogue of a layer that is a product: activation(c + bias) * factor + residual. Either of the last two may be
@@ -323,7 +322,8 @@ typedef struct {
     Epilogue epilogue;
     const Batch *batch;
     int activation;
-    const void *bias; /* a number a column, or NULL */
+    UserFunction function; /* in the place of an activation */
+    const void *bias;      /* a number a column, or NULL */
     const void *residual, *factor;
     ptrdiff_t residual_row, factor_row;
 } LayerEpilogue;
@@ -348,6 +348,7 @@ typedef struct {
     LayerWeight weight, up;
     int gated; /* there is an `up` */
     int activation;
+    UserFunction function; /* in the place of an activation */
     const void *bias; /* a number an output, of the type computed in; NULL: none */
 } Linear;
 

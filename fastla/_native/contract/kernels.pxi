@@ -162,6 +162,7 @@ cdef extern from "kernels.h":
         Epilogue epilogue
         const Batch* batch
         int activation
+        UserFunction function
         const void* bias
         const void* residual
         const void* factor
@@ -175,6 +176,7 @@ cdef extern from "kernels.h":
         Rows x, residual, out
         LayerWeight weight, up
         int gated, activation
+        UserFunction function
         const void* bias
     ctypedef struct RowNorm:
         Rows x, residual, out, sum
