@@ -41,8 +41,8 @@ def _with_functions(name: str, call: _checks.Call, score_mod: Any, mask_mod: Any
     """The call with the user's functions compiled."""
     dtype = _checks.computed(call.query)
     if max(call.query.shape[-2], call.key.shape[-2]) > MOST_ROWS:
-        raise ValueError(f"{name}: query has {call.query.shape[-2]} rows and key {call.key.shape[-2]}, expected at most "
-                         f"{MOST_ROWS} with a function")
+        raise ValueError(f"{name}: query has {call.query.shape[-2]} rows and key {call.key.shape[-2]}, "
+                         f"expected at most {MOST_ROWS} with a function")
     return call._replace(
         score_mod=None if score_mod is None else compiled(name, "score_mod", score_mod, dtype),
         mask_mod=None if mask_mod is None else compiled(name, "mask_mod", mask_mod, dtype),

@@ -112,9 +112,8 @@ def search(dtype: str) -> Any:
     """The kernels, of the target in use, that search what is stored in a dtype."""
     row = SEARCH_ROWS[dtype]
     if dtype not in core.STORAGE_KERNELS:
-        core.STORAGE_KERNELS[dtype] = (
-            _numba[row] if row in ROWS and row in _numba else importlib.import_module(_module_name(_current, row)).kernels
-        )
+        own = _numba.get(row) if row in ROWS else None
+        core.STORAGE_KERNELS[dtype] = own or importlib.import_module(_module_name(_current, row)).kernels
     return core.STORAGE_KERNELS[dtype]
 
 

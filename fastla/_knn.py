@@ -16,8 +16,8 @@ from fastla._norms import vector_norm
 
 @core.entry("knn", "(m?,d),(n,d)->(m?,k)")
 def knn(
-    queries: ArrayLike, corpus: ArrayLike, k: int = 10, *, metric: str | Callable = "cosine", mask: ArrayLike | None = None,
-    exclude: ArrayLike | bool | None = None, pad: bool = False,
+    queries: ArrayLike, corpus: ArrayLike, k: int = 10, *, metric: str | Callable = "cosine",
+    mask: ArrayLike | None = None, exclude: ArrayLike | bool | None = None, pad: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest rows of `corpus` for each query, exactly.
 

@@ -58,7 +58,7 @@ def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
     factor = None if call.up is None else core.linear(call.x, call.up, None, None, None, None, None)
     residual = call.residual
     if residual is not None and residual.strides[-1:] != (residual.itemsize,):
-        residual = np.ascontiguousarray(residual)
+        residual = residual.copy()
     for where in (out, None):               # an `out` that the kernels cannot write is copied to
         result = core.linear(call.x, call.weight, call.bias, call.activation, residual, factor, where)
         if result is not None:
@@ -161,7 +161,8 @@ def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, ou
             other is not call.weight and other is not call.bias and other.flags.c_contiguous
             and other.ctypes.data == place.ctypes.data)
         for other in (*inputs, *(w for w in wanted if w is not place)) if other is not None) for place in wanted]
-    made = [place if usable else np.empty(call.x.shape, call.x.dtype) for place, usable in zip(wanted, same, strict=True)]
+    made = [place if usable else np.empty(call.x.shape, call.x.dtype)
+            for place, usable in zip(wanted, same, strict=True)]
     if len(made) == 2 and made[0] is made[1]:
         raise ValueError(f"{name}: out names one array twice, expected two")
     core.row_norm(_core.search(_checks.computed(call.x.dtype).name), rows, added, call.weight, call.bias, call.eps,

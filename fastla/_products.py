@@ -67,7 +67,8 @@ def _family(name: str, x1: Any, x2: Any, out: Any, keywords: dict[str, Any], vec
 
 @core.entry("product", "(m?,k),(k,n?)->(m?,n?)", np.matmul)
 def matmul(
-    x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, epilogue: Callable | None = None, **keywords: Any,
+    x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, epilogue: Callable | None = None,
+    **keywords: Any,
 ) -> Any:
     """Matrix product of two arrays, as `numpy.matmul`.
 

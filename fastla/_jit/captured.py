@@ -127,10 +127,15 @@ def unwrapped(f: Any) -> tuple[types.FunctionType, list[Any], dict[str, Any]]:
         return f, [], {}
     if isinstance(getattr(f, "py_func", None), types.FunctionType):     # of Numba's @njit
         return f.py_func, [], {}
-    call = getattr(type(f), "__call__", None)
+    call = _call_of(f)
     if isinstance(call, types.FunctionType) and not isinstance(f, type):
         return call, [f], {}
     raise TypeError(f"is of type {type(f).__name__}, expected a Python function")
+
+
+def _call_of(value: Any) -> Any:
+    """What calling a value calls, where its class says so."""
+    return inspect.getattr_static(type(value), "__call__", None)
 
 
 def wrap_builtin(f: Any, count: int) -> types.FunctionType:
@@ -261,7 +266,7 @@ def _has_members(value: Any) -> bool:
     """Whether it is a module or an object of a Python class, whose attributes are read at every call."""
     return isinstance(value, types.ModuleType) or (
         hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value)
-    ) or (hasattr(value, "__dict__") and isinstance(getattr(type(value), "__call__", None), types.FunctionType)
+    ) or (hasattr(value, "__dict__") and isinstance(_call_of(value), types.FunctionType)
           and not hasattr(value, "py_func"))
 
 

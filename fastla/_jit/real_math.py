@@ -77,7 +77,7 @@ class Value:
         return self.of(self.builder.call(function, args))
 
     def fma(self, y: Any, z: Any) -> "Value":
-        """self * y + z, fused where the CPU can."""
+        """Multiply by y and add z, fused where the CPU can."""
         return self.intrinsic("fmuladd", y, z)
 
     def bits(self) -> Any:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numba.core import compiler, ir, ir_utils, postproc, types
 from numba.core.analysis import compute_cfg_from_blocks
-from numba.core.ir_utils import guard, simplify_CFG
 from numba.core.inline_closurecall import InlineWorker
+from numba.core.ir_utils import guard, simplify_CFG
 from numba.core.registry import cpu_target
 
 from fastla._jit.captured import Description, Helper, Place, Slot, copy_with
@@ -70,7 +70,7 @@ class _Rewriter:
             self._whole_power(value, statement, body)
 
     def _whole_power(self, value: ir.Expr, statement: ir.Assign, body: list[Any]) -> None:
-        """x ** 2.0 is x ** 2."""
+        """Make x ** 2.0 of x ** 2."""
         exponent = self.constants.get(value.rhs.name)
         if value.fn in (operator.pow, operator.ipow) and exponent is not None and exponent == exponent // 1 \
                 and abs(exponent) <= MOST_POWER:

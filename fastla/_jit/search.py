@@ -224,7 +224,8 @@ def build(element: str) -> Any:
     def search(request, runtime):  # noqa: ANN001, ANN202
         s, record, threads = struct(request), room(Job, 1), struct(runtime).threads
         m, n, d, k = s.queries.n, s.rows.n, s.queries.d, s.k
-        if (s.result != TOPK or s.metric == EUCLIDEAN or s.blocks.data != 0 or s.function.call != 0 or m == 0 or s.allowed == 0 or d == 0
+        if (s.result != TOPK or s.metric == EUCLIDEAN or s.blocks.data != 0 or s.function.call != 0
+                or m == 0 or s.allowed == 0 or d == 0
                 or s.queries.type != number_type or s.rows.type != number_type or d > 1 and s.rows.column != size
                 or (s.rows.row | s.queries.row | s.queries.column | s.rows.data | s.queries.data) % size != 0):
             return i32(DECLINED)

@@ -95,7 +95,8 @@ def note_failure(typingctx: Any, captured: Any, row: Any, column: Any, b: Any, h
                 builder.store(word, _pointer(builder, block, 8 * (1 + i), INT64))
             reals = [(x_value, x), *zip(cgutils.unpack_tuple(builder, norm_pair), norms, strict=True)]
             for i, (value, t) in enumerate(reals):
-                builder.store(context.cast(builder, value, t, types.float64), _pointer(builder, block, 40 + 8 * i, DOUBLE))
+                place = _pointer(builder, block, 40 + 8 * i, DOUBLE)
+                builder.store(context.cast(builder, value, t, types.float64), place)
         return context.get_dummy_value()
     return types.void(captured, row, column, b, h, x, norms), codegen
 
@@ -229,7 +230,8 @@ def tile_function(description: Description, kind: str, dtype: np.dtype, masks: b
             for r in range(rows):
                 norm = row_norms[r] if has_norms else tile[0]
                 row = id_at(row_ids, r) if has_ids else 0
-                if along(tile, r * row_stride, columns, row, column_ids, norm, column_norms, b, h, slots, flag, captured):
+                if along(tile, r * row_stride, columns, row, column_ids, norm, column_norms, b, h, slots, flag,
+                         captured):
                     return 1
         return 0
     signature = types.int32(pointer, n, n, n, n, ids, ids, pointer, pointer, n, n, POINTER)

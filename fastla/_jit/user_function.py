@@ -27,8 +27,10 @@ MOST_ROWS = 2**30       # rows and columns have numbers below: LLVM is told so
 
 
 class Kind(NamedTuple):
-    """What a function is called with; a letter each: x, the number; i and j, its row and column; b and h, batch item
-    and head; q and n, the norms of row and column."""
+    """What a function is called with, a letter each.
+
+    x: the number; i and j: its row and column; b and h: batch item and head; q and n: the norms of row and column.
+    """
 
     letters: str
     shown: str

@@ -48,6 +48,7 @@ def entry(
 def product(a: NDArray[Any], b: NDArray[Any], out: NDArray[Any] | None) -> Any: ...
 def marked_product(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]: ...
 def product_route(a: NDArray[Any], b: NDArray[Any]) -> str: ...
+def product_with(a: NDArray[Any], b: NDArray[Any], function: Any) -> Any: ...
 def cosine(x: NDArray[Any], y: NDArray[Any], out: NDArray[Any] | None) -> Any: ...
 
 # Norms and cosines of pairs; None where something must be converted first, or is not for the kernels.
@@ -97,3 +98,32 @@ def scatter(
     capsule: Any, x: NDArray[Any], shift: NDArray[Any], v: NDArray[Any] | None, product: NDArray[Any],
     sums: NDArray[Any], squares: NDArray[Any],
 ) -> Any: ...
+
+# What a user's function raised in the midst of a kernel.
+class UserFunctionRaised(Exception): ...
+
+# Layers; None where something must be converted first, or is not for the kernels.
+ACTIVATIONS: Mapping[str, int]
+
+class Weight:
+    elements: NDArray[Any]
+    scale: NDArray[Any] | None
+    starts: NDArray[Any] | None
+    stored: str
+    def __init__(
+        self, elements: NDArray[Any], n: int, d: int, stored: str, scale: NDArray[Any] | None = None,
+        starts: NDArray[Any] | None = None,
+    ) -> None: ...
+
+def linear(
+    x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, activation: Any, residual: NDArray[Any] | None,
+    factor: NDArray[Any] | None, out: NDArray[Any] | None,
+) -> Any: ...
+def linear_by_blocks(
+    capsule: Any, x: NDArray[Any], weight: Any, up: Any, bias: NDArray[Any] | None, activation: Any,
+    residual: NDArray[Any] | None, out: NDArray[Any],
+) -> None: ...
+def row_norm(
+    capsule: Any, x: NDArray[Any], residual: NDArray[Any] | None, weight: NDArray[Any] | None,
+    bias: NDArray[Any] | None, eps: float, centered: bool, out: NDArray[Any], total: NDArray[Any] | None,
+) -> None: ...

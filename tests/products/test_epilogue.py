@@ -54,7 +54,8 @@ def test_stacks_vectors_and_outputs(target):
     np.testing.assert_array_equal(out, expected)
     shared = a[:, 0] @ b[0] * 2 + 1000 * np.arange(3)[:, None] + np.arange(6)       # b is one matrix
     np.testing.assert_array_equal(fastla.matmul(a[:, 0], b[0], epilogue=_place), shared)
-    np.testing.assert_array_equal(fastla.matmul(a[0, 0, 0], b[0], epilogue=_place), a[0, 0, 0] @ b[0] * 2 + np.arange(6))
+    np.testing.assert_array_equal(fastla.matmul(a[0, 0, 0], b[0], epilogue=_place),
+                                  a[0, 0, 0] @ b[0] * 2 + np.arange(6))
     np.testing.assert_array_equal(fastla.matmul(a[0, 0], b[0, :, 0], epilogue=_place),
                                   a[0, 0] @ b[0, :, 0] * 2 + 1000 * np.arange(3))
     assert fastla.matmul(a[0, 0, 0], a[0, 0, 1], epilogue=_place) == a[0, 0, 0] @ a[0, 0, 1] * 2

@@ -349,14 +349,14 @@ typedef struct {
     int gated; /* there is an `up` */
     int activation;
     UserFunction function; /* in the place of an activation */
-    const void *bias; /* a number an output, of the type computed in; NULL: none */
+    const void *bias;      /* a number an output, of the type computed in; NULL: none */
 } Linear;
 
 /* out = (x + residual), less its mean if `centered`, over the root of (its mean square + eps), times weight, plus bias;
  * sum = x + residual. Row by row: outputs may take the place of inputs. */
 typedef struct {
-    Rows x, residual, out, sum;  /* residual.data NULL: neither residual nor sum */
-    const void *weight, *bias;   /* a number a column, of the type computed in; NULL: 1, 0 */
+    Rows x, residual, out, sum; /* residual.data NULL: neither residual nor sum */
+    const void *weight, *bias;  /* a number a column, of the type computed in; NULL: 1, 0 */
     double eps;
     int centered;
 } RowNorm;

@@ -315,8 +315,8 @@ cdef object compiled_linear(PyObject** arguments, Entry row):
     if isinstance(weight, Weight):
         return packed_linear(<object>arguments[0], <Weight>weight, None, <object>arguments[2], activation,
                              <object>arguments[4], <object>arguments[5])
-    return linear_of(<object>arguments[0], weight, <object>arguments[2], <object>arguments[3], <object>arguments[4], None,
-                     <object>arguments[5])
+    return linear_of(<object>arguments[0], weight, <object>arguments[2], <object>arguments[3], <object>arguments[4],
+                     None, <object>arguments[5])
 
 
 # gated_linear(x, gate, up, activation, out)

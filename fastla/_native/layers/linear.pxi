@@ -147,7 +147,8 @@ cdef int linear(const Linear* layer, const Runtime* runtime) noexcept nogil:
     cdef LinearJob job
     cdef Py_ssize_t weights = 2 if layer.gated else 1, bytes
     cdef double multiplied = 1.0 * layer.out.n * layer.out.d * layer.x.d * weights
-    cdef double ns = cost(multiplied, 1.0 * layer.out.d * layer.x.d * weights + 1.0 * layer.out.n * (layer.out.d + layer.x.d), sizeof(real))
+    cdef double read = 1.0 * layer.out.d * layer.x.d * weights + 1.0 * layer.out.n * (layer.out.d + layer.x.d)
+    cdef double ns = cost(multiplied, read, sizeof(real))
     cdef char* memory = NULL
     cdef int status = KERNEL_OK
     if layer.out.n == 0 or layer.out.d == 0:
@@ -161,7 +162,8 @@ cdef int linear(const Linear* layer, const Runtime* runtime) noexcept nogil:
             return KERNEL_NO_MEMORY
         lay_rows(&job, memory)
         job.chunk = ceil_div(layer.x.n, 4 * runtime.threads)
-        status = run_tasks(prepare_task, &job, ceil_div(layer.x.n, job.chunk), cost(0, 2.0 * layer.x.n * layer.x.d, sizeof(real)))
+        status = run_tasks(prepare_task, &job, ceil_div(layer.x.n, job.chunk),
+                           cost(0, 2.0 * layer.x.n * layer.x.d, sizeof(real)))
     if status == KERNEL_OK:
         status = run_tasks(linear_task, &job, divide_layer(&job, ns), ns)
     if memory != NULL:
