@@ -13,9 +13,15 @@ NUMBA_TESTS = ("products/test_matmul.py", "products/test_batched.py", "products/
                "products/test_layouts.py", "products/test_overlap.py", "search/test_cosine.py", "jit/test_target.py")
 
 
+def _has_own_targets(metafunc: pytest.Metafunc) -> bool:
+    """Whether a module has a fixture `target` of its own, or a test says which targets it is for."""
+    marks = metafunc.definition.iter_markers("parametrize")
+    return hasattr(metafunc.module, "target") or any("target" in mark.args[0] for mark in marks)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test of `target` runs once for each that this machine can run."""
-    if "target" in metafunc.fixturenames and not hasattr(metafunc.module, "target"):       # which may have its own
+    if "target" in metafunc.fixturenames and not _has_own_targets(metafunc):
         numba = _core.has_numba() and metafunc.definition.path.as_posix().endswith(NUMBA_TESTS)
         names = [*_core.runnable_targets(), *([_core.NUMBA] if numba else [])]
         metafunc.parametrize("target", names, indirect=True)
