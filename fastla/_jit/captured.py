@@ -246,6 +246,7 @@ class Description:
         if id(function) not in self._known:
             self._known[id(function)] = None            # while it is being described
             self._kept.append(function)
+            self._constant(function.__defaults__)
             self._known[id(function)] = Helper(function, self._names(function))
         else:
             self._keys.append("again")
@@ -270,13 +271,14 @@ def _has_members(value: Any) -> bool:
           and not hasattr(value, "py_func"))
 
 
-def copy_with(function: types.FunctionType, names: tuple[dict[str, Any], dict[str, Any]]) -> types.FunctionType:
+def copy_with(function: types.FunctionType, names: tuple[dict[str, Any], dict[str, Any]],
+              defaults: tuple | None = None) -> types.FunctionType:
     """The same code over other global and closure variables."""
     code = function.__code__
     closure = tuple(
         types.CellType(names[1][name]) if name in names[1] else cell
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
     )
-    return types.FunctionType(code, {**function.__globals__, **names[0]}, function.__name__, None, closure)
+    return types.FunctionType(code, {**function.__globals__, **names[0]}, function.__name__, defaults, closure)
 
 

@@ -99,11 +99,16 @@ def _inline_helpers(func_ir: ir.FunctionIR, of: types.Float, own: bool) -> None:
         if found is None:
             break
         block, i, helper = found
-        called = compiler.run_frontend(copy_with(helper.function, helper.names))
+        called = compiler.run_frontend(copy_with(helper.function, helper.names, helper.function.__defaults__))
         _Rewriter(of, own).run(called, None)
         worker.inline_ir(func_ir, block, i, called, helper.function.__code__.co_freevars)
     else:
         raise TypeError(f"calls more than {MOST_INLINED} functions")
+    for block in func_ir.blocks.values():       # the names of what has been inlined
+        for statement in block.body:
+            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Global | ir.FreeVar) \
+                    and isinstance(statement.value.value, Helper):
+                statement.value = ir.Const(None, statement.loc)
     for dead in compute_cfg_from_blocks(func_ir.blocks).dead_nodes():
         del func_ir.blocks[dead]
     func_ir.blocks = simplify_CFG(func_ir.blocks)

@@ -180,9 +180,11 @@ def _message(label: str, function: Any, error: Exception) -> str:
     loc = getattr(error, "loc", None)
     line = lines[-1] if lines else getattr(loc, "line", None) or code.co_firstlineno
     source = linecache.getline(code.co_filename, line).strip() or _source_of(function)
-    sentences = [s.strip() for s in text.splitlines()]
-    sentences = [s for s in sentences if s and not s.startswith(("File ", "<source", "During:", "[1]", "- ", "^"))
-                 and s != source and not s.startswith(("This error may", "This is not usually", "https:", "--"))]
+    # Numba shows the source after a line that names a file, up to an empty one.
+    sentences = re.sub(r'(?m)^\s*File "[^\n]*\n(?:[^\n]*\S[^\n]*\n?)*', "", text).splitlines()
+    sentences = [s.strip() for s in sentences if not s.strip().startswith(("During:", "[1]", "- ", "This error may",
+                                                                          "This is not usually", "https:", "--"))]
+    sentences = [s for s in sentences if s]
     said = sentences[-1] if sentences else type(error).__name__
     return (f"{label}: {function.__qualname__} cannot be compiled; "
             f"{code.co_filename}:{line}: {source}\nNumba says: {said}")
