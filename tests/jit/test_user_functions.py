@@ -200,13 +200,16 @@ INSTRUCTIONS = """
     ]:
         code = compiled("test", argument, f, np.dtype(np.float32)).code.code
         text = code._library.get_asm_str()
-        packed = r"\\tv(?:(?:add|sub|mul|div|fn?m\\w+|max|blendm?v?|gatherd|gatherq|cmp\\w*)p[sd]|pcmp\\w+)\\s.*%REGISTERmm"
+        operations = "add|sub|mul|div|fn?m\\w+|max|blendm?v?|gatherd|gatherq|cmp\\w*"
+        packed = rf"\\tv(?:(?:{operations})p[sd]|pcmp\\w+)\\s.*%REGISTERmm"
         print(len(re.findall(packed, text)), len(re.findall(r"call[a-z]*\\s.*(?:expf|tanhf)", text)))
 """
 
 
 @pytest.mark.parametrize(("register", "needs", "features"), [
-    ("[xy]", "avx2", "+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt"), ("[yz]", "avx512f", None)])
+    ("[xy]", "avx2", "+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt"),
+    ("[yz]", "avx512f", None),
+])
 def test_vector_instructions(register, needs, features):
     """A division, a branch, literals, exp, tanh, integer places and an array read in a row."""
     if needs not in fastla._native.fastla_core.cpu_features():
