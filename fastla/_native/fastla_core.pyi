@@ -80,6 +80,32 @@ def vector_math(capsule: Any, name: str, x: NDArray[Any], out: NDArray[Any]) -> 
 def softmax(capsule: Any, kind: str, x: NDArray[Any], axis: int, out: NDArray[Any]) -> None: ...
 def attention(capsule: Any, call: Any) -> Any: ...
 
+# Layers.
+ACTIVATIONS: Mapping[str, int]
+
+class Weight:
+    elements: NDArray[Any]
+    scale: NDArray[np.float32] | None
+    starts: NDArray[np.int32] | None
+    stored: str
+    def __init__(
+        self, elements: NDArray[Any], n: int, d: int, stored: str, scale: NDArray[np.float32] | None = None,
+        starts: NDArray[np.int32] | None = None,
+    ) -> None: ...
+
+def linear(
+    x: NDArray[Any], weight: NDArray[Any], bias: NDArray[Any] | None, activation: str | None,
+    residual: NDArray[Any] | None, factor: NDArray[Any] | None, out: NDArray[Any] | None,
+) -> Any: ...
+def linear_by_blocks(
+    capsule: Any, x: NDArray[Any], weight: Any, up: Any, bias: NDArray[Any] | None, activation: str | None,
+    residual: NDArray[Any] | None, out: NDArray[Any],
+) -> None: ...
+def row_norm(
+    capsule: Any, x: NDArray[Any], residual: NDArray[Any] | None, weight: NDArray[Any] | None,
+    bias: NDArray[Any] | None, eps: float, centered: bool, out: NDArray[Any], total: NDArray[Any] | None,
+) -> None: ...
+
 # Eigenpairs.
 def project(capsule: Any, w: NDArray[Any], v: NDArray[Any], turns: int) -> NDArray[Any]: ...
 def symmetric_product(capsule: Any, a: NDArray[Any], x: NDArray[Any], y: NDArray[Any]) -> None: ...

@@ -78,4 +78,5 @@ cdef void level_block(const LayerWeight* w, Py_ssize_t block, Py_ssize_t rows, c
         start += BLOCK_ROWS
     for i in range(rows):
         for j in range(BLOCK_ROWS):
-            tile[i * BLOCK_ROWS + j] = tile[i * BLOCK_ROWS + j] * (x_scale[i] * scale[j])
+            # In double: the scales' product may be denormal where the result is not.
+            tile[i * BLOCK_ROWS + j] = <real>(tile[i * BLOCK_ROWS + j] * (<double>x_scale[i] * <double>scale[j]))
