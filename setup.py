@@ -83,8 +83,10 @@ TARGETS = [
 ]
 
 FAMILIES = ["products/family", "search/family"]
-REAL_FAMILIES = [*FAMILIES, "rows/family", "simd/vmath", "rows/softmax", "attention/family", "eigen/family",
-                 "layers/family"]
+REAL_FAMILIES = [
+    *FAMILIES, "rows/family", "products/cosine", "simd/vmath", "rows/softmax", "attention/family", "eigen/family",
+    "layers/family",
+]
 ELEMENTS = [
     Element("float32", "float", "float", "float", 4, REAL_FAMILIES),
     Element("float64", "double", "double", "double", 8, REAL_FAMILIES),

@@ -2,10 +2,11 @@
 
 from contextlib import suppress
 
-from fastla.config import get_num_threads, num_threads, set_num_threads, show_config
+from fastla.config import get_num_threads, num_threads, set_num_threads, show_config, use_backend
 
 # isort: split
 from fastla._attention import attention, attention_varlen
+from fastla._block_mask import BlockMask, block_mask
 from fastla._eigen import NoConvergence, eigsh, linear_operator, power_iteration
 from fastla._eigh import eigh
 from fastla._index import FlatIndex
@@ -27,6 +28,7 @@ with suppress(ImportError, AttributeError):         # an optional companion, fro
     import fastla._threadpoolctl  # noqa: F401
 
 __all__ = [
+    "BlockMask",
     "PCA",
     "FlatIndex",
     "KVCache",
@@ -34,6 +36,7 @@ __all__ = [
     "PackedWeight",
     "attention",
     "attention_varlen",
+    "block_mask",
     "cosine_similarity",
     "dot",
     "eigh",
@@ -60,6 +63,7 @@ __all__ = [
     "show_config",
     "softmax",
     "svds",
+    "use_backend",
     "vecdot",
     "vecmat",
     "vector_norm",

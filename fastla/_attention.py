@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastla import _core
+from fastla._block_mask import BlockMask
 from fastla._core import core
+from fastla._jit.user_function import MOST_ROWS, calling, compiled
 from fastla._validate import attention as _checks
 
 
 def _run(call: _checks.Call, fresh: bool) -> None:
     """Fill call.out and call.lse; unless it is fresh, out may overlap what is read."""
     kernels = _core.search(_checks.computed(call.query).name)
+    if call.score_mod is not None or call.mask_mod is not None:
+        result = call.out if fresh else np.empty_like(call.out)     # a function may raise half way
+        with calling(call.score_mod, call.mask_mod):
+            core.attention(kernels, call._replace(out=result))
+        if not fresh:
+            call.out[...] = result
+        return
     if fresh:
         core.attention(kernels, call)
         return
@@ -27,15 +37,28 @@ def _run(call: _checks.Call, fresh: bool) -> None:
         core.attention(kernels, call)
 
 
+def _with_functions(name: str, call: _checks.Call, score_mod: Any, mask_mod: Any) -> _checks.Call:
+    """The call with the user's functions compiled."""
+    dtype = _checks.computed(call.query)
+    if max(call.query.shape[-2], call.key.shape[-2]) > MOST_ROWS:
+        raise ValueError(f"{name}: query has {call.query.shape[-2]} rows and key {call.key.shape[-2]}, "
+                         f"expected at most {MOST_ROWS} with a function")
+    return call._replace(
+        score_mod=None if score_mod is None else compiled(name, "score_mod", score_mod, dtype),
+        mask_mod=None if mask_mod is None else compiled(name, "mask_mod", mask_mod, dtype),
+    )
+
+
 def attention(
     query: ArrayLike, key: ArrayLike, value: ArrayLike, attn_mask: ArrayLike | None = None, *, is_causal: bool = False,
     q_offset: Any = 0, kv_lengths: ArrayLike | None = None, window: tuple[int, int] | None = None,
     scale: float | None = None, softcap: float | None = None, sinks: ArrayLike | None = None,
-    alibi_slopes: ArrayLike | None = None, return_lse: bool = False, out: np.ndarray | None = None,
+    alibi_slopes: ArrayLike | None = None, score_mod: Callable | None = None,
+    mask_mod: Callable | BlockMask | None = None, return_lse: bool = False, out: np.ndarray | None = None,
 ) -> Any:
     """Attention, softmax(scale * query @ key.T) @ value, for every head; the scores are never in memory.
 
-    In this order: scale, softcap, then mask and ALiBi, then softmax.
+    In this order: scale, softcap, score_mod, then masks and ALiBi, then softmax.
 
     Parameters
     ----------
@@ -62,6 +85,13 @@ def attention(
         A logit for each head that takes part in the softmax and has no value.
     alibi_slopes : array_like (H,) or (..., H), optional
         slope * |i + q_offset - j| is subtracted from the scores.
+    score_mod : callable, optional
+        f(score, b, h, q_idx, kv_idx) -> score: a function of your own, compiled by Numba (docs/user_functions.md). b
+        numbers the items of the leading axes, h the query's heads; q_idx and kv_idx are rows of query and key
+        (q_offset is not added).
+    mask_mod : callable or BlockMask, optional
+        g(b, h, q_idx, kv_idx) -> bool: whether the query sees the key. Tiles of which no query sees a key are skipped.
+        `block_mask` keeps its answers.
     return_lse : bool
         Return also the natural logarithm of each row's sum of exponentials, sink included.
     out : ndarray, optional
@@ -78,6 +108,10 @@ def attention(
     ------
     TypeError, ValueError
         If dtypes or shapes do not fit, or lengths lie outside [0, Skv].
+    ImportError
+        If score_mod or mask_mod is a function and Numba is not installed.
+
+    What score_mod or mask_mod raises comes out as it is; `out` is as it was then.
 
     Notes
     -----
@@ -94,10 +128,14 @@ def attention(
     array([[1.],
            [2.]], dtype=float32)
     """
+    if isinstance(mask_mod, BlockMask):
+        attn_mask, mask_mod = mask_mod.joined("attention", query, key, attn_mask), None
     call = _checks.attention(
         "attention", query, key, value, attn_mask, is_causal, q_offset, kv_lengths, window, scale, softcap, sinks,
         alibi_slopes, return_lse, out,
     )
+    if score_mod is not None or mask_mod is not None:
+        call = _with_functions("attention", call, score_mod, mask_mod)
     _run(call, out is None)
     result = call.out if out is None else out
     return (result, call.lse) if return_lse else result

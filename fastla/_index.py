@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from fastla import _validate
+from fastla._core import core
 from fastla._storage import file, searching
 from fastla._storage.blocks import Blocks
 from fastla._storage.store import Store, state_of
@@ -202,6 +203,7 @@ class FlatIndex:
         rows = blocks.rows(positions)
         return rows if wanted.ndim else rows[0]
 
+    @core.entry("index", "")
     def search(
         self, queries: ArrayLike, k: int = 10, *, mask: ArrayLike | None = None, exclude: ArrayLike | None = None,
         pad: bool = False,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from fastla import _search, _validate
 from fastla._core import core
+from fastla._jit.user_function import MOST_ROWS, calling, compiled
+from fastla._norms import vector_norm
 
 
 @core.entry("knn", "(m?,d),(n,d)->(m?,k)")
 def knn(
-    queries: ArrayLike, corpus: ArrayLike, k: int = 10, *, metric: str = "cosine", mask: ArrayLike | None = None,
-    exclude: ArrayLike | bool | None = None, pad: bool = False,
+    queries: ArrayLike, corpus: ArrayLike, k: int = 10, *, metric: str | Callable = "cosine",
+    mask: ArrayLike | None = None, exclude: ArrayLike | bool | None = None, pad: bool = False,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The k nearest rows of `corpus` for each query, exactly.
 
@@ -21,12 +26,14 @@ def knn(
     queries : array_like, shape (m, d) or (d,)
         A vector is one query, with results of shape (k,).
     corpus : array_like, shape (n, d)
-        Real numbers of any dtype and layout, a memory map too: read in place, a few rows at a time, never copied or
-        widened whole (but for another byte order than the machine's).
+        Real numbers of any dtype, layout and byte order, a memory map too: read where they lie, a few rows at a time,
+        never copied or widened whole.
     k : int, default 10
         At least 1.
-    metric : {"cosine", "dot", "euclidean"}
-        "cosine" and "dot" are similarities, the highest first; "euclidean" a distance, the lowest first.
+    metric : {"cosine", "dot", "euclidean"} or callable
+        "cosine" and "dot" are similarities, the highest first; "euclidean" a distance, the lowest first. Or a function
+        of your own, compiled by Numba (docs/user_functions.md): f(dot, norm_q, norm_x, q_idx, x_idx) -> score, the
+        highest first.
     mask : array_like of bool, shape (n,) or (m, n), optional
         True: the row may be returned.
     exclude : array_like of int, shape (m,), or True, optional
@@ -47,6 +54,8 @@ def knn(
         If an operand is sparse or not of real numbers, or mask not boolean.
     ValueError
         If shapes do not fit, or a query has fewer than k candidates and `pad` is not set.
+    ImportError
+        If metric is a function and Numba is not installed. What the function raises comes out as it is.
 
     Notes
     -----
@@ -64,12 +73,27 @@ def knn(
     rows = _validate.corpus("knn", corpus)
     x, single = _validate.queries("knn", queries, rows.shape[1], f"a corpus of shape {rows.shape}")
     k = _validate.whole("knn", "k", k, 1)
-    metric = _validate.one_of("knn", "metric", metric, _validate.METRICS)
+    own = callable(metric)
+    if not own:
+        metric = _validate.one_of("knn", "metric", metric, _validate.METRICS)
     allowed = _validate.search_mask("knn", mask, len(x), len(rows))
     left_out = _validate.excluded("knn", exclude, len(x), len(rows))
     storage = _validate.score_dtype(x, rows).name
-    scores, ids = _search.best("knn", x, rows, len(rows), storage, k, metric, allowed, left_out, pad)
+    if own:
+        scores, ids = _best_by(metric, x, rows, storage, k, allowed, left_out, pad)
+    else:
+        scores, ids = _search.best("knn", x, rows, len(rows), storage, k, metric, allowed, left_out, pad)
     return (scores[0], ids[0]) if single else (scores, ids)
+
+
+def _best_by(metric: Callable, x: np.ndarray, rows: np.ndarray, storage: str, k: int, *rest: Any) -> Any:
+    """The best by a function of the user's; rest: as for _search.best."""
+    if max(len(x), len(rows)) > MOST_ROWS:
+        raise ValueError(f"knn: {len(x)} queries and {len(rows)} rows, expected at most {MOST_ROWS} with a function")
+    function = compiled("knn", "metric", metric, np.dtype(storage))
+    norms = [vector_norm(vectors.astype(storage, copy=False), axis=1) for vectors in (x, rows)]
+    with calling(function):
+        return _search.best("knn", x, rows, len(rows), storage, k, "dot", *rest, score_by=(function, *norms))
 
 
 def range_search(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastla import _core
 from fastla._core import core
+from fastla._jit.user_function import UserFunction, calling
 from fastla._validate import layers as _checks
 from fastla._weights import PackedWeight
 
@@ -29,6 +31,11 @@ def _delivered(result: np.ndarray, out: np.ndarray | None) -> np.ndarray:
 
 
 def _run(call: _checks.Layer) -> np.ndarray:
+    with calling(call.activation if isinstance(call.activation, UserFunction) else None):
+        return _called(call)
+
+
+def _called(call: _checks.Layer) -> np.ndarray:
     x, out = call.x, call.out
     direct = _in_place(out, x, call.weight, call.up, call.bias, call.residual)
     packed = any(isinstance(w, core.Weight) for w in (call.weight, call.up))
@@ -51,7 +58,7 @@ def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
     factor = None if call.up is None else core.linear(call.x, call.up, None, None, None, None, None)
     residual = call.residual
     if residual is not None and residual.strides[-1:] != (residual.itemsize,):
-        residual = np.ascontiguousarray(residual)
+        residual = residual.copy()
     for where in (out, None):               # an `out` that the kernels cannot write is copied to
         result = core.linear(call.x, call.weight, call.bias, call.activation, residual, factor, where)
         if result is not None:
@@ -61,8 +68,8 @@ def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
 
 @core.entry("linear", "(k),(n,k)->(n)")
 def linear(
-    x: ArrayLike, weight: ArrayLike | PackedWeight, bias: ArrayLike | None = None, *, activation: str | None = None,
-    residual: ArrayLike | None = None, out: np.ndarray | None = None,
+    x: ArrayLike, weight: ArrayLike | PackedWeight, bias: ArrayLike | None = None, *,
+    activation: str | Callable | None = None, residual: ArrayLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:
     """A linear layer: activation(x @ weight.T + bias) + residual, in one pass.
 
@@ -72,8 +79,9 @@ def linear(
     weight : array_like, shape (outputs, inputs), or PackedWeight
         As torch.nn.Linear has it; or what `pack` or `quantize` has made of it.
     bias : array_like, shape (outputs,), optional
-    activation : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"}, optional
-        gelu is the exact one, by erfc.
+    activation : {"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"} or callable, optional
+        gelu is the exact one, by erfc. A function f(y) of a number is compiled by Numba and called on tiles of y that
+        are in cache (docs/user_functions.md).
     residual : array_like, broadcastable to the result, optional
     out : ndarray, shape (..., outputs), optional
         Where the result goes, in any layout. It may be, or overlap, the operands.
@@ -87,7 +95,7 @@ def linear(
     Raises
     ------
     TypeError, ValueError
-        If an operand is not of real numbers, a shape does not fit, or an activation has no such name.
+        If an operand is not of real numbers, a shape does not fit, or an activation is unknown or cannot be compiled.
 
     Notes
     -----
@@ -108,8 +116,8 @@ def linear(
 
 @core.entry("gated_linear", "(k),(n,k)->(n)")
 def gated_linear(
-    x: ArrayLike, gate: ArrayLike | PackedWeight, up: ArrayLike | PackedWeight, *, activation: str | None = "silu",
-    out: np.ndarray | None = None,
+    x: ArrayLike, gate: ArrayLike | PackedWeight, up: ArrayLike | PackedWeight, *,
+    activation: str | Callable | None = "silu", out: np.ndarray | None = None,
 ) -> np.ndarray:
     """A gated linear layer: activation(x @ gate.T) * (x @ up.T); with silu, SwiGLU.
 
@@ -117,7 +125,7 @@ def gated_linear(
     ----------
     x : array_like, shape (..., inputs)
     gate, up : array_like, shape (outputs, inputs), or PackedWeight
-    activation : str or None, default "silu"
+    activation : str, callable or None, default "silu"
         As for `linear`.
     out : ndarray, shape (..., outputs), optional
         It may be, or overlap, the operands.
@@ -153,7 +161,8 @@ def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, ou
             other is not call.weight and other is not call.bias and other.flags.c_contiguous
             and other.ctypes.data == place.ctypes.data)
         for other in (*inputs, *(w for w in wanted if w is not place)) if other is not None) for place in wanted]
-    made = [place if usable else np.empty(call.x.shape, call.x.dtype) for place, usable in zip(wanted, same, strict=True)]
+    made = [place if usable else np.empty(call.x.shape, call.x.dtype)
+            for place, usable in zip(wanted, same, strict=True)]
     if len(made) == 2 and made[0] is made[1]:
         raise ValueError(f"{name}: out names one array twice, expected two")
     core.row_norm(_core.search(_checks.computed(call.x.dtype).name), rows, added, call.weight, call.bias, call.eps,

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastla import _validate
+from fastla import _core, _validate
 from fastla._core import core
+from fastla._jit.user_function import MOST_ROWS, calling, compiled
 
 # How the functions of the family see their operands: a stack of vectors, or (None) of whatever its dimensions say.
 _AS_GIVEN = (None, None)
@@ -40,11 +42,14 @@ def _before_numpy_2_2(name: str, dims: tuple[int, int]) -> Any:
     return function
 
 
+def _without_added(c: np.ndarray, added: tuple[int, ...]) -> Any:
+    """Without the axes of length 1 that the result does not have; a 0-d result is a scalar."""
+    return c if not added else c[(..., *(0 if axis in added else slice(None) for axis in (-2, -1)))][()]
+
+
 def _multiply(p: _validate.Product) -> Any:
     if p.out is None:
-        c = core.product(p.a, p.b, None)
-        # Axes of length 1 that the result did not have; a 0-d result is a scalar.
-        return c if not p.added else c[(..., *(0 if axis in p.added else slice(None) for axis in (-2, -1)))][()]
+        return _without_added(core.product(p.a, p.b, None), p.added)
     if p.out.size and core.product(p.a, p.b, p.out) is None:
         # Not one the kernels can write: by columns, perhaps, or it overlaps an operand, or its elements are spread.
         if core.product(p.b.mT, p.a.mT, p.out.mT) is None:
@@ -61,7 +66,10 @@ def _family(name: str, x1: Any, x2: Any, out: Any, keywords: dict[str, Any], vec
 
 
 @core.entry("product", "(m?,k),(k,n?)->(m?,n?)", np.matmul)
-def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **keywords: Any) -> Any:
+def matmul(
+    x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, *, epilogue: Callable | None = None,
+    **keywords: Any,
+) -> Any:
     """Matrix product of two arrays, as `numpy.matmul`.
 
     Parameters
@@ -72,6 +80,9 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
         A 1-D operand is a column. Leading dimensions are broadcast.
     out : ndarray, shape (..., m, n), optional
         Where the result goes, in any layout. It may overlap the operands: the result is as if they were copied first.
+    epilogue : callable, optional
+        f(x, i, j) -> x: a function of your own, compiled by Numba (docs/user_functions.md), for the element in row i
+        and column j of each matrix of the result, in its dtype; it meets each element once, after the whole of k.
     **keywords
         numpy.matmul's others (casting, order, dtype, subok, signature, axes, axis). With any of them, and for what
         fastla does not own (other dtypes than float32, float64 and int32, subclasses, object arrays), NumPy's function
@@ -88,6 +99,8 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
         If the shapes do not fit; the message names them.
     MemoryError
         If there is no memory for packed operands.
+    ImportError
+        If there is an epilogue and Numba is not installed. What it raises comes out as it is; `out` is as it was then.
 
     Notes
     -----
@@ -106,7 +119,27 @@ def matmul(x1: ArrayLike, x2: ArrayLike, /, out: np.ndarray | None = None, **key
     >>> fastla.matmul(np.ones((10, 2, 3), np.float32), np.ones((3, 4), np.float32)).shape
     (10, 2, 4)
     """
+    if epilogue is not None:
+        return _matmul_with(epilogue, x1, x2, out, keywords)
     return _family("matmul", x1, x2, out, keywords, _AS_GIVEN)
+
+
+def _matmul_with(epilogue: Callable, x1: Any, x2: Any, out: Any, keywords: dict[str, Any]) -> Any:
+    p = None if keywords else _validate.product("matmul", x1, x2, out, _AS_GIVEN)
+    if p is None:
+        shown = [getattr(x, "dtype", type(x).__name__) for x in (x1, x2, out) if x is not None] + list(keywords)
+        raise TypeError(f"matmul: epilogue needs arrays of {', '.join(_core.ROWS)} and no further keywords, "
+                        f"not {', '.join(map(str, shown))}")
+    if max(p.a.shape[-2], p.b.shape[-1]) > MOST_ROWS:
+        raise ValueError(f"matmul: x1 has shape {p.a.shape} and x2 {p.b.shape}, expected at most {MOST_ROWS} rows and "
+                         f"columns with an epilogue")
+    function = compiled("matmul", "epilogue", epilogue, p.a.dtype)
+    with calling(function):
+        c = core.product_with(p.a, p.b, function)       # a fresh array: a function may raise half way
+    if p.out is None:
+        return _without_added(c, p.added)
+    np.copyto(p.out, c)
+    return out
 
 
 @core.entry("product", "(k),(k)->()", np.vecdot)

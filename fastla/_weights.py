@@ -31,6 +31,12 @@ class PackedWeight(core.Weight):
         Of memory, scales included.
     """
 
+    def __init__(self, elements: np.ndarray, shape: tuple[int, int], stored: str, scale: np.ndarray | None = None,
+                 starts: np.ndarray | None = None) -> None:
+        """Not for users: what a LayerWeight (kernels.h) points to."""
+        super().__init__(elements, *shape, stored, scale, starts)
+        self._shape = (int(shape[0]), int(shape[1]))
+
     @property
     def shape(self) -> tuple[int, int]:
         """Outputs and inputs."""
@@ -75,9 +81,7 @@ class PackedWeight(core.Weight):
 def _restored(elements: np.ndarray, shape: tuple[int, int], stored: str, scale: np.ndarray | None,
               starts: np.ndarray | None) -> PackedWeight:
     contiguous = [x if x is None else np.ascontiguousarray(x) for x in (elements, scale, starts)]
-    packed = PackedWeight(contiguous[0], *shape, stored, *contiguous[1:])
-    packed._shape = (int(shape[0]), int(shape[1]))
-    return packed
+    return PackedWeight(contiguous[0], shape, stored, *contiguous[1:])
 
 
 def _blocks(numbers: np.ndarray, side_by_side: int) -> np.ndarray:
@@ -104,8 +108,10 @@ def _levels(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _starts(blocks: np.ndarray) -> np.ndarray:
-    """For each block and part of a row, -128 times the sum of each output's numbers: what x's levels owe whose bytes
-    are 128 more."""
+    """For each block and part of a row, -128 times the sum of each output's numbers.
+
+    That is what x's levels owe, whose bytes are 128 more.
+    """
     steps = _PART // _QUAD
     parts = [blocks[:, p:p + steps].sum(axis=(1, 3), dtype=np.int32) for p in range(0, max(1, blocks.shape[1]), steps)]
     return np.ascontiguousarray(-128 * np.stack(parts, axis=1))

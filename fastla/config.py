@@ -120,6 +120,61 @@ class num_threads(threading.local, ContextDecorator):  # noqa: N801 - used like 
         core.set_threads(0, self._before.pop())
 
 
+class use_backend:  # noqa: N801 - used like a function
+    """Let Numba's kernels, compiled at run time for this CPU, or the native ones do the work; for the whole process.
+
+    As a context manager it goes back to what was before at the end of the block. It holds for all threads there too.
+
+    Parameters
+    ----------
+    name : {"numba", "native"}
+        "numba" needs Numba: ``pip install fastla[numba]``. Kernels are compiled when they are first called, and kept
+        on disk where something can be written there. What Numba has no kernel for the native ones do.
+
+    Raises
+    ------
+    ValueError
+        If name is neither.
+    ImportError
+        If Numba is not installed.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> with fastla.use_backend("native"):
+    ...     fastla.show_config("dicts")["backend"]
+    'native'
+    """
+
+    def __init__(self, name: Literal["numba", "native"]) -> None:
+        if name not in ("numba", "native"):
+            raise ValueError(f"use_backend: name must be 'numba' or 'native', not {name!r}")
+        self._before = _core.current_target()
+        _core.use_target(_core.NUMBA if name == "numba" else _core.native_target())
+
+    def __enter__(self) -> use_backend:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _core.use_target(self._before)
+
+
+def _numba_facts() -> str:
+    """What Numba does, or could do, here."""
+    if not _core.has_numba():
+        return "not installed (pip install fastla[numba])"
+    if _core.current_target() == _core.NUMBA:
+        from fastla._jit import target
+
+        families = "; ".join(f"{family} of {', '.join(elements)}" for family, elements in target.FAMILIES.items())
+        return f"does {families}; the rest is target {_core.native_target()}'s"
+    if _core.native_target() == "baseline":
+        return "may be faster than the only target built for this CPU: fastla.use_backend('numba')"
+    return "installed: fastla.use_backend('numba')"
+
+
 def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] | None:
     """Print, or return, what fastla uses on this machine.
 
@@ -156,8 +211,9 @@ def show_config(mode: Literal["stdout", "dicts"] = "stdout") -> dict[str, Any] |
         "targets runnable": _core.runnable_targets(),
         "CPU features": sorted(core.cpu_features()),
         "threads": get_num_threads(),
-        "backend": "native",
-        "dtypes": sorted(_core.ROWS),
+        "backend": "numba" if _core.current_target() == _core.NUMBA else "native",
+        "Numba": _numba_facts(),
+        "dtypes": _core.owned_dtypes(),
         "python": platform.python_version(),
         "numpy": np.__version__,
     }

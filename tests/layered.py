@@ -1,14 +1,23 @@
 """Naive float64 layers, and what they are tried on."""
 
+import math
 from typing import Any
 
 import numpy as np
-from scipy.special import erfc, expit
+
+_erfc = np.vectorize(math.erfc, otypes=[np.float64])
+
+
+def expit(v: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-v)), without overflow."""
+    e = np.exp(-np.abs(v))
+    return np.where(v < 0, e, 1) / (1 + e)
+
 
 ACTIVATIONS = {
     None: lambda v: v,
     "relu": lambda v: np.maximum(v, 0),
-    "gelu": lambda v: v / 2 * erfc(-v / np.sqrt(2)),
+    "gelu": lambda v: v / 2 * _erfc(-v / np.sqrt(2)),
     "gelu_tanh": lambda v: v * expit(2 * np.sqrt(2 / np.pi) * (v + 0.044715 * v**3)),
     "silu": lambda v: v * expit(v),
     "sigmoid": expit,

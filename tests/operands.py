@@ -1,13 +1,13 @@
 """Operands for the tests: small integers, arrays in every layout, shapes that take every path."""
 
 import functools
-import importlib
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import reference
 
+from fastla import _core
 from fastla._core import core
 
 DTYPES = [np.float32, np.float64]
@@ -23,7 +23,7 @@ class Tile(NamedTuple):
 
 def tile(target: str, dtype: type) -> Tile:
     """The tile of the target's kernels for a dtype."""
-    kernels = importlib.import_module(f"fastla._native.{target}_{np.dtype(dtype).name}").kernels
+    kernels = _core.products(np.dtype(dtype).name)
     row = core.describe(kernels)
     return Tile(row["mr"], row["nr"], row["vector_bytes"] // np.dtype(dtype).itemsize)
 

@@ -41,7 +41,8 @@ class Encoder(Case):
     texts: int
     tokens: int
     TABLE: ClassVar = "model"
-    SIDES: ClassVar = {"numpy": _by(model.by_numpy()), "fastla": _by(model.BY_FASTLA), "torch": _by_torch,
+    SIDES: ClassVar = {"numpy": _by(model.by_numpy()), "fastla": _by(model.BY_FASTLA),
+                       "fastla int8": _by(model.BY_FASTLA_INT8), "torch": _by_torch,
                        "numpy folded": _by(model.by_numpy(_folded))}
 
     def make(self, seed: int) -> list[model.Batch]:

@@ -1,18 +1,18 @@
 """A real model: the sentence encoder all-MiniLM-L6-v2 in plain NumPy, on docstrings of the standard library.
 
-Products, attention and the final normalisation of the forward pass are functions that are passed in (`Library`):
-NumPy's,
-with a score matrix and a softmax over padded texts, or fastla's, which packs the texts and attends to them in one pass;
-the rest (layer norms, GELU) is the same for both. A layer is written as NumPy's users write it, x @ weight.T with x of
-shape (texts, length, 384). NumPy multiplies such a stack text by text, so it is timed a third way too, with the stack
-folded into one matrix by hand (run.py). Times are of the forward pass: the tokens are made beforehand.
+Layers, norms and attention of the forward pass are functions that are passed in (`Library`): NumPy's, with a score
+matrix and a softmax over padded texts, or fastla's, each in one pass and over the tokens alone; and fastla's with
+weights of 8 bits. A layer is written as NumPy's users write it, x @ weight.T + bias with x of shape (texts, length,
+384). NumPy multiplies such a stack text by text, so it is timed another way too, with the stack folded into one matrix
+by hand (run.py). Times are of the forward pass: the tokens are made beforehand.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import erf
@@ -22,6 +22,7 @@ from benchmarks.minilm import files
 
 LAYERS, HEADS, WIDTH, MAX_TOKENS = 6, 12, 384, 256
 BATCH = 32
+EPSILON = np.float32(1e-12)     # of the layer norms
 Product = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -50,11 +51,17 @@ def tokenize(texts: Sequence[str], max_tokens: int = MAX_TOKENS) -> list[Batch]:
 
 
 class Library(NamedTuple):
-    """What a forward pass is made of. attend: query, key and value (texts, length, heads, width) of a batch."""
+    """What a forward pass is made of.
 
-    product: Product
+    linear: x, weight, bias, and whether GELU follows. layer_norm: x, weight, bias, and what is added to x, or None.
+    attend: query, key and value (texts, length, heads, width) of a batch. weights: the model's, as `linear` takes them.
+    """
+
+    linear: Callable[[np.ndarray, Any, np.ndarray, bool], np.ndarray]
+    layer_norm: Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None], np.ndarray]
     attend: Callable[[np.ndarray, np.ndarray, np.ndarray, Batch], np.ndarray]
     normalize: Callable[[np.ndarray], np.ndarray]
+    weights: Callable[[], dict[str, Any]]
 
 
 def padded(product: Product) -> Callable[[np.ndarray, np.ndarray, np.ndarray, Batch], np.ndarray]:
@@ -78,27 +85,59 @@ def packed(query: np.ndarray, key: np.ndarray, value: np.ndarray, batch: Batch) 
 
 def by_numpy(product: Product = np.matmul) -> Library:
     """NumPy's side, by numpy.matmul or what is to take its place."""
-    return Library(product, padded(product), lambda x: x / np.linalg.norm(x, axis=1, keepdims=True))
+    def linear(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, with_gelu: bool) -> np.ndarray:
+        y = product(x, weight.T)
+        y += bias
+        return gelu(y) if with_gelu else y
+
+    return Library(linear, layer_norm, padded(product), lambda x: x / np.linalg.norm(x, axis=1, keepdims=True),
+                   own_weights)
 
 
-BY_FASTLA = Library(fastla.matmul, packed, fastla.normalize)
+def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
+    """Return the layer norm of the last axis, by NumPy."""
+    x = x if residual is None else x + residual
+    x = x - x.mean(-1, keepdims=True)
+    x /= np.sqrt(np.square(x).mean(-1, keepdims=True) + EPSILON)
+    x *= weight
+    x += bias
+    return x
+
+
+def own_weights() -> dict[str, Any]:
+    """Return the weights as they are."""
+    return files.load()[0]
+
+
+@cache
+def int8_weights() -> dict[str, Any]:
+    """Return the weights, those of the layers in 8 bits."""
+    return {name: fastla.quantize(w) if w.ndim == 2 and ".layer." in name else w for name, w in own_weights().items()}
+
+
+def _linear(x: np.ndarray, weight: Any, bias: np.ndarray, with_gelu: bool) -> np.ndarray:
+    return fastla.linear(x, weight, bias, activation="gelu" if with_gelu else None)
+
+
+def _layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
+    if residual is None:
+        return fastla.layer_norm(x, weight, bias, eps=float(EPSILON))
+    return fastla.layer_norm(x, weight, bias, eps=float(EPSILON), residual=residual)[0]
+
+
+BY_FASTLA = Library(_linear, _layer_norm, packed, fastla.normalize, own_weights)
+BY_FASTLA_INT8 = BY_FASTLA._replace(weights=int8_weights)
 
 
 def forward(batch: Batch, library: Library) -> np.ndarray:
     """Return the embeddings of a batch, (texts, 384): tokens averaged, then scaled to length 1."""
-    weights, _ = files.load()
+    weights = library.weights()
 
-    def linear(x: np.ndarray, name: str) -> np.ndarray:
-        y = library.product(x, weights[name + ".weight"].T)
-        y += weights[name + ".bias"]
-        return y
+    def linear(x: np.ndarray, name: str, with_gelu: bool = False) -> np.ndarray:
+        return library.linear(x, weights[name + ".weight"], weights[name + ".bias"], with_gelu)
 
-    def layer_norm(x: np.ndarray, name: str) -> np.ndarray:
-        x -= x.mean(-1, keepdims=True)
-        x /= np.sqrt(np.square(x).mean(-1, keepdims=True) + np.float32(1e-12))
-        x *= weights[name + ".weight"]
-        x += weights[name + ".bias"]
-        return x
+    def norm(x: np.ndarray, name: str, residual: np.ndarray | None = None) -> np.ndarray:
+        return library.layer_norm(x, weights[name + ".weight"], weights[name + ".bias"], residual)
 
     texts, length = batch.tokens.shape
 
@@ -107,14 +146,14 @@ def forward(batch: Batch, library: Library) -> np.ndarray:
 
     words, places, kinds = (weights[f"embeddings.{what}_embeddings.weight"]
                             for what in ("word", "position", "token_type"))
-    x = layer_norm(words[batch.tokens] + places[:length] + kinds[0], "embeddings.LayerNorm")
+    x = norm(words[batch.tokens] + places[:length] + kinds[0], "embeddings.LayerNorm")
     for layer in range(LAYERS):
         name = f"encoder.layer.{layer}."
         q, k, v = (heads(linear(x, f"{name}attention.self.{part}")) for part in ("query", "key", "value"))
         attended = library.attend(q, k, v, batch).reshape(texts, length, WIDTH)
-        x = layer_norm(x + linear(attended, name + "attention.output.dense"), name + "attention.output.LayerNorm")
-        hidden = gelu(linear(x, name + "intermediate.dense"))
-        x = layer_norm(x + linear(hidden, name + "output.dense"), name + "output.LayerNorm")
+        x = norm(linear(attended, name + "attention.output.dense"), name + "attention.output.LayerNorm", x)
+        hidden = linear(x, name + "intermediate.dense", with_gelu=True)
+        x = norm(linear(hidden, name + "output.dense"), name + "output.LayerNorm", x)
     mask = batch.mask[:, :, None]
     return library.normalize((x * mask).sum(1) / mask.sum(1))
 

@@ -18,10 +18,12 @@ from benchmarks.timing.sides import Workers, here
 
 TEXTS, QUICK = (512, MAX_TOKENS), (256, 48)     # how many, cut to so many tokens: half of the docstrings are longer
 QUICK_LIMIT_S = 20.0    # a round takes 9 s on two idle cores; on a busy machine one round must do
-SIDES = ("numpy", "numpy folded", "fastla")
+SIDES = ("numpy", "numpy folded", "fastla", "fastla int8")
+AGREEING = SIDES[:3]     # in float32
 HANDFUL = Encoder("model", 8, MAX_TOKENS)       # long and short texts, so that padding is masked
 LEGEND = ("Sentences a second. Folded: NumPy with each stack @ matrix turned into one product by hand. "
-          "The differences are between embeddings of length 1.")
+          "int8: fastla with weights of 8 bits. "
+          "The differences are between embeddings of length 1, for int8 from fastla's in float32.")
 
 
 @dataclass
@@ -33,13 +35,16 @@ class Model:
     found : Measurement
         Of whole passes over its texts.
     difference : float
-        The largest between an embedding's entries by fastla's products and by NumPy's.
+        The largest between an embedding's entries by fastla and by NumPy.
+    drift : float
+        The largest that weights of 8 bits make.
     from_torch : float, or None
         The largest between fastla's and torch's, over a handful of texts; None where torch is not installed.
     """
 
     found: Measurement
     difference: float
+    drift: float
     from_torch: float | None
 
     @property
@@ -49,7 +54,7 @@ class Model:
 
 
 def measure(threads: int, *, quick: bool = False, offline: bool = False) -> Model:
-    """Measure the model with NumPy's products and with fastla's.
+    """Measure the model with NumPy's layers and with fastla's.
 
     Parameters
     ----------
@@ -74,13 +79,14 @@ def measure(threads: int, *, quick: bool = False, offline: bool = False) -> Mode
         found = workers.measure(case, 2 if quick else 3, 0.0, warm=False, results=True,
                                 limit_s=QUICK_LIMIT_S if quick else math.inf)
     ours = found.results["fastla"]
-    difference = max(float(np.abs(ours - found.results[peer]).max()) for peer in SIDES if peer != "fastla")
+    difference = max(float(np.abs(ours - found.results[peer]).max()) for peer in AGREEING if peer != "fastla")
+    drift = float(np.abs(ours - found.results["fastla int8"]).max())
     from_torch = None
     if importlib.util.find_spec("torch"):
         with Workers(threads, [here("torch")]) as workers:
             torchs = workers.measure(HANDFUL, 0, results=True).results["torch"]
         from_torch = float(np.abs(handful - torchs).max())
-    return Model(found, difference, from_torch)
+    return Model(found, difference, drift, from_torch)
 
 
 def section(models: Sequence[Model], style: str) -> str:
@@ -90,8 +96,8 @@ def section(models: Sequence[Model], style: str) -> str:
 
 def table(models: Sequence[Model], style: str = "simple") -> str:
     """Return the table of the model: sentences a second by each side's products, and how far they are apart."""
-    header = ("model", "threads", "NumPy", "NumPy, folded", "fastla", "ratio", "to folded", "largest difference",
-              "from torch")
+    header = ("model", "threads", "NumPy", "NumPy, folded", "fastla", "int8", "ratio", "to folded",
+              "largest difference", "from torch", "of int8")
     body: list[list[object]] = []
     for model in models:
         found = model.found
@@ -99,5 +105,5 @@ def table(models: Sequence[Model], style: str = "simple") -> str:
         ratios = [f"{found.ratio(peer):.2f}x" if not found.disturbed else "disturbed" for peer in SIDES[:2]]
         from_torch = "not installed" if model.from_torch is None else f"{model.from_torch:.1e}"
         body.append([found.case.label(), found.threads, *rates, *ratios,
-                     f"{model.difference:.1e}" + ("" if model.right else " WRONG"), from_torch])
+                     f"{model.difference:.1e}" + ("" if model.right else " WRONG"), from_torch, f"{model.drift:.1e}"])
     return text.table(body, header, style, left=1)

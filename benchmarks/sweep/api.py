@@ -17,7 +17,7 @@ import fastla
 from benchmarks.operations import Call, Case
 from benchmarks.reporting import text
 from benchmarks.reporting.machine import machine
-from benchmarks.sweep import attention, eigen, functions, searches
+from benchmarks.sweep import attention, eigen, functions, layers, searches
 from benchmarks.sweep.functions import Drawn
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import SideFailed, Workers
@@ -37,6 +37,9 @@ FUNCTIONS = {
     "attention": attention.attention,
     "attention_varlen": attention.attention_varlen,
     "KVCache.attend": attention.kv_cache,
+    "linear": layers.linear,
+    "gated_linear": layers.gated_linear,
+    **{name: partial(layers.norm, name) for name in layers.LINES},
     "eigh": eigen.eigh,
     "eigsh": eigen.eigsh,
     "power_iteration": eigen.power_iteration,

@@ -36,6 +36,8 @@ class Call(NamedTuple):
     key_scale: np.ndarray | None = None
     value_scale: np.ndarray | None = None
     stored: str | None = None       # what key and value hold, where their dtype does not say: bfloat16 as uint16
+    score_mod: Any = None           # _jit.user_function.UserFunction
+    mask_mod: Any = None
 
 
 def computed(query: np.ndarray) -> np.dtype:

@@ -34,11 +34,11 @@ def index_dim(name: str, dim: Any, dtype: str) -> int:
 
 def rows(name: str, x: Any, dim: int) -> np.ndarray:
     """Vectors (n, dim) within the range of float32, in which an index keeps their scales."""
-    array = numbers(name, "x", x)
+    array = numbers(name, "x", x, any_order=True)
     if array.ndim not in (1, 2) or array.shape[-1] != dim:
         raise ValueError(f"{name}: x has shape {array.shape}, expected (n, {dim}) or ({dim},)")
     array = np.atleast_2d(array)
-    if array.dtype == np.float64:
+    if array.dtype.name == "float64":
         step = max(1, CHUNK // dim)
         for first in range(0, len(array), step):
             some = np.abs(array[first:first + step])

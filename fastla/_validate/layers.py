@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastla._core import core
+from fastla._jit.user_function import compiled
 from fastla._validate.common import numbers, output, real
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -20,7 +21,7 @@ class Layer(NamedTuple):
     weight: Any                 # (n, d): an array of x's dtype, or a core.Weight
     up: Any                     # the same, or None
     bias: np.ndarray | None
-    activation: str | None
+    activation: Any             # None, a name, or a compiled function
     residual: np.ndarray | None
     out: np.ndarray | None
     shape: tuple[int, ...]      # of the result
@@ -56,11 +57,14 @@ def common(*dtypes: np.dtype) -> np.dtype:
     return np.dtype(np.float64 if np.dtype(np.float64) in found else np.float32)
 
 
-def activation(name: str, value: Any) -> str | None:
-    """One of the activations that have a name, or None."""
+def activation(name: str, value: Any, dtype: np.dtype) -> Any:
+    """None, one of the activations that have a name, or a function compiled for the type that is computed in."""
     if value is None or isinstance(value, str) and value in ACTIVATIONS:
         return value
-    raise ValueError(f"{name}: activation must be None or one of {', '.join(map(repr, ACTIVATIONS))}, not {value!r}")
+    if callable(value):
+        return compiled(name, "activation", value, dtype)
+    shown = ", ".join(map(repr, ACTIVATIONS))
+    raise ValueError(f"{name}: activation must be None, one of {shown}, or a function, not {value!r}")
 
 
 def weight(name: str, label: str, value: Any) -> Any:
@@ -142,7 +146,7 @@ def layer(name: str, x: Any, labelled: dict[str, Any], bias: Any, act: Any, resi
     usable = [_usable(w, dtype) for w in weights.values()]
     return Layer(
         np.require(rows, dtype, "A"), usable[0], usable[1] if others else None,
-        _vector(name, "bias", bias, n, computed(dtype)), activation(name, act),
+        _vector(name, "bias", bias, n, computed(dtype)), activation(name, act, computed(dtype)),
         _added(name, "residual", residual, shape, dtype), output(name, out, shape, dtype), shape,
     )
 

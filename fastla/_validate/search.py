@@ -10,7 +10,7 @@ from fastla._validate.common import numbers
 
 def queries(name: str, x: Any, dim: int, of: str) -> tuple[np.ndarray, bool]:
     """Queries (m, dim), and whether there was but one, as a vector."""
-    array = numbers(name, "queries", x)
+    array = numbers(name, "queries", x, any_order=True)
     if array.ndim not in (1, 2) or array.shape[-1] != dim:
         raise ValueError(f"{name}: queries has shape {array.shape}, expected (m, {dim}) or ({dim},) for {of}")
     return np.atleast_2d(array), array.ndim == 1
@@ -18,7 +18,7 @@ def queries(name: str, x: Any, dim: int, of: str) -> tuple[np.ndarray, bool]:
 
 def corpus(name: str, x: Any) -> np.ndarray:
     """Rows (n, d)."""
-    array = numbers(name, "corpus", x)
+    array = numbers(name, "corpus", x, any_order=True)
     if array.ndim != 2:
         raise ValueError(f"{name}: corpus has shape {array.shape}, expected (n, d)")
     return array

@@ -55,6 +55,28 @@ def eigenpairs(a: ArrayLike) -> list[Any]:
     return [fastla.eigh(a), fastla.eigsh(operator, 3), fastla.svds(big, k=2), values, vectors, reduced]
 
 
+def layers(a: ArrayLike) -> list[np.ndarray]:
+    """Layers, packed and quantized weights."""
+    packed: fastla.PackedWeight = fastla.pack(rows)
+    small = fastla.quantize(np.array(rows), dtype="int8")
+    assert packed.shape == small.shape and packed.nbytes and repr(small) and packed.dequantize().size
+    y, total = fastla.layer_norm(a, residual=a)
+    return [
+        fastla.linear(a, rows, bias=[1.0, 2.0, 3.0], activation="gelu"), fastla.linear(a, packed),
+        fastla.gated_linear(a, rows, small), fastla.rms_norm(a, weight=[1.0, 1.0, 2.0]), y, total,
+    ]
+
+
+def functions_of_the_user(a: np.ndarray) -> None:
+    """Numba, and what is compiled by it."""
+    mask: fastla.BlockMask = fastla.block_mask(lambda b, h, i, j: i >= j, None, None, 3, 3)
+    q = a.astype(np.float32).reshape(1, 1, *a.shape)
+    with fastla.use_backend("native"):
+        fastla.attention(q, q, q, score_mod=lambda score, b, h, i, j: score - abs(i - j), mask_mod=mask)
+        fastla.matmul(a, a, epilogue=lambda v, i, j: v * 2)
+        fastla.knn(a, rows, 1, metric=lambda dot, norm_q, norm_x, i, j: dot)
+
+
 def attending(a: np.ndarray) -> np.ndarray:
     """Attention, a cache of keys and values, softmax and its kin."""
     q = a.astype(np.float32).reshape(1, 1, *a.shape)
@@ -118,6 +140,8 @@ if __name__ == "__main__":
     neighbours(x)
     eigenpairs(x)
     attending(x)
+    layers(x)
+    functions_of_the_user(x)
     with tempfile.TemporaryDirectory() as folder:
         assert len(index(x, Path(folder) / "index")) == 2
     settings()

@@ -10,7 +10,10 @@ import fastla  # noqa: E402
 from benchmarks.sweep import api, functions  # noqa: E402
 
 NAMES = api.offered(list(api.FUNCTIONS))
-NO_WORK = {"set_num_threads", "get_num_threads", "num_threads", "show_config", "linear_operator", "NoConvergence"}
+NO_WORK = {
+    "set_num_threads", "get_num_threads", "num_threads", "show_config", "use_backend", "linear_operator",
+    "NoConvergence", "BlockMask", "block_mask", "PackedWeight", "pack", "quantize",
+}
 
 
 def test_every_public_function_is_drawn():

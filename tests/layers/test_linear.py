@@ -96,6 +96,7 @@ def test_promotion_and_broadcasting(target):
     x, w = normal(1, 5, 3), normal(2, 4, 3)
     check_layer(fastla.linear(x, w, residual=np.ones(4)), x, w, residual=np.ones((5, 4)))
     assert fastla.linear(x[0], w).shape == (4,)
+    assert fastla.linear(x[:0], w, residual=np.ones(4)).shape == (0, 4)
 
 
 def test_nothing_warns(target):
@@ -127,3 +128,34 @@ def test_arguments_that_do_not_fit(keywords, error, words):
         fastla.linear(np.ones((2, 3), np.float32), np.ones((4, 3), np.float32), **keywords)
     with pytest.raises(ValueError, match="up has shape"):
         fastla.gated_linear(np.ones((2, 3)), np.ones((4, 3)), np.ones((5, 3)))
+
+
+@pytest.mark.parametrize("packed", [None, "float32", "int8"])
+def test_a_function_of_the_user_as_activation(packed):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(5)
+    weight, bias, shift = rng.standard_normal((51, 20)).astype("f4"), rng.standard_normal(51).astype("f4"), 0.25
+    w = weight if packed is None else fastla.pack(weight) if packed == "float32" else fastla.quantize(weight)
+    for m in (1, 7, 260):
+        x, residual = rng.standard_normal((m, 20)).astype("f4"), rng.standard_normal((m, 51)).astype("f4")
+        plain = fastla.linear(x, w, bias)
+        y = fastla.linear(x, w, bias, activation=lambda y: max(y, 0.0) ** 2 + shift, residual=residual)
+        np.testing.assert_allclose(y, np.maximum(plain, 0) ** 2 + np.float32(shift) + residual, rtol=1e-5, atol=1e-6)
+        gated = fastla.gated_linear(x, w, w, activation=lambda y: y * shift)
+        product = fastla.linear(x, w)
+        np.testing.assert_allclose(gated, product * np.float32(shift) * product, rtol=1e-5, atol=1e-6)
+
+
+def test_what_a_function_raises_comes_out():
+    pytest.importorskip("numba")
+
+    def refuse(y):
+        if y > 3:
+            raise KeyError("too much")
+        return y
+
+    x = np.ones((5, 4), np.float32)
+    for weight in (np.eye(4, dtype=np.float32), fastla.pack(np.eye(4, dtype=np.float32))):
+        np.testing.assert_array_equal(fastla.linear(x, weight, activation=refuse), x)
+        with pytest.raises(KeyError, match="too much"):
+            fastla.linear(5 * x, weight, activation=refuse)

@@ -65,6 +65,46 @@ def test_any_magnitude(target, m, dtype, powers):
             np.testing.assert_allclose(fastla.vector_norm(x * factor, axis=1), norms, rtol=1e-5)
 
 
+LONG = [(1, 2048, 130), (40, 3001, 90), (256, 9000, 31), (257, 9000, 31), (2, 300_000, 1)]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("layout", ["rows", "columns", "strided", "reversed"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_long_operands(target, dtype, layout, swapped):
+    """Norms are computed a piece at a time, between the pieces of the product."""
+    for few, many, d in LONG if layout == "rows" else LONG[:2]:
+        rng = np.random.default_rng(few)
+        x, whole = rng.standard_normal((few, d)).astype(dtype), rng.standard_normal((2 * many, 2 * d)).astype(dtype)
+        x[0, :] *= 3
+        y = whole[:many, :d].copy()
+        if layout == "columns":
+            y = np.asfortranarray(y)
+        elif layout == "strided":
+            y = whole[::2, ::2]
+        elif layout == "reversed":
+            y = y[::-1, ::-1]
+        y[[1, many - 1]] = 0
+        expected = reference.scores(x, y, "cosine")
+        operands = (y, x) if swapped else (x, y)
+        c = np.empty((many, few) if swapped else (few, many), dtype)
+        assert fastla.cosine_similarity(*operands, out=c) is c
+        np.testing.assert_allclose(c.T if swapped else c, expected, atol=1e-6 if dtype == "float32" else 1e-14)
+
+
+@pytest.mark.parametrize("row", [0, 12_345, 19_999])
+def test_a_row_of_a_long_operand_out_of_range(target, row):
+    rng = np.random.default_rng(row)
+    x, y = rng.standard_normal((3, 40)), rng.standard_normal((20_000, 40))
+    expected = reference.scores(x, y, "cosine")
+    y[row] *= 1e300
+    np.testing.assert_allclose(fastla.cosine_similarity(x, y), expected, atol=1e-14)
+    y[row, 7] = np.nan
+    c = fastla.cosine_similarity(y, x)
+    assert np.isnan(c[row]).all()
+    assert np.isnan(c).sum() == 3
+
+
 def test_vectors_and_stacks(target):
     rng = np.random.default_rng(2)
     x, y = rng.standard_normal((2, 1, 5, 6)), rng.standard_normal((3, 4, 6))

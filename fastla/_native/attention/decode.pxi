@@ -96,10 +96,6 @@ cdef void soften_row(const Attention* a, Panel* panel, Py_ssize_t row, Py_ssize_
     cdef real base, factor
     for i in range(keys, end):
         scores[i] = -REAL_INFINITY
-    if a.softcap != 0:
-        cap_scores(scores, end, <real>a.softcap)
-    for i in range(keys, end):
-        scores[i] = -REAL_INFINITY
     if bias != NULL:
         add_bias_tile(scores, bias, end)
     for i in range(low):
@@ -160,23 +156,39 @@ cdef bint block_empty(const Panel* panel, Py_ssize_t keys, const real* bias) noe
     return True
 
 
-cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t first, Py_ssize_t keys,
+# softcap of a block's scores, in whole vectors.
+cdef void cap_rows(const Attention* a, const Panel* panel, Py_ssize_t keys, real* tile) noexcept nogil:
+    cdef Py_ssize_t i, j, end = ceil_div(keys, LANES) * LANES
+    for i in range(panel.count):
+        for j in range(keys, end):
+            tile[i * KEYS + j] = 0
+        cap_scores(tile + i * KEYS, end, <real>a.softcap)
+
+
+cdef void decode_block(AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t first, Py_ssize_t keys,
                        bint careful,
                        DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
-    cdef bint biased = item.mask != NULL or item.slopes != NULL
+    cdef bint biased = item.mask != NULL or item.slopes != NULL or a.mask_mod.call != NULL
     cdef Py_ssize_t kv_head = head // (a.heads // a.kv_heads), i, j
     cdef KeyBlock block
     if biased:
         for i in range(panel.count):
             bias_row(a, item, head, panel, i, first, keys, item.mask != NULL, s.bias + i * KEYS)
+        if a.mask_mod.call != NULL and not call_user(job, &a.mask_mod, item, head, panel, first, keys, s.bias, KEYS, 1):
+            return
+        for i in range(panel.count):
             for j in range(keys, ceil_div(keys, LANES) * LANES):
                 s.bias[i * KEYS + j] = -REAL_INFINITY
         if block_empty(panel, keys, s.bias):
             return
     find_block(a, item, kv_head, first, keys, s.key_room, s.value_room, careful, &block)
     decode_scores(a, panel, &block, s.tile)
+    if a.softcap != 0:
+        cap_rows(a, panel, keys, s.tile)
+    if a.score_mod.call != NULL and not call_user(job, &a.score_mod, item, head, panel, first, keys, s.tile, KEYS, 1):
+        return
     for i in range(panel.count):
         soften_row(a, panel, i, first, keys, s.bias + i * KEYS if biased else NULL, s.tile + i * KEYS)
     add_values(a, panel, &block, s.tile)
@@ -187,7 +199,7 @@ cdef void decode_block(const AttentionJob* job, const Item* item, Py_ssize_t hea
 
 
 # Keys [begin, end) of a unit. Returns whether all sums are finite.
-cdef bint decode_part(const AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t begin, Py_ssize_t end,
+cdef bint decode_part(AttentionJob* job, const Item* item, Py_ssize_t head, Py_ssize_t begin, Py_ssize_t end,
                       bint careful,
                       DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
@@ -207,7 +219,7 @@ cdef bint decode_part(const AttentionJob* job, const Item* item, Py_ssize_t head
 
 
 # Task `index` of an item: a part of the keys of a unit.
-cdef void decode_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
+cdef void decode_task(AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
                       DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel

@@ -1,22 +1,5 @@
 # The forward route: some panels of a unit against the keys that they see, block by block.
 
-# What the tasks of a call share.
-cdef struct AttentionJob:
-    Job job
-    const Attention* attention
-    Py_ssize_t* starts                  # [batch + 1]: the first task of each item
-    Py_ssize_t* record_starts           # [batch + 1]: its first record (real*)
-    real* records                       # of items that are cut into parts: [unit][part][row]
-    # what tiles of the mask show: [item][head][panel][block of keys]; NULL: there is none
-    unsigned char* table
-    Py_ssize_t table_items, table_heads, table_panels, table_blocks
-    Py_ssize_t panels                   # of a task, at most
-    Py_ssize_t keys                     # of a block
-    Py_ssize_t tasks, chunk             # tasks, and how many one index stands for
-    bint decodes                        # whether any item takes the decoding route, and any the forward one
-    bint forwards
-
-
 cdef struct ForwardScratch:
     Panel panel[STAGED_PANELS]
     real* tile                          # [KEYS][NR]
@@ -116,17 +99,29 @@ cdef inline int shown(const AttentionJob* job, Py_ssize_t b, Py_ssize_t head, Py
     return job.table[(row + panel % job.table_panels) * job.table_blocks + first // KEYS]
 
 
-# A panel meets a block of keys.
-cdef void meet_block(const Attention* a, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block,
-                     bint masked, bint careful,
-                     ForwardScratch* s) noexcept nogil:
+# The bias of a panel at keys [first, first + keys), if it has one, before its scores are computed. Returns what the
+# tile shows: TILE_MIXED where the bias must be added.
+cdef int prepare_bias(AttentionJob* job, const Item* item, Py_ssize_t head, const Panel* panel, Py_ssize_t first,
+                      Py_ssize_t keys, bint masked, ForwardScratch* s) noexcept nogil:
+    cdef const Attention* a = job.attention
+    if not masked and item.slopes == NULL and a.mask_mod.call == NULL:
+        return TILE_FULL
+    bias_tile(a, item, head, panel, first, keys, masked, s)
+    return TILE_MIXED if a.mask_mod.call == NULL else ask_mask(job, item, head, panel, first, keys, s.bias)
+
+
+# A panel meets a block of keys. biased: s.bias holds what is added to the scores.
+cdef void meet_block(AttentionJob* job, const Item* item, Py_ssize_t head, Panel* panel, const KeyBlock* block,
+                     bint biased, bint careful, ForwardScratch* s) noexcept nogil:
+    cdef const Attention* a = job.attention
     cdef Py_ssize_t width = panel.vectors * LANES
-    cdef bint biased = masked or item.slopes != NULL
     multiply_tiles(block.count, panel.vectors, a.width, block.key, block.key_row, 1, panel.query, s.tile, False)
     if a.softcap != 0:
         cap_scores(s.tile, block.count * width, <real>a.softcap)
+    if a.score_mod.call != NULL and not call_user(job, &a.score_mod, item, head, panel, block.first, block.count,
+                                                  s.tile, 1, width):
+        return
     if biased:
-        bias_tile(a, item, head, panel, block.first, block.count, masked, s)
         add_bias_tile(s.tile, s.bias, block.count * width)
     if at_edge(panel, block.first, block.first + block.count):
         hide_unseen(panel, block.first, block.count, s.tile)
@@ -152,11 +147,11 @@ cdef inline KeyBlock seen_part(const KeyBlock* block, const Panel* panel) noexce
 
 
 # Panels [index, index + count) of a unit against keys [begin, end). Returns whether all sums are finite.
-cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows,
+cdef bint attend_panels(AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t head, Py_ssize_t rows,
                         Py_ssize_t index, Py_ssize_t count, Py_ssize_t begin, Py_ssize_t end, bint careful,
                         ForwardScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
-    cdef Py_ssize_t low = end, high = begin, first, last, i
+    cdef Py_ssize_t low = end, high = begin, first, last, i, from_key
     cdef bint found
     cdef int show
     cdef KeyBlock block, part
@@ -175,12 +170,17 @@ cdef bint attend_panels(const AttentionJob* job, const Item* item, Py_ssize_t b,
             show = shown(job, b, head, index + i, first)
             if show == TILE_EMPTY:
                 continue
+            from_key = larger(block.first, s.panel[i].low)
+            show = prepare_bias(job, item, head, s.panel + i, from_key, smaller(last, s.panel[i].high) - from_key,
+                                show == TILE_MIXED, s)
+            if show == TILE_EMPTY:
+                continue
             if not found:
                 find_block(a, item, head // (a.heads // a.kv_heads), block.first, last - block.first, s.key_room,
                            s.value_room, careful, &block)
                 found = True
             part = seen_part(&block, s.panel + i)
-            meet_block(a, item, head, s.panel + i, &part, show == TILE_MIXED, careful, s)
+            meet_block(job, item, head, s.panel + i, &part, show == TILE_MIXED, careful, s)
     for i in range(count):
         if s.panel[i].started and not finite_sums(s.panel[i].sums, a.value_width * s.panel[i].vectors * LANES):
             return False
@@ -219,7 +219,7 @@ cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Pa
 
 
 # Task `index` of an item: groups of panels, the last one (under a causal mask the longest) first.
-cdef void forward_task(const AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
+cdef void forward_task(AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
                        ForwardScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries, units = a.heads // heads

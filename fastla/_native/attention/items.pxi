@@ -19,7 +19,7 @@ cdef enum:
 
 # One batch item: its arrays' first elements (head 0, row 0) and its sizes.
 cdef struct Item:
-    Py_ssize_t queries, length, offset
+    Py_ssize_t index, queries, length, offset
     const char* query
     const char* key
     const char* value
@@ -72,6 +72,7 @@ cdef void find_item(const Attention* a, Py_ssize_t b, Item* item) noexcept nogil
         item.value_scale += i * a.value_scale.batch[d]
         item.out += i * a.out.batch[d]
         item.lse += i * a.lse.batch[d]
+    item.index = b
     item.queries = queries_of(a, b)
     item.length = a.lengths[b]
     item.offset = a.offsets[b]

@@ -15,7 +15,28 @@ typedef struct {
     void *(*resize)(void *block, size_t bytes); /* realloc of the C library; 0 bytes: free */
 } Runtime;
 
-enum { KERNEL_OK = 0, KERNEL_INTERRUPTED = 1, KERNEL_NO_MEMORY = 2, KERNEL_FORKED = 3, KERNEL_NOT_CONVERGED = 4 };
+/* KERNEL_DECLINED: the entry leaves the call to the table's fallback, which does it from the start. */
+enum {
+    KERNEL_OK = 0,
+    KERNEL_INTERRUPTED = 1,
+    KERNEL_NO_MEMORY = 2,
+    KERNEL_FORKED = 3,
+    KERNEL_NOT_CONVERGED = 4,
+    KERNEL_DECLINED = 5,
+    KERNEL_RAISED = 6
+};
+
+/* A user's function, compiled for the element type that a kernel computes in: replaces each number of a tile, one of
+ * whose strides (in elements) is 1, by what it makes of it, or (a mask) by -infinity where it says no. Rows and columns
+ * have numbers below 2^30, and norms where the function asks for them; b and h are the batch item and head. A status:
+ * KERNEL_RAISED where the function raised; `captured` then says where. It may be called by several threads at once. */
+typedef int (*TileFunction)(void *tile, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t row_stride,
+                            ptrdiff_t column_stride, const int32_t *row_ids, const int32_t *column_ids,
+                            const void *row_norms, const void *column_norms, ptrdiff_t b, ptrdiff_t h, void *captured);
+typedef struct {
+    TileFunction call; /* NULL: there is none */
+    void *captured;    /* what the function reads beside its arguments */
+} UserFunction;
 
 /* What becomes of a product after the last of k, while it is in cache. apply() is called with blocks of c, each element
  * of which it meets once: rows of adjacent elements c_row apart, of which the first has these numbers in the whole
@@ -98,7 +119,7 @@ typedef struct {
             row(float16, uint16_t, of_float16(x)) row(bfloat16, uint16_t, of_bfloat16(x)) row(float32, float, x)     \
                 row(float64, double, x)
 #define TYPE_NUMBER(name, c_type, value) TYPE_##name,
-enum { NUMBER_TYPES(TYPE_NUMBER) TYPE_COUNT };
+enum { NUMBER_TYPES(TYPE_NUMBER) TYPE_COUNT, TYPE_SWAPPED = 32 /* is added where bytes lie in the other order */ };
 #undef TYPE_NUMBER
 
 /* n rows of d numbers where they lie; strides in bytes. */
@@ -108,16 +129,8 @@ typedef struct {
     int type;
 } Rows;
 
-/* The Euclidean norm of each row, and the rows divided by it; either may be NULL. A row of zeros stays one. */
-typedef struct {
-    Rows rows;
-    void *norms;      /* n of the output type */
-    void *normalized; /* n x d of the output type, adjacent along d */
-    ptrdiff_t normalized_row;
-} Norms;
-
 enum { METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN };
-enum { RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX };
+enum { RESULT_TOPK, RESULT_RANGE };
 
 /* Ways of searching: search/routes.pxi says what each does and chooses. A test asks which one a search takes. */
 enum { ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
@@ -140,34 +153,43 @@ typedef struct {
     double low, high;
 } Encoding;
 
+/* What a thread's searches have found, in no order: items of the kernels' own, which grow by resize(). */
 typedef struct {
-    ptrdiff_t query, id;
-    double score;
-} Found;
+    void *items;
+    ptrdiff_t count, room;
+} FoundList;
 
 /* Queries against a corpus of raw rows or, where blocks.data is set, of stored blocks. */
 typedef struct {
     int metric, result;
     Rows queries, rows;
     Blocks blocks;
-    const uint8_t *mask;      /* may row i be found? mask[query * mask_row + i]; NULL: it may */
-    ptrdiff_t mask_row;       /* 0: one mask for all queries */
+    const uint8_t *mask; /* may row i be found? mask[query * mask_row + i * mask_column]; NULL: it may */
+    ptrdiff_t mask_row;  /* 0: one mask for all queries, adjacent along the rows */
+    ptrdiff_t mask_column;
     ptrdiff_t allowed;        /* of the corpus's rows, by such a mask; else all */
     const ptrdiff_t *exclude; /* a row for each query that it may not find; NULL: none */
-    /* RESULT_TOPK, of m queries */
+    /* METRIC_DOT: what becomes of the products, of raw rows. */
+    UserFunction function;
+    const void *query_norms, *row_norms; /* of the output type, of all queries and rows */
+    /* RESULT_TOPK, of m queries: numbers, best first; rows whose score is NaN; ids of -1 with the worst score. */
     ptrdiff_t k;
-    void *scores;            /* m x k of the output type; euclidean: distances */
-    ptrdiff_t *ids, *counts; /* m x k; m: how many were found */
+    void *scores; /* m x k of the output type; euclidean: distances */
+    ptrdiff_t *ids;
     /* RESULT_RANGE: a score at least, a distance at most */
     double threshold;
-    Found *found; /* set by the kernel, whether it succeeds or not; freed by resize() */
-    ptrdiff_t found_count;
-    /* RESULT_MATRIX: every score, of cosine and dot alone */
-    void *c; /* m x n of the output type */
-    ptrdiff_t c_row;
-    ptrdiff_t symmetric; /* the queries are the corpus's rows from this one on: one triangle is
-                            computed, then mirrored; -1: they are not */
+    FoundList *lists;      /* one a thread, to which is added, whether the search succeeds or not */
+    ptrdiff_t first_query; /* the number of the first query, in lists (where none is from 2^32 on) and functions */
 } Search;
+
+/* Such lists, made the results of m queries: those of query i from lims[i] on and before lims[i + 1], best first. */
+typedef struct {
+    const FoundList *lists;
+    int metric, threads;
+    ptrdiff_t m;
+    ptrdiff_t *lims, *ids;
+    void *scores; /* of the output type */
+} Collection;
 
 /* --- eigensolvers: a block of b vectors is b rows of n adjacent elements ------------------------------------------ */
 /* y = x A for a symmetric A: its lower triangle alone is read. Rows of A are a_row elements apart. */
@@ -277,8 +299,11 @@ typedef struct {
     int causal;
     ptrdiff_t left, right; /* of the window; -1: unbounded */
     double scale, softcap; /* softcap 0: none */
+    UserFunction score_mod, mask_mod;
 } Attention;
 
+/* Entries that a target may compile when they are first called: bits of `pending`. */
+enum { ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT };
 /* --- layers ------------------------------------------------------------------------------------------------------- */
 /* What a layer applies to its sums; layers/activations.h computes them. */
 enum {
@@ -288,8 +313,7 @@ enum {
     ACTIVATION_GELU_TANH,
     ACTIVATION_SILU,
     ACTIVATION_SIGMOID,
-    ACTIVATION_TANH,
-    ACTIVATIONS
+    ACTIVATION_TANH
 };
 
 /* The epilogue of a layer that is a product: activation(c + bias) * factor + residual. Either of the last two may be
@@ -298,7 +322,8 @@ typedef struct {
     Epilogue epilogue;
     const Batch *batch;
     int activation;
-    const void *bias; /* a number a column, or NULL */
+    UserFunction function; /* in the place of an activation */
+    const void *bias;      /* a number a column, or NULL */
     const void *residual, *factor;
     ptrdiff_t residual_row, factor_row;
 } LayerEpilogue;
@@ -323,20 +348,21 @@ typedef struct {
     LayerWeight weight, up;
     int gated; /* there is an `up` */
     int activation;
-    const void *bias; /* a number an output, of the type computed in; NULL: none */
+    UserFunction function; /* in the place of an activation */
+    const void *bias;      /* a number an output, of the type computed in; NULL: none */
 } Linear;
 
 /* out = (x + residual), less its mean if `centered`, over the root of (its mean square + eps), times weight, plus bias;
  * sum = x + residual. Row by row: outputs may take the place of inputs. */
 typedef struct {
-    Rows x, residual, out, sum;  /* residual.data NULL: neither residual nor sum */
-    const void *weight, *bias;   /* a number a column, of the type computed in; NULL: 1, 0 */
+    Rows x, residual, out, sum; /* residual.data NULL: neither residual nor sum */
+    const void *weight, *bias;  /* a number a column, of the type computed in; NULL: 1, 0 */
     double eps;
     int centered;
 } RowNorm;
 
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
-typedef struct {
+typedef struct Kernels {
     const char *target, *element;
     int vector_bytes, mr, nr;
     int stored_bytes, width; /* of a stored element, and how many numbers it holds */
@@ -346,14 +372,16 @@ typedef struct {
     int (*scale_and_clamp)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
                            ptrdiff_t first_row, ptrdiff_t first_column,
                            ptrdiff_t item); /* a CosineEpilogue's apply() */
+    /* A product with a CosineEpilogue, and the scales of its longer side (REDUCE_INVERSE) computed on the way. */
+    int (*cosine_of_long)(const Product *product, const Reduction *norms, const Runtime *runtime);
     int (*reduce)(const Reduction *reduction, const Batch *batch, const Runtime *runtime);
-    int (*norms)(const Norms *norms, const Runtime *runtime);
     void (*weigh)(const Blocks *blocks, int metric, ptrdiff_t first, ptrdiff_t end); /* blocks [first, end) */
     /* Rows into blocks, from the position `first` on: all but their ids. */
     int (*store_rows)(const Rows *rows, const Blocks *blocks, ptrdiff_t first, int metric, const Encoding *encoding,
                       const Runtime *runtime);
     int (*search)(Search *search, const Runtime *runtime);
     int (*search_route)(const Search *search);
+    int (*collect)(const Collection *collection, const Runtime *runtime);
     int (*symmetric_product)(const SymmetricProduct *product, const Runtime *runtime);
     int (*symmetry)(Symmetry *symmetry, const Runtime *runtime);
     int (*project)(const Projection *projection);
@@ -364,6 +392,8 @@ typedef struct {
     int (*softmax)(const Softmax *softmax, const Runtime *runtime);
     int (*attention)(const Attention *attention, const Runtime *runtime);
     void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
+    const struct Kernels *fallback; /* does what an entry declines, if any may */
+    unsigned pending;               /* entries that are not compiled yet */
     int (*finish_layer)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
                         ptrdiff_t first_row, ptrdiff_t first_column, ptrdiff_t item); /* a LayerEpilogue's apply() */
     int (*linear)(const Linear *linear, const Runtime *runtime);

@@ -9,6 +9,11 @@ cdef extern from "kernels.h":
         void* (*take)(size_t) noexcept nogil
         void (*give)(void*) noexcept nogil
         void* (*resize)(void*, size_t) noexcept nogil
+    ctypedef struct UserFunction:
+        int (*call)(void* tile, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t row_stride, Py_ssize_t column_stride,
+                    const int32_t* row_ids, const int32_t* column_ids, const void* row_norms, const void* column_norms,
+                    Py_ssize_t b, Py_ssize_t h, void* captured) noexcept nogil
+        void* captured
     ctypedef struct Epilogue:
         int (*apply)(const Epilogue*, void* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row,
                      Py_ssize_t first_row,
@@ -49,11 +54,6 @@ cdef extern from "kernels.h":
         const char* data
         Py_ssize_t n, d, row, column
         int type
-    ctypedef struct Norms:
-        Rows rows
-        void* norms
-        void* normalized
-        Py_ssize_t normalized_row
     ctypedef struct Blocks:
         void* data
         float* scale
@@ -63,25 +63,33 @@ cdef extern from "kernels.h":
     ctypedef struct Encoding:
         int levels
         double low, high
-    ctypedef struct Found:
-        Py_ssize_t query, id
-        double score
+    ctypedef struct FoundList:
+        void* items
+        Py_ssize_t count, room
     ctypedef struct Search:
         int metric, result
         Rows queries, rows
         Blocks blocks
         const uint8_t* mask
-        Py_ssize_t mask_row, allowed
+        Py_ssize_t mask_row, mask_column, allowed
         const Py_ssize_t* exclude
+        UserFunction function
+        Py_ssize_t first_query
+        const void* query_norms
+        const void* row_norms
         Py_ssize_t k
         void* scores
         Py_ssize_t* ids
-        Py_ssize_t* counts
         double threshold
-        Found* found
-        Py_ssize_t found_count
-        void* c
-        Py_ssize_t c_row, symmetric
+        FoundList* lists
+        Py_ssize_t first_query
+    ctypedef struct Collection:
+        const FoundList* lists
+        int metric, threads
+        Py_ssize_t m
+        Py_ssize_t* lims
+        Py_ssize_t* ids
+        void* scores
     ctypedef struct SymmetricProduct:
         const void* a
         const void* x
@@ -149,10 +157,12 @@ cdef extern from "kernels.h":
         int causal
         Py_ssize_t left, right
         double scale, softcap
+        UserFunction score_mod, mask_mod
     ctypedef struct LayerEpilogue:
         Epilogue epilogue
         const Batch* batch
         int activation
+        UserFunction function
         const void* bias
         const void* residual
         const void* factor
@@ -166,6 +176,7 @@ cdef extern from "kernels.h":
         Rows x, residual, out
         LayerWeight weight, up
         int gated, activation
+        UserFunction function
         const void* bias
     ctypedef struct RowNorm:
         Rows x, residual, out, sum
@@ -182,13 +193,14 @@ cdef extern from "kernels.h":
         int (*product_route)(const Product*) noexcept nogil
         int (*scale_and_clamp)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                                Py_ssize_t) noexcept nogil
+        int (*cosine_of_long)(const Product*, const Reduction*, const Runtime*) noexcept nogil
         int (*reduce)(const Reduction*, const Batch*, const Runtime*) noexcept nogil
-        int (*norms)(const Norms*, const Runtime*) noexcept nogil
         void (*weigh)(const Blocks*, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil
         int (*store_rows)(const Rows*, const Blocks*, Py_ssize_t first, int metric, const Encoding*,
                           const Runtime*) noexcept nogil
         int (*search)(Search*, const Runtime*) noexcept nogil
         int (*search_route)(const Search*) noexcept nogil
+        int (*collect)(const Collection*, const Runtime*) noexcept nogil
         int (*symmetric_product)(const SymmetricProduct*, const Runtime*) noexcept nogil
         int (*symmetry)(Symmetry*, const Runtime*) noexcept nogil
         int (*project)(const Projection*) noexcept nogil
@@ -199,6 +211,8 @@ cdef extern from "kernels.h":
         int (*softmax)(const Softmax*, const Runtime*) noexcept nogil
         int (*attention)(const Attention*, const Runtime*) noexcept nogil
         void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
+        const Kernels* fallback
+        unsigned pending
         int (*finish_layer)(const Epilogue*, void*, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t, Py_ssize_t,
                             Py_ssize_t) noexcept nogil
         int (*linear)(const Linear*, const Runtime*) noexcept nogil
@@ -211,8 +225,10 @@ cdef extern from "kernels.h":
     enum:
         REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE
         ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS
-        METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, RESULT_MATRIX, BLOCK_ROWS
+        METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, BLOCK_ROWS
         ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
-        TYPE_COUNT, TYPE_int8, TYPE_uint8, TYPE_float16, TYPE_float32, TYPE_float64
+        TYPE_COUNT, TYPE_SWAPPED, TYPE_int8, TYPE_uint8, TYPE_float16, TYPE_float32, TYPE_float64
     enum:
-        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED
+        KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_DECLINED
+        KERNEL_RAISED
+        ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT

@@ -95,8 +95,11 @@ def attention(capsule, call):
     a.left, a.right = call.window
     a.scale = call.scale
     a.softcap = call.softcap
+    make_ready(kernels, ENTRY_attention)
+    a.score_mod = user_function(call.score_mod)
+    a.mask_mod = user_function(call.mask_mod)
     fill(&runtime)
     with cython.nogil:
-        status = kernels.attention(&a, &runtime)
+        status = call_attention(kernels, &a, &runtime)
     fp_status_set(flags)            # it warns of nothing
     end("no memory for the blocks of attention", status)

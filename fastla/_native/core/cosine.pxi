@@ -72,20 +72,30 @@ cdef object cosine_of(object x_object, object y_object, object out):
     return c if dims or out is not None else c[()]
 
 
-# False: a row is out of range, and nothing has been written.
+cdef enum:
+    LONG_COSINE_BYTES = 1 << 20     # of the longer operand, from which it does not wait in cache for the product ...
+    LONG_COSINE_VECTORS = 256       # ... of so few vectors with it that reading it counts
+
+
+# False: a row is out of range, and what has been written means nothing.
 cdef bint run_cosine(const Kernels* kernels, Product* g, Batch* batch, Leading* lead, cnp.ndarray x, cnp.ndarray y,
                      bint own) except -1:
     global raised
     cdef unsigned flags = raised
     cdef CosineEpilogue cosine
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x), x_rows = rows_of(x), y_rows = 0 if own else rows_of(y)
-    cdef bint safe = False
+    cdef Py_ssize_t side = g.m if g.m > g.n else g.n
+    cdef bint safe = False, long_x = False, long_y = False
     cdef char* scales
+    if batch.dims == 0 and not own and g.k and side * g.k * size >= LONG_COSINE_BYTES:
+        long_x = g.m >= g.n and g.n <= LONG_COSINE_VECTORS and g.a_col > 0
+        long_y = g.m < g.n and g.m <= LONG_COSINE_VECTORS and g.b_row > 0
     scales = <char*>scratch_take((x_rows + y_rows) * size)
     if scales == NULL:
         raise MemoryError("no memory for the norms of a cosine similarity")
     try:
-        safe = inverse_norms(kernels, x, scales) and (own or inverse_norms(kernels, y, scales + x_rows * size))
+        safe = (long_x or inverse_norms(kernels, x, scales)) and \
+            (own or long_y or inverse_norms(kernels, y, scales + x_rows * size))
         if safe:
             cosine.epilogue.apply = kernels.scale_and_clamp
             cosine.epilogue.symmetric = True
@@ -95,11 +105,33 @@ cdef bint run_cosine(const Kernels* kernels, Product* g, Batch* batch, Leading* 
             cosine.column_scale = scales if own else scales + x_rows * size
             cosine.own = own
             g.epilogue = &cosine.epilogue
-            run_product(kernels, g, batch, lead)
+            if long_x or long_y:
+                safe = run_long_cosine(kernels, g, scales if long_x else scales + x_rows * size)
+            else:
+                run_product(kernels, g, batch, lead)
     finally:
         scratch_give(scales)
         raised = flags              # a cosine similarity warns of nothing
     return safe
+
+
+# The scales of g's longer side are computed as well. False: a row of it is out of range.
+cdef bint run_long_cosine(const Kernels* kernels, const Product* g, void* scales) except -1:
+    cdef Runtime runtime
+    cdef Reduction norms
+    cdef int unsafe = False, status
+    memset(&norms, 0, sizeof(Reduction))
+    norms.result = REDUCE_INVERSE
+    norms.order = ORDER_TWO
+    norms.to = scales
+    norms.length = g.k
+    norms.x_stride = g.a_col if g.m >= g.n else g.b_row
+    norms.unsafe = &unsafe
+    fill(&runtime)
+    with cython.nogil:
+        status = kernels.cosine_of_long(g, &norms, &runtime)
+    end("no memory for the packed operands of a cosine similarity", status)
+    return not unsafe
 
 
 cdef object compiled_cosine(PyObject** arguments, Entry row):

@@ -19,9 +19,10 @@ def symmetric_product(capsule, cnp.ndarray a, cnp.ndarray x, cnp.ndarray y):
     product.n = cnp.PyArray_DIM(a, 0)
     product.a_row = cnp.PyArray_STRIDE(a, 0) // cnp.PyArray_ITEMSIZE(a)
     product.b = cnp.PyArray_DIM(x, 0)
+    make_ready(kernels, ENTRY_symmetric_product)
     fill(&runtime)
     with cython.nogil:
-        status = kernels.symmetric_product(&product, &runtime)
+        status = call_symmetric_product(kernels, &product, &runtime)
     end_eigen(status, flags)
 
 

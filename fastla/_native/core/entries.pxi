@@ -16,7 +16,7 @@ cdef class Entry:
     """A row of the table."""
     cdef object function, numpy_function
     cdef tuple names, defaults              # of the parameters; those that have no default have `missing`
-    cdef int positional_only, positional, parameters, out
+    cdef int positional_only, positional, required, parameters, out
     cdef int core_dims[2]                   # of the operands; 0: two, or one for a vector
     cdef int most_dims                      # of the second operand
     cdef bint takes_out
@@ -33,6 +33,8 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_cosine
     elif kernel == "knn":
         row.kernel = compiled_knn
+    elif kernel == "index":
+        row.kernel = compiled_index
     elif kernel == "norm":
         row.kernel = compiled_norm
     elif kernel == "normalize":
@@ -93,6 +95,7 @@ cdef int fill_row(Entry row, function, str kernel, str signature, numpy_function
     row.names = tuple(p.name for p in parameters)
     row.defaults = tuple(missing if p.default is p.empty else p.default for p in parameters)
     row.parameters = len(parameters)
+    row.required = sum(p.default is p.empty for p in parameters)        # they come first
     row.positional_only = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
     row.positional = sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
     row.out = row.names.index("out") if "out" in row.names else -1
@@ -112,16 +115,16 @@ cdef object attempt(Entry row, tuple arguments, dict keywords):
     if given > row.positional:
         return None
     for i in range(given):
-        bound[i] = <PyObject*>arguments[i]
+        bound[i] = PyTuple_GET_ITEM(arguments, i)
     for i in range(given, row.parameters):
-        bound[i] = <PyObject*>row.defaults[i]
+        bound[i] = PyTuple_GET_ITEM(row.defaults, i)
     if keywords:
         for key, value in keywords.items():
             i = place_of(row, key)
             if i < row.positional_only or i < given:
                 return None
             bound[i] = <PyObject*>value
-    for i in range(row.parameters):
+    for i in range(given, row.required):
         if bound[i] == <PyObject*>missing:
             return None
     return row.kernel(bound, row)

@@ -5,14 +5,16 @@ Arrays become pointers, the GIL is released, statuses become exceptions; threads
 cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject
-from cpython.pycapsule cimport PyCapsule_GetPointer
+from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 
 import threading
 from functools import update_wrapper
 from inspect import signature as inspect_signature
 
-from libc.string cimport memset
-from numpy import array, count_nonzero, empty, memmap, ndarray
+from libc.stdint cimport int64_t
+from libc.stdlib cimport calloc
+from libc.string cimport memcpy, memset
+from numpy import array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
 cnp.import_array()
@@ -43,6 +45,7 @@ cdef extern from "scratch.h":
     void scratch_give(void*) noexcept nogil
     void scratch_free()
     void scratch_set_limit(size_t)
+    void scratch_set_fill(int)
 
 cdef extern from "fpstatus.h":
     unsigned fp_status_get() noexcept nogil
@@ -83,9 +86,11 @@ cdef enum:
 
 include "threads.pxi"
 include "targets.pxi"
+include "overlays.pxi"
 include "arrays.pxi"
 include "entries.pxi"
 include "products.pxi"
+include "user.pxi"
 include "norms.pxi"
 include "cosine.pxi"
 include "search.pxi"

@@ -1,7 +1,5 @@
 # Part of the core: what an index stores, and where its ids stand.
 
-from libc.stdint cimport int64_t
-
 cdef extern from "stdlib.h":
     void* malloc(size_t) noexcept nogil
 

@@ -1,9 +1,4 @@
-# The compiled side of knn: plain float32 or float64 queries and rows, no mask, as many rows as are asked for.
-
-cdef enum:
-    FEWER_QUERIES = 1024            # what the Python side cuts into batches does not come here
-    CANDIDATE_BYTES = 32 << 20      # of all threads' reservoirs
-
+# The compiled sides of knn and FlatIndex.search: plain float32 or float64 queries and rows, no mask, at least k rows.
 
 # Rows (n, d), or a vector as one row. False: not of that type, or of other dimensions.
 cdef bint set_plain_rows(Rows* rows, cnp.ndarray x, int type_number, bint vectors) noexcept:
@@ -20,65 +15,65 @@ cdef bint set_plain_rows(Rows* rows, cnp.ndarray x, int type_number, bint vector
 
 
 cdef object compiled_knn(PyObject** arguments, Entry row):
-    cdef object k_object = <object>arguments[2], metric = METRICS.get(<object>arguments[3])
-    cdef Py_ssize_t i, k, m
+    cdef object k_object = <object>arguments[2], metric = <object>arguments[3]
+    cdef Py_ssize_t i
     cdef int type_number
-    cdef cnp.ndarray queries, corpus, scores, ids
-    cdef cnp.npy_intp shape[2]
+    cdef cnp.ndarray queries, corpus
     cdef const Kernels* kernels
     cdef Search search
     for i in range(4, row.parameters):
         if not is_default(row, arguments, i):
             return None
+    metric = METRICS.get(metric) if type(metric) is str else None
     if metric is None or type(k_object) is not int or \
             not (is_plain(<object>arguments[0]) and is_plain(<object>arguments[1])):
         return None
     queries = <cnp.ndarray>arguments[0]
     corpus = <cnp.ndarray>arguments[1]
     type_number = cnp.PyArray_TYPE(corpus)
-    k = k_object
     memset(&search, 0, sizeof(Search))
     if not (type_number == cnp.NPY_FLOAT or type_number == cnp.NPY_DOUBLE) or \
             not set_plain_rows(&search.rows, corpus, type_number, False) or \
             not set_plain_rows(&search.queries, queries, type_number, True):
         return None
-    m = search.queries.n
     kernels = typed_kernels[type_number]
-    if search.queries.d != search.rows.d or not 1 <= k <= search.rows.n or not 1 <= m <= FEWER_QUERIES or \
-            kernels == NULL or (2 * k + 8) * m * 16.0 * threads_of_call() > CANDIDATE_BYTES:
+    if search.queries.d != search.rows.d or not 1 <= k_object <= search.rows.n or kernels == NULL:
         return None
-    i = 1 if cnp.PyArray_NDIM(queries) == 1 else 0
-    shape[0] = m
-    shape[1] = k
-    scores = <cnp.ndarray>cnp.PyArray_EMPTY(2 - <int>i, shape + i, type_number, 0)
-    ids = <cnp.ndarray>cnp.PyArray_EMPTY(2 - <int>i, shape + i, cnp.NPY_INT64, 0)
     search.metric = metric
     search.allowed = search.rows.n
-    search.symmetric = -1
-    search.result = RESULT_TOPK
-    search.k = k
-    search.scores = cnp.PyArray_DATA(scores)
-    search.ids = <Py_ssize_t*>cnp.PyArray_DATA(ids)
-    if not found_all(kernels, &search):
-        return None
-    return scores, ids
+    search.k = k_object
+    return best_of(kernels, &search, cnp.PyArray_NDIM(queries) == 1)
 
 
-# False: a query found fewer than k numbers; rows whose score is NaN are the Python side's to add.
-cdef bint found_all(const Kernels* kernels, Search* search) except -1:
-    cdef Runtime runtime
-    cdef unsigned flags = fp_status_get()
-    cdef int status
+# (self, queries, k, ...): where no vector is removed.
+cdef object compiled_index(PyObject** arguments, Entry row):
+    cdef object k_object = <object>arguments[2], state = (<object>arguments[0])._store.state, blocks, kernels
     cdef Py_ssize_t i
-    cdef bint all_found = True
-    search.counts = <Py_ssize_t*>scratch_take(search.queries.n * sizeof(Py_ssize_t))
-    if search.counts == NULL:
-        raise MemoryError("no memory for a search's counts")
-    fill(&runtime)
-    with cython.nogil:
-        status = kernels.search(search, &runtime)
-    for i in range(search.queries.n if status == KERNEL_OK else 0):
-        all_found = all_found and search.counts[i] == search.k
-    scratch_give(search.counts)
-    end_search(status, flags)
-    return all_found
+    cdef cnp.ndarray queries, scores, ids
+    cdef const int64_t* known
+    cdef int64_t* found
+    cdef Search search
+    for i in range(3, row.parameters):
+        if not is_default(row, arguments, i):
+            return None
+    if type(k_object) is not int or not is_plain(<object>arguments[1]) or state.removed:
+        return None
+    queries = <cnp.ndarray>arguments[1]
+    blocks = state.blocks
+    kernels = STORAGE_KERNELS.get(blocks.storage)
+    memset(&search, 0, sizeof(Search))
+    if kernels is None or not (set_plain_rows(&search.queries, queries, cnp.NPY_FLOAT, True) or
+                               set_plain_rows(&search.queries, queries, cnp.NPY_DOUBLE, True)):
+        return None
+    set_blocks(&search.blocks, blocks)
+    if search.queries.d != search.blocks.d or not 1 <= k_object <= search.blocks.n:
+        return None
+    search.metric = METRICS[blocks.metric]
+    search.allowed = search.blocks.n
+    search.k = k_object
+    scores, ids = best_of(kernels_of(kernels), &search, cnp.PyArray_NDIM(queries) == 1)
+    known = <const int64_t*>cnp.PyArray_DATA(<cnp.ndarray>blocks.ids)
+    found = <int64_t*>cnp.PyArray_DATA(ids)
+    for i in range(cnp.PyArray_SIZE(ids)):
+        found[i] = known[found[i]]
+    return scores, ids

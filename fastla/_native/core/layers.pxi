@@ -14,6 +14,16 @@ cdef inline int activation_of(object name) except -2:
     return ACTIVATIONS.get(name, -1) if type(name) is str else -1
 
 
+# What a layer applies to its sums: an activation by its name, or a compiled function of the user's. False: neither.
+cdef bint set_activation(int* number, UserFunction* function, object activation) except -1:
+    number[0] = activation_of(activation)
+    function[0] = user_function(None)
+    if number[0] < 0 and hasattr(activation, "block_address"):
+        number[0] = ACTIVATION_NONE
+        function[0] = user_function(activation)
+    return number[0] >= 0
+
+
 # Whether an array has x's shape but for its last axis, of n adjacent numbers, and x's type.
 cdef inline bint like_rows(object object_, cnp.ndarray x, Py_ssize_t n) noexcept:
     cdef cnp.ndarray y
@@ -87,8 +97,8 @@ cdef void fold_rows(Product* g, Batch* batch, Leading* lead, LayerEpilogue* laye
     layer.factor_row = lead.strides[4][d]
 
 
-cdef object linear_of(object x_object, object w_object, object bias, int activation, object residual, object factor,
-                      object out):
+cdef object linear_of(object x_object, object w_object, object bias, object activation, object residual,
+                      object factor, object out):
     """activation(x @ w.T + bias) * factor + residual, or None: something needs converting, or is wrong."""
     if not (is_plain(x_object) and is_plain(w_object) and (out is None or PyArray_CheckExact(out))):
         return None
@@ -105,6 +115,8 @@ cdef object linear_of(object x_object, object w_object, object bias, int activat
         return None
     memset(&g, 0, sizeof(Product))
     memset(&layer, 0, sizeof(LayerEpilogue))
+    if not set_activation(&layer.activation, &layer.function, activation):
+        return None
     g.n = cnp.PyArray_DIM(w, 0)
     g.k = cnp.PyArray_DIM(w, 1)
     if not (PyArray_ISBEHAVED_RO(x) and PyArray_ISBEHAVED_RO(w) and is_bias(bias, x, g.n)):
@@ -141,21 +153,20 @@ cdef object linear_of(object x_object, object w_object, object bias, int activat
     if -g.n < g.c_row < g.n:            # an output whose rows meet
         return None
     if batch.count and g.n:
-        run_layer(typed_kernels[type_number], &g, &batch, &lead, &layer, bias, activation, residual, factor)
+        run_layer(typed_kernels[type_number], &g, &batch, &lead, &layer, bias, residual, factor)
     return c
 
 
 cdef int run_layer(const Kernels* kernels, Product* g, Batch* batch, Leading* lead, LayerEpilogue* layer, object bias,
-                   int activation, object residual, object factor) except -1:
+                   object residual, object factor) except -1:
     global raised
     cdef unsigned flags = raised
     layer.epilogue.apply = kernels.finish_layer
     layer.batch = batch
-    layer.activation = activation
     layer.bias = data_or_null(bias)
     layer.residual = data_or_null(residual)
     layer.factor = data_or_null(factor)
-    if activation or layer.bias or layer.residual or layer.factor:
+    if layer.activation or layer.function.call or layer.bias or layer.residual or layer.factor:
         g.epilogue = &layer.epilogue
     try:
         run_product(kernels, g, batch, lead)
@@ -166,7 +177,7 @@ cdef int run_layer(const Kernels* kernels, Product* g, Batch* batch, Leading* le
 
 def linear(x, weight, bias, activation, residual, factor, out):
     """linear_of for operands that have been converted."""
-    return linear_of(x, weight, bias, activation_of(activation), residual, factor, out)
+    return linear_of(x, weight, bias, activation, residual, factor, out)
 
 
 # --- packed weights, 16-bit numbers ---
@@ -244,7 +255,7 @@ def linear_by_blocks(capsule, cnp.ndarray x, weight, up, bias, activation, resid
     if up is not None:
         set_weight(&layer.up, up)
         layer.gated = True
-    layer.activation = activation_of(activation)
+    set_activation(&layer.activation, &layer.function, activation)
     layer.bias = data_or_null(bias)
     run_linear(kernels_of(capsule), &layer)
 
@@ -305,8 +316,8 @@ cdef object compiled_linear(PyObject** arguments, Entry row):
     if isinstance(weight, Weight):
         return packed_linear(<object>arguments[0], <Weight>weight, None, <object>arguments[2], activation,
                              <object>arguments[4], <object>arguments[5])
-    return linear_of(<object>arguments[0], weight, <object>arguments[2], activation, <object>arguments[4], None,
-                     <object>arguments[5])
+    return linear_of(<object>arguments[0], weight, <object>arguments[2], <object>arguments[3], <object>arguments[4],
+                     None, <object>arguments[5])
 
 
 # gated_linear(x, gate, up, activation, out)
@@ -317,10 +328,10 @@ cdef object compiled_gated_linear(PyObject** arguments, Entry row):
         return None
     if isinstance(gate, Weight):
         return packed_linear(<object>arguments[0], <Weight>gate, up, None, activation, None, <object>arguments[4])
-    product = linear_of(<object>arguments[0], up, None, ACTIVATION_NONE, None, None, None)
+    product = linear_of(<object>arguments[0], up, None, None, None, None, None)
     if product is None:
         return None
-    return linear_of(<object>arguments[0], gate, None, activation, None, product, <object>arguments[4])
+    return linear_of(<object>arguments[0], gate, None, <object>arguments[3], None, product, <object>arguments[4])
 
 
 # --- norms ---

@@ -144,7 +144,7 @@ cdef object product_of(object a_object, object b_object, object out, int a_core,
     if b_core == 2:
         shape[dims] = g.n
         dims += 1
-    if 2.0 * batch.count * g.m * g.n * g.k >= numpy_flops[type_number]:
+    if epilogue == NULL and 2.0 * batch.count * g.m * g.n * g.k >= numpy_flops[type_number]:
         if not as_matmul:
             return None
         return numpy_matmul(a, b) if out is None else numpy_matmul(a, b, out)
@@ -171,13 +171,14 @@ cdef int run_product(const Kernels* kernels, Product* g, Batch* batch, Leading* 
     for d in range(batch.dims):
         g.syrk &= lead.strides[0][d] == lead.strides[1][d]
     point_batch(batch, lead)
+    make_ready(kernels, ENTRY_matmul)
     fill(&runtime)
     fp_status_set(0)
     if 2.0 * batch.count * g.m * g.n * g.k < KEEP_GIL_FLOPS:
-        status = kernels.matmul(g, batch, &runtime)
+        status = call_matmul(kernels, g, batch, &runtime)
     else:
         with cython.nogil:
-            status = kernels.matmul(g, batch, &runtime)
+            status = call_matmul(kernels, g, batch, &runtime)
     raised |= fp_status_get()
     if status != KERNEL_OK:
         raised = 0                  # there is no result to warn of

@@ -1,4 +1,4 @@
-# Part of the core: searching, and norms of rows. Shapes and dtypes were checked by _validate.
+# Part of the core: searching. Shapes and dtypes were checked by _validate.
 
 cdef extern from *:
     """
@@ -15,10 +15,20 @@ SEARCH_ROUTES = {
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
+STORAGE_KERNELS = {}        # a storage dtype -> the kernels of the target in use that search it, once asked for
+
+cdef enum:
+    # Queries searched at a time: at least so many, and more where what is copied of them and their candidates stay in
+    # L2: docs/measurements.md, "Batches of queries".
+    BATCH_QUERIES = 1024
+    BATCH_BYTES = 1 << 20
+    CANDIDATE_BYTES = 32 << 20      # of all threads' reservoirs: fewer queries where k is large
+    # But so many at least: parts of a batch then have more than FEW (routes.pxi), and all queries the same route.
+    LEAST_QUERIES = 18
 
 
 cdef int set_rows(Rows* rows, cnp.ndarray x) except -1:
-    rows.type = NUMBER_TYPES[x.dtype.name]
+    rows.type = NUMBER_TYPES[x.dtype.name] + (0 if PyArray_ISNOTSWAPPED(x) else TYPE_SWAPPED)
     rows.data = <const char*>cnp.PyArray_DATA(x)
     rows.n = cnp.PyArray_DIM(x, 0)
     rows.d = cnp.PyArray_DIM(x, 1)
@@ -37,24 +47,8 @@ cdef const Kernels* kernels_of(capsule) except NULL:
     return <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
 
 
-def row_norms(capsule, cnp.ndarray x, cnp.ndarray out, cnp.ndarray normalized):
-    """The norms of x's rows into out (n,), and the rows divided by them into normalized (n, d); either may be None."""
-    cdef const Kernels* kernels = kernels_of(capsule)
-    cdef Norms norms
-    cdef Runtime runtime
-    cdef unsigned flags = fp_status_get()
-    cdef int status
-    set_rows(&norms.rows, x)
-    norms.norms = NULL if out is None else cnp.PyArray_DATA(out)
-    norms.normalized = NULL
-    norms.normalized_row = 0
-    if normalized is not None:
-        norms.normalized = cnp.PyArray_DATA(normalized)
-        norms.normalized_row = cnp.PyArray_STRIDE(normalized, 0) // cnp.PyArray_ITEMSIZE(normalized)
-    fill(&runtime)
-    with cython.nogil:
-        status = kernels.norms(&norms, &runtime)
-    end_search(status, flags)
+cdef inline int score_type(const Kernels* kernels) noexcept:
+    return cnp.NPY_DOUBLE if kernels.element[0] == b"f" and kernels.element[5] == b"6" else cnp.NPY_FLOAT
 
 
 cdef int set_blocks(Blocks* blocks, stored) except -1:
@@ -76,18 +70,118 @@ def weigh(capsule, stored, metric, Py_ssize_t first, Py_ssize_t end):
     fp_status_set(flags)
 
 
+# Batches that m queries are cut into, as even as can be.
+cdef Py_ssize_t batches_of(const Search* s, int threads) noexcept nogil:
+    cdef Py_ssize_t n = s.rows.n if s.blocks.data == NULL else s.blocks.n, most = BATCH_QUERIES, room = 0
+    if s.result == RESULT_TOPK:
+        room = 16 * threads * 2 * min(s.k, n)
+    most = max(most, BATCH_BYTES // (8 * s.queries.d + room + 64))
+    if room:
+        most = min(most, CANDIDATE_BYTES // room)
+    most = max(most, LEAST_QUERIES)
+    return (s.queries.n + most - 1) // most
+
+
+# Searches batch by batch.
+cdef int search_batches(const Kernels* kernels, const Search* whole) except -1:
+    cdef Search s = whole[0]
+    cdef Runtime runtime
+    cdef unsigned flags = fp_status_get()
+    cdef Py_ssize_t m = whole.queries.n, first = 0, count, i, size = 8 if score_type(kernels) == cnp.NPY_DOUBLE else 4
+    cdef int status = KERNEL_OK
+    make_ready(kernels, ENTRY_search)
+    fill(&runtime)
+    with cython.nogil:
+        count = batches_of(whole, runtime.threads)
+        for i in range(count):
+            s.queries.n = (i + 1) * m // count - first
+            status = call_search(kernels, &s, &runtime)
+            if status != KERNEL_OK:
+                break
+            first += s.queries.n
+            s.first_query = first
+            s.queries.data += s.queries.n * s.queries.row
+            if s.mask != NULL:
+                s.mask += s.queries.n * s.mask_row
+            if s.exclude != NULL:
+                s.exclude += s.queries.n
+            if s.result == RESULT_TOPK:
+                s.ids += s.queries.n * s.k
+                s.scores = <char*>s.scores + s.queries.n * s.k * size
+    return end_search(status, flags)
+
+
+# The scores and ids of the k best, (m, k) or of a single query (k,). search.k is set, and all that it says of queries
+# and corpus.
+cdef object best_of(const Kernels* kernels, Search* search, bint single):
+    cdef cnp.npy_intp shape[2]
+    cdef cnp.ndarray scores, ids
+    shape[0] = search.queries.n
+    shape[1] = search.k
+    scores = <cnp.ndarray>cnp.PyArray_EMPTY(1 if single else 2, shape + single, score_type(kernels), 0)
+    ids = <cnp.ndarray>cnp.PyArray_EMPTY(1 if single else 2, shape + single, cnp.NPY_INT64, 0)
+    search.result = RESULT_TOPK
+    search.scores = cnp.PyArray_DATA(scores)
+    search.ids = <Py_ssize_t*>cnp.PyArray_DATA(ids)
+    search_batches(kernels, search)
+    return scores, ids
+
+
+# (lims, scores, ids) of all that reach search.threshold.
+cdef object all_reaching(const Kernels* kernels, Search* search):
+    cdef FoundList lists[POOL_MAX_THREADS]
+    cdef int i
+    if search.queries.n >> 32:
+        raise ValueError(f"range_search: there are {search.queries.n} queries, expected fewer than 2**32")
+    memset(lists, 0, sizeof(lists))
+    search.result = RESULT_RANGE
+    search.lists = lists
+    try:
+        search_batches(kernels, search)
+        return collected(kernels, search)
+    finally:
+        for i in range(POOL_MAX_THREADS):
+            free(lists[i].items)
+
+
+cdef object collected(const Kernels* kernels, const Search* search):
+    cdef Collection to
+    cdef Runtime runtime
+    cdef cnp.npy_intp count = 0
+    cdef cnp.ndarray lims, scores, ids
+    cdef int i, status
+    to.threads = 0
+    for i in range(POOL_MAX_THREADS):
+        count += search.lists[i].count
+        if search.lists[i].count:
+            to.threads = i + 1
+    scores = <cnp.ndarray>cnp.PyArray_EMPTY(1, &count, score_type(kernels), 0)
+    ids = <cnp.ndarray>cnp.PyArray_EMPTY(1, &count, cnp.NPY_INT64, 0)
+    count = search.queries.n + 1
+    lims = <cnp.ndarray>cnp.PyArray_EMPTY(1, &count, cnp.NPY_INT64, 0)
+    fill(&runtime)
+    to.lists = search.lists
+    to.metric = search.metric
+    to.m = search.queries.n
+    to.lims = <Py_ssize_t*>cnp.PyArray_DATA(lims)
+    to.ids = <Py_ssize_t*>cnp.PyArray_DATA(ids)
+    to.scores = cnp.PyArray_DATA(scores)
+    with cython.nogil:
+        status = kernels.collect(&to, &runtime)
+    end("no memory for what a search has found", status)
+    return lims, scores, ids
+
+
 cdef class Request:
     """One search, and what it points to."""
     cdef Search search
     cdef object kept, capsule
 
     def __init__(self, capsule, metric, corpus, cnp.ndarray queries, mask=None, exclude=None):
-        """corpus: rows (n, d), or stored blocks. queries: (m, d). mask: (n,) or (m, n) bytes, adjacent along n."""
-        self.capsule = capsule
-        self.kept = (corpus, queries, mask, exclude)
+        """corpus: rows (n, d), or stored blocks. queries: (m, d). mask: (n,) or (m, n) booleans of any layout."""
         memset(&self.search, 0, sizeof(Search))
+        self.capsule = capsule
         self.search.metric = METRICS[metric]
-        self.search.symmetric = -1
         set_rows(&self.search.queries, queries)
         if type(corpus) is ndarray:
             set_rows(&self.search.rows, corpus)
@@ -96,28 +190,29 @@ cdef class Request:
             set_blocks(&self.search.blocks, corpus)
             self.search.allowed = corpus.n
         if mask is not None:
-            self.search.mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
-            if mask.ndim == 2:
-                self.search.mask_row = mask.strides[0]
-            else:
-                self.search.allowed = count_nonzero(mask)
+            mask = self.set_mask(mask)
         if exclude is not None:
             self.search.exclude = <const Py_ssize_t*>cnp.PyArray_DATA(<cnp.ndarray>exclude)
+        self.kept = (corpus, queries, mask, exclude)
 
-    cdef int run(self) except -1:
-        cdef const Kernels* kernels = kernels_of(self.capsule)
-        cdef Runtime runtime
-        cdef unsigned flags = fp_status_get()
-        cdef int status
-        fill(&runtime)
-        with cython.nogil:
-            status = kernels.search(&self.search, &runtime)
-        if status != KERNEL_OK:
-            free(self.search.found)
-        return end_search(status, flags)
+    cdef object set_mask(self, mask):
+        if mask.ndim == 2 and (len(mask) == 1 or mask.strides[0] == 0):
+            mask = mask[0]
+        if mask.ndim == 1:
+            mask = ascontiguousarray(mask)
+            self.search.allowed = count_nonzero(mask)
+            self.search.mask_column = 1
+        else:
+            self.search.mask_row, self.search.mask_column = mask.strides
+        self.search.mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
+        return mask
 
-    cdef object score_dtype(self):
-        return "float64" if kernels_of(self.capsule).element == b"float64" else "float32"
+    def score_by(self, function, cnp.ndarray query_norms, cnp.ndarray row_norms):
+        """Let a user's function make scores of the products (metric "dot"); norms of all queries and rows."""
+        self.kept = (*self.kept, function, query_norms, row_norms)
+        self.search.function = user_function(function)
+        self.search.query_norms = cnp.PyArray_DATA(query_norms)
+        self.search.row_norms = cnp.PyArray_DATA(row_norms)
 
     def route(self, Py_ssize_t k):
         """The name of the route that best(k) takes."""
@@ -126,41 +221,12 @@ cdef class Request:
         return SEARCH_ROUTES[kernels_of(self.capsule).search_route(&self.search)]
 
     def best(self, Py_ssize_t k):
-        """(scores, ids, counts) of the best k; beyond a query's count the rows are arbitrary."""
-        cdef Py_ssize_t m = self.search.queries.n
-        cdef cnp.ndarray scores = empty((m, k), self.score_dtype())
-        cdef cnp.ndarray ids = empty((m, k), "int64"), counts = empty(m, "int64")
-        self.search.result = RESULT_TOPK
+        """(scores, ids) of the best k, (m, k)."""
         self.search.k = k
-        self.search.scores = cnp.PyArray_DATA(scores)
-        self.search.ids = <Py_ssize_t*>cnp.PyArray_DATA(ids)
-        self.search.counts = <Py_ssize_t*>cnp.PyArray_DATA(counts)
-        self.run()
-        return scores, ids, counts
+        return best_of(kernels_of(self.capsule), &self.search, False)
 
     def reaching(self, double threshold):
-        """(queries, scores, ids) of all that reach the threshold, in no order."""
-        self.search.result = RESULT_RANGE
+        """(lims, scores, ids) of all that reach the threshold: query i has those from lims[i] on and before
+        lims[i + 1], best first."""
         self.search.threshold = threshold
-        self.run()
-        cdef Py_ssize_t i, count = self.search.found_count
-        cdef cnp.ndarray queries, scores, ids
-        try:
-            queries, scores, ids = empty(count, "int64"), empty(count, "float64"), empty(count, "int64")
-            for i in range(count):
-                (<Py_ssize_t*>cnp.PyArray_DATA(queries))[i] = self.search.found[i].query
-                (<double*>cnp.PyArray_DATA(scores))[i] = self.search.found[i].score
-                (<Py_ssize_t*>cnp.PyArray_DATA(ids))[i] = self.search.found[i].id
-        finally:
-            free(self.search.found)
-            self.search.found = NULL
-        return queries, scores.astype(self.score_dtype()), ids
-
-    def matrix(self, cnp.ndarray out, Py_ssize_t symmetric=-1):
-        """All scores into out (m, n), adjacent along n. symmetric: the queries are the corpus's rows from this one on;
-        columns up to their last are written, and mirrored into the rows above."""
-        self.search.result = RESULT_MATRIX
-        self.search.c = cnp.PyArray_DATA(out)
-        self.search.c_row = cnp.PyArray_STRIDE(out, 0) // cnp.PyArray_ITEMSIZE(out)
-        self.search.symmetric = symmetric
-        self.run()
+        return all_reaching(kernels_of(self.capsule), &self.search)

@@ -59,6 +59,11 @@ def stop():
     scratch_free()
 
 
+def fill_scratch(int byte):
+    """For tests: fill all scratch that is taken with a byte; -1: leave it as it is."""
+    scratch_set_fill(byte)
+
+
 def limit_scratch(size_t limit):
     """For tests: scratch above `limit` bytes is refused."""
     scratch_set_limit(limit)
@@ -77,6 +82,10 @@ cdef void fill(Runtime* runtime) noexcept:
     runtime.resize = realloc
 
 
+class UserFunctionRaised(Exception):
+    """A user's function failed in compiled code: the caller calls it again, in Python."""
+
+
 # What the kernels answer, as an exception.
 cdef int end(str no_memory, int status) except -1:
     if status == KERNEL_INTERRUPTED:
@@ -86,4 +95,6 @@ cdef int end(str no_memory, int status) except -1:
     if status == KERNEL_FORKED:
         raise RuntimeError("this process was forked in the midst of a call: "
                            "the part of it that other threads had begun is lost here")
+    if status == KERNEL_RAISED:
+        raise UserFunctionRaised
     return 0

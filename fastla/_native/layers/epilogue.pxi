@@ -62,6 +62,22 @@ cdef void finish_rows_any(int activation, real* c, Py_ssize_t rows, Py_ssize_t c
         finish_rows(ACTIVATION_NONE, c, rows, columns, c_row, bias, factor, factor_row, residual, residual_row)
 
 
+# The same with a function of the user's as the activation, if there is one. Its status.
+cdef int finish_rows_by(const UserFunction* function, int activation, real* c, Py_ssize_t rows, Py_ssize_t columns,
+                        Py_ssize_t c_row, const real* bias, const real* factor, Py_ssize_t factor_row,
+                        const real* residual, Py_ssize_t residual_row) noexcept nogil:
+    if function.call == NULL:
+        finish_rows_any(activation, c, rows, columns, c_row, bias, factor, factor_row, residual, residual_row)
+        return KERNEL_OK
+    if bias != NULL:
+        finish_rows(ACTIVATION_NONE, c, rows, columns, c_row, bias, NULL, 0, NULL, 0)
+    if function.call(c, rows, columns, c_row, 1, NULL, NULL, NULL, NULL, 0, 0, function.captured) != KERNEL_OK:
+        return KERNEL_RAISED
+    if factor != NULL or residual != NULL:
+        finish_rows(ACTIVATION_NONE, c, rows, columns, c_row, NULL, factor, factor_row, residual, residual_row)
+    return KERNEL_OK
+
+
 cdef inline const real* rows_at(const void* x, Py_ssize_t at, Py_ssize_t row, Py_ssize_t x_row,
                                 Py_ssize_t column) noexcept nogil:
     return NULL if x == NULL else <const real*>x + at + row * x_row + column
@@ -74,8 +90,8 @@ cdef int finish_layer(const Epilogue* self, void* block, Py_ssize_t rows, Py_ssi
     at[3] = at[4] = 0
     if layer.batch.dims:
         batch_offsets(layer.batch, item, 5, at)
-    finish_rows_any(layer.activation, <real*>block, rows, columns, c_row,
-                    rows_at(layer.bias, 0, 0, 0, first_column),
-                    rows_at(layer.factor, at[4], first_row, layer.factor_row, first_column), layer.factor_row,
-                    rows_at(layer.residual, at[3], first_row, layer.residual_row, first_column), layer.residual_row)
-    return KERNEL_OK
+    return finish_rows_by(
+        &layer.function, layer.activation, <real*>block, rows, columns, c_row,
+        rows_at(layer.bias, 0, 0, 0, first_column),
+        rows_at(layer.factor, at[4], first_row, layer.factor_row, first_column), layer.factor_row,
+        rows_at(layer.residual, at[3], first_row, layer.residual_row, first_column), layer.residual_row)

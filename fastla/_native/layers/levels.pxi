@@ -58,6 +58,7 @@ cdef void level_block(const LayerWeight* w, Py_ssize_t block, Py_ssize_t rows, c
     cdef const int32_t* b = <const int32_t*>w.blocks + block * quads * BLOCK_ROWS
     cdef const int32_t* start = w.starts + block * larger(1, parts) * BLOCK_ROWS
     cdef const float* scale = w.scale + block * BLOCK_ROWS
+    cdef float low, high
     for p from 0 <= p < larger(1, quads) by most:
         count = smaller(most, quads - p)
         i = 0
@@ -78,5 +79,7 @@ cdef void level_block(const LayerWeight* w, Py_ssize_t block, Py_ssize_t rows, c
         start += BLOCK_ROWS
     for i in range(rows):
         for j in range(BLOCK_ROWS):
-            # In double: the scales' product may be denormal where the result is not.
-            tile[i * BLOCK_ROWS + j] = <real>(tile[i * BLOCK_ROWS + j] * (<double>x_scale[i] * <double>scale[j]))
+            # The smaller scale first: their product may leave the range where the result does not.
+            low = x_scale[i] if x_scale[i] < scale[j] else scale[j]
+            high = scale[j] if x_scale[i] < scale[j] else x_scale[i]
+            tile[i * BLOCK_ROWS + j] = tile[i * BLOCK_ROWS + j] * low * high

@@ -76,20 +76,23 @@ cdef void block_sums(const LinearJob* job, const LayerWeight* w, Py_ssize_t bloc
 
 
 # One block of outputs for some rows of x, from sums to what is written.
-cdef void layer_block(const LinearJob* job, Py_ssize_t block, Py_ssize_t row, Py_ssize_t rows,
+cdef void layer_block(LinearJob* job, Py_ssize_t block, Py_ssize_t row, Py_ssize_t rows,
                       const LinearSpace* space) noexcept nogil:
-    cdef const Linear* l = job.linear
-    cdef const Rows* r = &l.residual
-    cdef const Rows* out = &l.out
+    cdef const Linear* layer = job.linear
+    cdef const Rows* r = &layer.residual
+    cdef const Rows* out = &layer.out
     cdef Py_ssize_t first = block * BLOCK_ROWS, columns = smaller(BLOCK_ROWS, out.d - first), i
-    block_sums(job, &l.weight, block, row, rows, space, space.tile)
-    if l.gated:
-        block_sums(job, &l.up, block, row, rows, space, space.up)
+    block_sums(job, &layer.weight, block, row, rows, space, space.tile)
+    if layer.gated:
+        block_sums(job, &layer.up, block, row, rows, space, space.up)
     for i in range(rows if r.data != NULL else 0):
         read_row(<output*>space.residual + i * BLOCK_ROWS, r.data + (row + i) * r.row + first * r.column, r.column,
                  columns, r.type)
-    finish_rows_any(l.activation, space.tile, rows, columns, BLOCK_ROWS, rows_at(l.bias, 0, 0, 0, first),
-                    space.up if l.gated else NULL, BLOCK_ROWS, NULL if r.data == NULL else space.residual, BLOCK_ROWS)
+    if finish_rows_by(&layer.function, layer.activation, space.tile, rows, columns, BLOCK_ROWS,
+                      rows_at(layer.bias, 0, 0, 0, first), space.up if layer.gated else NULL, BLOCK_ROWS,
+                      NULL if r.data == NULL else space.residual, BLOCK_ROWS) != KERNEL_OK:
+        fail(job, KERNEL_RAISED)
+        return
     for i in range(rows):
         write_row(<char*>out.data + (row + i) * out.row + first * out.column, out.column,
                   <output*>space.tile + i * BLOCK_ROWS, columns, out.type)
@@ -124,11 +127,11 @@ cdef Py_ssize_t divide_layer(LinearJob* job, double ns) noexcept nogil:
 
 # The rows of x as reals and as levels, whichever are wanted, in `job` and the memory at `block`.
 cdef Py_ssize_t lay_rows(LinearJob* job, char* block) noexcept nogil:
-    cdef const Linear* l = job.linear
-    cdef const Rows* x = &l.x
+    cdef const Linear* layer = job.linear
+    cdef const Rows* x = &layer.x
     cdef char* at = block
     cdef bint there = holds_reals(x) and (x.column == sizeof(real) or x.d == 1)
-    cdef bint any_int8 = is_int8(&l.weight) or l.gated and is_int8(&l.up)
+    cdef bint any_int8 = is_int8(&layer.weight) or layer.gated and is_int8(&layer.up)
     job.widened = NULL if there else <real*>carve(&at, x.n * x.d * sizeof(real))
     job.x = <const real*>x.data if there else job.widened
     job.x_row = x.row // <Py_ssize_t>sizeof(real) if there else x.d
@@ -140,25 +143,27 @@ cdef Py_ssize_t lay_rows(LinearJob* job, char* block) noexcept nogil:
     return at - block
 
 
-cdef int linear(const Linear* l, const Runtime* runtime) noexcept nogil:
+cdef int linear(const Linear* layer, const Runtime* runtime) noexcept nogil:
     cdef LinearJob job
-    cdef Py_ssize_t weights = 2 if l.gated else 1, bytes
-    cdef double multiplied = 1.0 * l.out.n * l.out.d * l.x.d * weights
-    cdef double ns = cost(multiplied, 1.0 * l.out.d * l.x.d * weights + 1.0 * l.out.n * (l.out.d + l.x.d), sizeof(real))
+    cdef Py_ssize_t weights = 2 if layer.gated else 1, bytes
+    cdef double multiplied = 1.0 * layer.out.n * layer.out.d * layer.x.d * weights
+    cdef double read = 1.0 * layer.out.d * layer.x.d * weights + 1.0 * layer.out.n * (layer.out.d + layer.x.d)
+    cdef double ns = cost(multiplied, read, sizeof(real))
     cdef char* memory = NULL
     cdef int status = KERNEL_OK
-    if l.out.n == 0 or l.out.d == 0:
+    if layer.out.n == 0 or layer.out.d == 0:
         return KERNEL_OK
     job.job = start_job(runtime)
-    job.linear = l
+    job.linear = layer
     bytes = lay_rows(&job, NULL)
     if bytes:
         memory = <char*>runtime.take(bytes)
         if memory == NULL:
             return KERNEL_NO_MEMORY
         lay_rows(&job, memory)
-        job.chunk = ceil_div(l.x.n, 4 * runtime.threads)
-        status = run_tasks(prepare_task, &job, ceil_div(l.x.n, job.chunk), cost(0, 2.0 * l.x.n * l.x.d, sizeof(real)))
+        job.chunk = ceil_div(layer.x.n, 4 * runtime.threads)
+        status = run_tasks(prepare_task, &job, ceil_div(layer.x.n, job.chunk),
+                           cost(0, 2.0 * layer.x.n * layer.x.d, sizeof(real)))
     if status == KERNEL_OK:
         status = run_tasks(linear_task, &job, divide_layer(&job, ns), ns)
     if memory != NULL:

@@ -11,8 +11,6 @@ include "split_k.pxi"
 include "dispatch.pxi"
 include "batched_dots.pxi"
 include "batched.pxi"
-include "cosine.pxi"
 
 table.matmul = matmul
 table.product_route = product_route
-table.scale_and_clamp = scale_and_clamp

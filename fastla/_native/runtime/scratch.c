@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
@@ -20,6 +21,7 @@ typedef struct Chunk {
 static _Thread_local Chunk *top;
 static _Thread_local size_t held, most; /* bytes in blocks: now, and at most so far */
 static size_t limit = SIZE_MAX;
+static int fill_byte = -1;
 static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -86,6 +88,9 @@ void *scratch_take(size_t bytes)
         top = chunk;
     }
     void *block = top->memory + top->used;
+    int byte = __atomic_load_n(&fill_byte, __ATOMIC_RELAXED);
+    if (byte >= 0)
+        memset(block, byte, bytes);
     top->used += bytes;
     held += bytes;
     if (held > most)
@@ -132,3 +137,5 @@ void scratch_free(void)
 }
 
 void scratch_set_limit(size_t bytes) { __atomic_store_n(&limit, bytes, __ATOMIC_RELAXED); }
+
+void scratch_set_fill(int byte) { __atomic_store_n(&fill_byte, byte, __ATOMIC_RELAXED); }

@@ -25,4 +25,7 @@ void scratch_free(void);
 /* For tests: from now on a take() above `bytes` fails, in every thread. SIZE_MAX: none does. */
 void scratch_set_limit(size_t bytes);
 
+/* For tests: every block that is taken is filled with this byte; -1: what it holds is arbitrary. */
+void scratch_set_fill(int byte);
+
 #endif

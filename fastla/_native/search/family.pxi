@@ -1,6 +1,6 @@
 # Search: the nearest rows of a corpus for each query, exactly. Every dot product becomes a score while its tile is in
-# L1 and goes to a result handler at once: the best k of each query, those that reach a threshold, or a matrix. The
-# scores of a search never reach memory.
+# L1 and goes to a result handler at once: the best k of each query, or those that reach a threshold. The scores of a
+# search never reach memory.
 #
 #   queries of any type -- queries.pxi --> elements: normalized, scaled, packed, quantized
 #                                             |
@@ -14,10 +14,11 @@
 # corpus is small, or has fewer chunks than there are threads, they take groups of queries instead, each of which is
 # scored against all chunks, made ready once. Scores do not depend on which, and the order of results is total (score,
 # then id): so neither do the results.
-include "../rows/norms.pxi"
+include "corpus/squares.pxi"
 include "corpus/weights.pxi"
 include "corpus/store.pxi"
 include "corpus/blocks.pxi"
+include "corpus/across.pxi"
 include "corpus/raw.pxi"
 include "topk/reservoir.pxi"
 include "prune/quantize.pxi"
@@ -29,25 +30,25 @@ include "corpus/masks.pxi"
 include "corpus/chunks.pxi"
 include "score/score.pxi"
 include "topk/thresholds.pxi"
+include "topk/seed.pxi"
 include "topk/distance.pxi"
 include "topk/result_handlers.pxi"
-include "topk/matrix.pxi"
 include "prune/rerank.pxi"
 include "prune/prefilter.pxi"
+include "score/user_metric.pxi"
 include "score/tasks.pxi"
 include "topk/results.pxi"
+include "topk/collect.pxi"
 
 
 cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
     cdef Plan plan
     cdef Workspace work
     cdef int status
-    cdef Py_ssize_t i
-    s.found = NULL
-    s.found_count = 0
-    if s.queries.n == 0 or s.allowed == 0:
-        for i in range(s.queries.n if s.result == RESULT_TOPK else 0):
-            s.counts[i] = 0
+    if s.queries.n == 0:
+        return KERNEL_OK
+    if s.allowed == 0:
+        pad_all(s)
         return KERNEL_OK
     make_plan(&plan, s, runtime)
     if not take_workspace(&plan, &work):
@@ -58,13 +59,14 @@ cdef int search(Search* s, const Runtime* runtime) noexcept nogil:
         status = prepare_shared_chunks(&plan)
     if status == KERNEL_OK:
         status = run_search(&plan)
-    status = finish_results(&plan, status)
+    if status == KERNEL_OK:
+        status = finish_results(&plan)
     runtime.give(work.block)
     return status
 
 
-table.norms = norms
 table.weigh = weigh
 table.store_rows = store_rows
 table.search = search
 table.search_route = search_route
+table.collect = collect

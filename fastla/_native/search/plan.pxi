@@ -17,6 +17,7 @@ cdef struct Plan:
     Workspace* work
     int route, source
     Py_ssize_t m, n, d, depth       # queries; rows of the corpus; numbers and elements of a row
+    Py_ssize_t k                    # that a query may find at most
     double ns                       # of one thread
     Py_ssize_t query_block          # queries of a tile
     Py_ssize_t chunk_blocks         # blocks of a chunk at most
@@ -61,6 +62,7 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
     plan.depth = ceil_div(plan.d, ELEMENT_WIDTH)
     plan.source = choose_source(s)
     rows = scored_rows(s, plan.source)
+    plan.k = smaller(s.k, rows)
     plan.route = choose_route(s, rows)
     plan.ns = cost(1.0 * plan.m * rows * plan.d, 1.0 * rows * plan.d, sizeof(real))
     plan.query_block = NR if plan.route == ROUTE_RAW or plan.route == ROUTE_RAW_PREFILTER else QUERY_BLOCK

@@ -93,11 +93,11 @@ cdef output quantize_query(Py_ssize_t d, output* x, double most, int16_t* levels
     return scale
 
 
-# row and numbers have room for d.
-cdef void prepare_query(const Plan* plan, Py_ssize_t query, double* row, output* numbers) noexcept nogil:
-    cdef const Rows* rows = &plan.search.queries
+# rows: the queries from this one on. row and numbers have room for d.
+cdef void prepare_query(const Plan* plan, Py_ssize_t query, const Rows* rows, double* row,
+                        output* numbers) noexcept nogil:
     cdef const Queries* queries = &plan.work.queries
-    cdef const char* source = rows.data + query * rows.row
+    cdef const char* source = rows.data
     cdef real* elements = queries.elements + query * plan.depth
     cdef Py_ssize_t d = plan.d, i
     cdef int metric = plan.search.metric
@@ -131,15 +131,28 @@ cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept n
     cdef const Queries* queries = &plan.work.queries
     cdef Py_ssize_t first = index * QUERIES_TOGETHER, end = smaller(first + QUERIES_TOGETHER, plan.m)
     cdef Py_ssize_t depth = plan.depth, i, rows
+    cdef Rows source = plan.search.queries
+    cdef bint across = lie_across(&source)
     cdef Py_ssize_t space = depth * BLOCK_ROWS * sizeof(real) if prefilters(plan) else 0
-    cdef double* row = <double*>plan.job.runtime.take(larger(1, plan.d) * (sizeof(double) + sizeof(output)) + space)
+    cdef Py_ssize_t turned = (end - first) * plan.d if across else 0
+    cdef double* rows_across = <double*>plan.job.runtime.take(
+        (turned + larger(1, plan.d)) * sizeof(double) + plan.d * sizeof(output) + space)
+    cdef double* row = rows_across + turned
     cdef output* numbers = <output*>(row + plan.d)
     cdef real* block = <real*>(numbers + plan.d)
-    if row == NULL:
+    if rows_across == NULL:
         fail(plan, KERNEL_NO_MEMORY)
         return
+    source.data += first * source.row
+    if across:
+        read_doubles_across(rows_across, &source, 0, end - first)
+        source.data = <const char*>rows_across
+        source.type = TYPE_float64
+        source.row = plan.d * sizeof(double)
+        source.column = sizeof(double)
     for i in range(first, end):
-        prepare_query(plan, i, row, numbers)
+        prepare_query(plan, i, &source, row, numbers)
+        source.data += source.row
     for i from first <= i < (end if queries.transposed != NULL else 0) by NR:
         rows = smaller(NR, end - i)
         pack_panel(queries.transposed + i * depth, ceil_div(rows, LANES) * LANES, rows, depth,
@@ -147,7 +160,7 @@ cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept n
     for i from first <= i < (end if prefilters(plan) else 0) by BLOCK_ROWS:
         pack_panel(block, BLOCK_ROWS, smaller(BLOCK_ROWS, end - i), depth, queries.elements + i * depth, depth, 1)
         quantize_queries(plan, i, smaller(BLOCK_ROWS, end - i), block)
-    plan.job.runtime.give(row)
+    plan.job.runtime.give(rows_across)
 
 
 cdef int prepare_queries(Plan* plan) noexcept nogil:

@@ -54,7 +54,7 @@ cdef int choose_source(const Search* s) noexcept nogil:
 
 # rows: those that are scored.
 cdef inline bint prefilter_pays(const Search* s, Py_ssize_t rows) noexcept nogil:
-    return PREFILTERS and s.result != RESULT_MATRIX and s.queries.n >= PREFILTER_QUERIES and \
+    return PREFILTERS and s.function.call == NULL and s.queries.n >= PREFILTER_QUERIES and \
         PREFILTER_DEPTH <= s.queries.d <= PREFILTER_DEPTH_MOST and \
         (s.result != RESULT_TOPK or s.k * PREFILTER_ROWS <= rows)
 

@@ -38,7 +38,6 @@ cdef struct Workspace:
     Reservoir* reservoirs   # RESULT_TOPK: [reservoirs_of(plan)][m]
     Candidate* candidates   # theirs
     output* thresholds      # [m], shared by the threads
-    List* lists             # RESULT_RANGE: [threads]
 
 
 # What a task uses.
@@ -46,7 +45,6 @@ cdef struct Scratch:
     char* block
     Chunk chunk             # which it makes ready itself, unless chunks are shared
     real* tile              # of scores; ROUTE_SCAN: those of a chunk
-    real* transposed        # RESULT_MATRIX: such a tile with rows and columns exchanged
     Rerank* rerank
 
 
@@ -106,9 +104,7 @@ cdef Py_ssize_t lay_workspace(const Plan* plan, Workspace* work, char* block) no
     if plan.search.result == RESULT_TOPK:
         work.thresholds = <output*>carve(&at, plan.m * sizeof(output))
         work.reservoirs = <Reservoir*>carve(&at, candidates * sizeof(Reservoir))
-        work.candidates = <Candidate*>carve(&at, candidates * room_for(plan.search.k) * sizeof(Candidate))
-    elif plan.search.result == RESULT_RANGE:
-        work.lists = <List*>carve(&at, plan.job.runtime.threads * sizeof(List))
+        work.candidates = <Candidate*>carve(&at, candidates * room_for(plan.k) * sizeof(Candidate))
     if plan.groups > 1:
         work.chunks = <Chunk*>carve(&at, plan.chunks * sizeof(Chunk))
         for i in range(plan.chunks):
@@ -126,8 +122,6 @@ cdef Py_ssize_t lay_scratch(const Plan* plan, Scratch* scratch, char* block) noe
         scratch.tile = <real*>carve(&at, plan.chunk_blocks * plan.m * BLOCK_ROWS * sizeof(real))
     else:
         scratch.tile = <real*>carve(&at, QUERY_BLOCK * BLOCK_ROWS * sizeof(real))
-    if plan.search.result == RESULT_MATRIX:
-        scratch.transposed = <real*>carve(&at, QUERY_BLOCK * BLOCK_ROWS * sizeof(real))
     if prefilters(plan):
         scratch.rerank = <Rerank*>carve(&at, sizeof(Rerank))
         lay_rerank(plan, scratch.rerank if block != NULL else NULL, &at)

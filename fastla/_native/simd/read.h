@@ -20,6 +20,30 @@ INLINE float of_float16(uint16_t h)
     return float_of_bits(sign | (size >= 0x7c00u ? size << 13 | 0x7f800000u : bits));
 }
 
+/* Numbers of a type, their bytes in the machine's order, side by side; returns the bytes of one. */
+enum { SWAP_PIECE = 64 };
+#define TYPE_SIZE(name, c_type, value) sizeof(c_type),
+#define SWAP(type, swapped)                                 \
+    for (ptrdiff_t i = 0; i < n; i++) {                     \
+        type x;                                             \
+        memcpy(&x, from + i * step, sizeof x);              \
+        x = swapped;                                        \
+        memcpy(to + i * (ptrdiff_t)sizeof x, &x, sizeof x); \
+    }                                                       \
+    break;
+static int swap_bytes(char *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
+{
+    static const unsigned char sizes[] = {NUMBER_TYPES(TYPE_SIZE)};
+    switch (sizes[type]) {
+    case 2: SWAP(uint16_t, __builtin_bswap16(x))
+    case 4: SWAP(uint32_t, __builtin_bswap32(x))
+    case 8: SWAP(uint64_t, __builtin_bswap64(x))
+    }
+    return sizes[type];
+}
+#undef SWAP
+#undef TYPE_SIZE
+
 /* to[i] = number i of the row at `from`, whose numbers lie `step` bytes apart. Adjacent ones are read by vectors. */
 #define READ_ROW(name, c_type, value)                                         \
     case TYPE_##name:                                                         \
@@ -34,18 +58,29 @@ INLINE float of_float16(uint16_t h)
             to[i] = (value);                                                  \
         }                                                                     \
         break;
-static void read_row(output *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
-{
-    switch (type) {
-        NUMBER_TYPES(READ_ROW)
+#define READER(name, target)                                                                       \
+    static void name##_native(target *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type) \
+    {                                                                                              \
+        switch (type) {                                                                            \
+            NUMBER_TYPES(READ_ROW)                                                                 \
+        }                                                                                          \
+    }                                                                                              \
+    static void name(target *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)          \
+    {                                                                                              \
+        char piece[8 * SWAP_PIECE];                                                                \
+        if (type < TYPE_SWAPPED) {                                                                 \
+            name##_native(to, from, step, n, type);                                                \
+            return;                                                                                \
+        }                                                                                          \
+        for (ptrdiff_t i = 0; i < n; i += SWAP_PIECE) {                                            \
+            ptrdiff_t count = n - i < SWAP_PIECE ? n - i : SWAP_PIECE;                             \
+            int size = swap_bytes(piece, from + i * step, step, count, type - TYPE_SWAPPED);       \
+            name##_native(to + i, piece, size, count, type - TYPE_SWAPPED);                        \
+        }                                                                                          \
     }
-}
-static void read_doubles(double *to, const char *from, ptrdiff_t step, ptrdiff_t n, int type)
-{
-    switch (type) {
-        NUMBER_TYPES(READ_ROW)
-    }
-}
+READER(read_row, output)
+READER(read_doubles, double)
+#undef READER
 #undef READ_ROW
 
 /* The type of Rows whose numbers are reals already. */

@@ -231,6 +231,11 @@ INLINE out_vec vec_max(out_vec v, out_vec w)
     __typeof__(v > w) above = v > w;
     return (out_vec)((above & (__typeof__(above))v) | (~above & (__typeof__(above))w));
 }
+INLINE out_vec vec_min(out_vec v, out_vec w)
+{
+    __typeof__(v > w) above = v > w;
+    return (out_vec)((above & (__typeof__(above))w) | (~above & (__typeof__(above))v));
+}
 
 /* f(lane, s) for every lane of a vector of `count` lanes, separated by commas. */
 #define EACH_2(f, s) f(0, s), f(1, s)

@@ -16,8 +16,11 @@ cdef void prepare_raw(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexcept
     block.rows_row = rows.row // <Py_ssize_t>sizeof(real)
     if chunk.copies != NULL:
         copy = chunk.copies + index * BLOCK_ROWS * d
-        for i in range(block.count):
-            read_row(<output*>copy + i * d, rows.data + id_of(block, i) * rows.row, rows.column, d, rows.type)
+        if not lie_across(rows):
+            for i in range(block.count):
+                read_row(<output*>copy + i * d, rows.data + id_of(block, i) * rows.row, rows.column, d, rows.type)
+        elif block.is_gathered:
+            read_across(copy, rows, block.ids, 0, block.count)
         block.rows = copy
         block.rows_row = d
     block.dots = chunk.dots + index * FEW * BLOCK_ROWS if chunk.dots != NULL else NULL
@@ -34,7 +37,7 @@ cdef void prepare_stored(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexc
     else:
         place_rows(block, &s.blocks, plan.depth)
         if s.mask != NULL and s.mask_row == 0:
-            block.valid = mask_bits(s.mask + block.first, block.count)
+            block.valid = mask_bits(s.mask + block.first, 1, block.count)
     block.always = unweighed(block.bias) if s.metric == METRIC_EUCLIDEAN else 0
 
 
@@ -84,7 +87,10 @@ cdef void order_blocks(const Plan* plan, Chunk* chunk) noexcept nogil:
 
 # The blocks from row[0] on of which rows may be found, as many as the chunk has room for; row[0] moves on.
 cdef void prepare_chunk(const Plan* plan, Chunk* chunk, Py_ssize_t* row, Py_ssize_t end) noexcept nogil:
+    cdef const Rows* rows = &plan.search.rows
     chunk.count = 0
+    if plan.source == SOURCE_COPIED and lie_across(rows):       # all of it, so that columns are read in long pieces
+        read_across(chunk.copies, rows, NULL, row[0], smaller(end - row[0], plan.chunk_blocks * BLOCK_ROWS))
     while row[0] < end and chunk.count < plan.chunk_blocks:
         row[0] = prepare_block(plan, chunk, chunk.count, row[0], end)
         chunk.count += chunk.blocks[chunk.count].valid != 0

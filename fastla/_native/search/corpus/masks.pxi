@@ -23,11 +23,12 @@ cdef inline Py_ssize_t count_allowed(const uint8_t* mask, Py_ssize_t count) noex
     return allowed
 
 
-cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t count) noexcept nogil:
+# A bit for each of up to 64 rows, `step` apart in the mask, that it allows.
+cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
     cdef uint64_t bits = 0
     cdef Py_ssize_t i
     for i in range(count):
-        bits |= <uint64_t>(mask[i] != 0) << i
+        bits |= <uint64_t>(mask[i * step] != 0) << i
     return bits
 
 

@@ -146,7 +146,8 @@ cdef bint prefilter_block(Plan* plan, const Block* block, const Prefilter* prefi
     for i in range(rows):
         hits[i] &= block.valid
         if hits[i] and s.mask != NULL and s.mask_row:
-            hits[i] &= mask_bits(s.mask + (first + i) * s.mask_row + block.first, block.count)
+            hits[i] &= mask_bits(s.mask + (first + i) * s.mask_row + block.first * s.mask_column,
+                                 s.mask_column, block.count)
         near += bit_count(hits[i])
     if near * (RERANK_COST + plan.depth) * LANES > rows * block.count * plan.depth:
         return False

@@ -11,25 +11,21 @@ cdef void score_block(Plan* plan, const Block* block, const Block* next, const P
         if prefilter_block(plan, block, prefilter, scratch.rerank, thresholds):
             return
         thresholds.dense = True
-    if plan.search.result == RESULT_MATRIX:
-        await_scores(plan.search, block, first, rows)
     if plan.route == ROUTE_RAW_FEW:
-        handle_tile(plan, block, block.dots, thresholds)
+        if plan.search.function.call == NULL or apply_metric(plan, block, first, rows, 0, block.dots):
+            handle_tile(plan, block, block.dots, thresholds)
     elif not is_raw(plan.search):
         score_stored(plan, block, next, first, rows, scratch.tile)
         handle_tile(plan, block, scratch.tile, thresholds)
     else:
         score_raw(plan, block, first, vectors, scratch.tile)
-        if plan.search.result == RESULT_MATRIX:
-            transpose(scratch.transposed, BLOCK_ROWS, scratch.tile, vectors * LANES, block.count)
-            handle_tile(plan, block, scratch.transposed, thresholds)
-        else:
+        if plan.search.function.call == NULL or \
+                apply_metric(plan, block, first, rows, vectors * LANES, scratch.tile):
             handle_transposed_tile(plan, block, vectors, scratch.tile, thresholds)
 
 
 # A chunk and a block of queries.
 cdef void score_blocks(Plan* plan, const Chunk* chunk, const Scratch* scratch, Thresholds* thresholds) noexcept nogil:
-    cdef const Search* s = plan.search
     cdef Py_ssize_t block, next = chunk.order[0], i
     if plan.route == ROUTE_SCAN:
         score_chunk(plan, chunk, thresholds.first, thresholds.rows, scratch.tile)
@@ -38,7 +34,7 @@ cdef void score_blocks(Plan* plan, const Chunk* chunk, const Scratch* scratch, T
         next = chunk.order[i + 1 if i + 1 < chunk.count else 0]
         if plan.route == ROUTE_SCAN:
             handle_tile(plan, chunk.blocks + block, scratch.tile + block * thresholds.rows * BLOCK_ROWS, thresholds)
-        elif s.symmetric < 0 or chunk.blocks[block].first <= s.symmetric + thresholds.first + thresholds.rows - 1:
+        else:
             score_block(plan, chunk.blocks + block, chunk.blocks + next, chunk.prefilters + block, scratch, thresholds)
 
 
@@ -81,7 +77,7 @@ cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
 
 # Groups of queries share no reservoirs, but a group's tasks do: these come one after the other.
 cdef int run_search(Plan* plan) noexcept nogil:
-    cdef Py_ssize_t together = plan.span if plan.groups > 1 and plan.search.result != RESULT_MATRIX else plan.chunks
+    cdef Py_ssize_t together = plan.span if plan.groups > 1 else plan.chunks
     cdef int status = KERNEL_OK
     while plan.end < plan.chunks and status == KERNEL_OK:
         plan.begin = plan.end

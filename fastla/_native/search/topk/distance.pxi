@@ -7,21 +7,31 @@ cdef double squared_differences(const Plan* plan, const Block* block, int lane, 
     cdef const output* y = plan.work.queries.plain + query * plan.d
     cdef const output* x
     cdef const stored* elements
-    cdef real element[LANES]
+    cdef real element
+    cdef double sums[8]
     cdef double sum = 0, difference
-    cdef Py_ssize_t p, i
+    cdef Py_ssize_t p, i, whole = plan.d - plan.d % 8
+    cdef int j
     if block.rows != NULL:
         x = <const output*>(block.rows + lane * block.rows_row)
-        for p in range(plan.d):
-            # Not x * scale - y * scale: a fused one leaves a rounding error of equals.
+        for j in range(8):
+            sums[j] = 0
+        for p from 0 <= p < whole by 8:
+            for j in range(8):
+                # Not x * scale - y * scale: a fused one leaves a rounding error of equals.
+                difference = (<double>x[p + j] - <double>y[p + j]) * scale
+                sums[j] = sums[j] + difference * difference
+        for p in range(whole, plan.d):
             difference = (<double>x[p] - y[p]) * scale
             sum += difference * difference
+        for j in range(8):
+            sum += sums[j]
         return sum
-    elements = block.data + lane // LANES * LANES
+    elements = block.data + lane
     for p in range(plan.depth):
-        store(element, load_stored(elements + p * BLOCK_ROWS))
+        element = widen(elements[p * BLOCK_ROWS])
         for i in range(smaller(ELEMENT_WIDTH, plan.d - p * ELEMENT_WIDTH)):
-            difference = <double>number(element[lane % LANES], <int>i) * block.scale[lane] - y[p * ELEMENT_WIDTH + i]
+            difference = <double>number(element, <int>i) * block.scale[lane] - y[p * ELEMENT_WIDTH + i]
             difference *= scale
             sum += difference * difference
     return sum

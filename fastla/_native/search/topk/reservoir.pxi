@@ -23,7 +23,7 @@ cdef struct Reservoir:
 
 
 cdef inline Py_ssize_t room_for(Py_ssize_t k) noexcept nogil:
-    return 2 * k + 8
+    return 2 * k
 
 
 cdef inline bint better(const Candidate* x, const Candidate* y) noexcept nogil:
@@ -84,10 +84,47 @@ cdef Py_ssize_t partition(Candidate* items, Py_ssize_t n) noexcept nogil:
     return place
 
 
+# The worst of items[at], whose place is free, and its children moves up, and so on: a heap, the worst item first.
+cdef void sift_down(Candidate* items, Py_ssize_t n, Py_ssize_t at, Candidate item) noexcept nogil:
+    cdef Py_ssize_t child = 2 * at + 1
+    while child < n:
+        if child + 1 < n and better(&items[child], &items[child + 1]):
+            child += 1
+        if not better(&item, &items[child]):
+            break
+        items[at] = items[child]
+        at = child
+        child = 2 * at + 1
+    items[at] = item
+
+
+cdef void heap_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    cdef Candidate item
+    for i in range(n // 2 - 1, -1, -1):
+        sift_down(items, n, i, items[i])
+    for i in range(n - 1, 0, -1):
+        item = items[i]
+        items[i] = items[0]
+        sift_down(items, i, 0, item)
+
+
+# How many partitions may leave more than seven eighths of what they part before a heap sorts the rest: few do, but of
+# items that lie in a bad order all might.
+cdef inline int bad_partitions(Py_ssize_t n) noexcept nogil:
+    cdef int count = 4
+    while n:
+        count += 1
+        n >>= 1
+    return count
+
+
 # The best k come first, 0 < k <= n, in no order but that the worst of them is the last.
 cdef void select(Candidate* items, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
-    cdef Py_ssize_t place
-    while n > FEW_ITEMS:
+    cdef Py_ssize_t place, before
+    cdef int bad = bad_partitions(n)
+    while n > FEW_ITEMS and bad:
+        before = n
         place = partition(items, n)
         if place == k - 1:
             return
@@ -97,21 +134,35 @@ cdef void select(Candidate* items, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
             items += place + 1
             n -= place + 1
             k -= place + 1
-    insertion_sort(items, n)
+        bad -= n > before - before // 8
+    if n > FEW_ITEMS:
+        heap_sort(items, n)
+    else:
+        insertion_sort(items, n)
 
 
-cdef void sort(Candidate* items, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t place
-    while n > FEW_ITEMS:
+cdef void sort_part(Candidate* items, Py_ssize_t n, int bad) noexcept nogil:
+    cdef Py_ssize_t place, rest
+    while n > FEW_ITEMS and bad:
         place = partition(items, n)
-        if place < n - place:
-            sort(items, place)
+        rest = n - place - 1
+        bad -= larger(place, rest) > n - n // 8
+        if place < rest:
+            sort_part(items, place, bad)
             items += place + 1
-            n -= place + 1
+            n = rest
         else:
-            sort(items + place + 1, n - place - 1)
+            sort_part(items + place + 1, rest, bad)
             n = place
-    insertion_sort(items, n)
+    if n > FEW_ITEMS:
+        heap_sort(items, n)
+    else:
+        insertion_sort(items, n)
+
+
+# Best first.
+cdef inline void sort(Candidate* items, Py_ssize_t n) noexcept nogil:
+    sort_part(items, n, bad_partitions(n))
 
 
 # The lowest number above x, which is no NaN.

@@ -1,10 +1,13 @@
 # What becomes of a tile of dot products: scores, and those that reach a threshold go to a reservoir or a list.
 
 from libc.math cimport NAN
+from libc.stdint cimport uint32_t
 
-cdef struct List:
-    Found* items
-    Py_ssize_t count, room
+# What a list of a range search holds.
+cdef struct Found:
+    Py_ssize_t id
+    uint32_t query
+    output score
 
 
 cdef inline out_vec scores_of(const Block* block, const real* tile, int j, output scale, output unit) noexcept nogil:
@@ -22,26 +25,28 @@ cdef inline uint64_t row_hits(const Block* block, const real* tile, output scale
     return hits
 
 
-cdef void append(Plan* plan, List* found, Py_ssize_t query, Py_ssize_t id, double score) noexcept nogil:
-    cdef Found* items
-    cdef Py_ssize_t room = larger(1024, 2 * found.room)
-    if found.count == found.room:
-        items = <Found*>plan.job.runtime.resize(found.items, room * sizeof(Found))
+cdef void append(Plan* plan, FoundList* list, Py_ssize_t query, Py_ssize_t id, output score) noexcept nogil:
+    cdef Py_ssize_t room = larger(1024, 2 * list.room)
+    cdef void* items
+    cdef Found* found
+    if list.count == list.room:
+        items = plan.job.runtime.resize(list.items, room * sizeof(Found))
         if items == NULL:
             fail(plan, KERNEL_NO_MEMORY)
             return
-        found.items = items
-        found.room = room
-    found.items[found.count].query = query
-    found.items[found.count].id = id
-    found.items[found.count].score = score
-    found.count += 1
+        list.items = items
+        list.room = room
+    found = <Found*>list.items + list.count
+    found.query = <uint32_t>(plan.search.first_query + query)
+    found.id = id
+    found.score = score
+    list.count += 1
 
 
 cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noexcept nogil:
     if s.exclude != NULL and s.exclude[query] == id:
         return False
-    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id] != 0
+    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id * s.mask_column] != 0
 
 
 # Hands on a computed score that has reached its threshold. Returns whether the threshold rose.
@@ -58,19 +63,21 @@ cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query
         score = <output>-exact_distance(plan, block, row, query)
     if s.result == RESULT_TOPK:
         best = reservoir_of(plan, query, slot)
-        if offer(best, s.k, score, id):
+        if offer(best, plan.k, score, id):
             raise_threshold(plan, best, query)
             return True
     elif s.metric == METRIC_EUCLIDEAN:
         if -score <= <output>s.threshold:
-            append(plan, plan.work.lists + slot, query, id, -score)
+            append(plan, s.lists + slot, query, id, -score)
     elif score >= <output>s.threshold:
-        append(plan, plan.work.lists + slot, query, id, score)
+        append(plan, s.lists + slot, query, id, score)
     return False
 
 
-# A tile with the corpus in its lanes, [thresholds.rows][BLOCK_ROWS].
-cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Thresholds* thresholds) noexcept nogil:
+# Those of a tile's scores with the corpus in its lanes, [thresholds.rows][BLOCK_ROWS], that reach `low` and are not
+# `taken`; what is handed on is marked there.
+cdef void handle_scores(Plan* plan, const Block* block, const real* tile, const output* low, uint64_t* taken,
+                        Thresholds* thresholds) noexcept nogil:
     cdef const Queries* queries = &plan.work.queries
     cdef output values[BLOCK_ROWS]
     cdef output scale, unit, value
@@ -81,10 +88,8 @@ cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Threshol
         query = thresholds.first + i
         scale = queries.scale[query]
         unit = queries.unit[query]
-        if plan.search.result == RESULT_MATRIX:
-            store_scores(plan.search, block, tile + i * BLOCK_ROWS, scale, unit, query)
-            continue
-        hits = (row_hits(block, tile + i * BLOCK_ROWS, scale, unit, thresholds.value[i]) | block.always) & block.valid
+        hits = (row_hits(block, tile + i * BLOCK_ROWS, scale, unit, low[i]) | block.always) & block.valid & ~taken[i]
+        taken[i] = hits
         if hits == 0:
             continue
         for j in range(BLOCK_ROWS // LANES):
@@ -98,17 +103,49 @@ cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Threshol
                 update_threshold(plan, thresholds, query)
 
 
+# A tile with the corpus in its lanes.
+cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Thresholds* thresholds) noexcept nogil:
+    cdef uint64_t taken[QUERY_BLOCK]
+    memset(taken, 0, sizeof(taken))
+    if seeds(plan, block, thresholds):
+        seed_from_rows(plan, block, tile, taken, thresholds)
+    handle_scores(plan, block, tile, thresholds.value, taken, thresholds)
+
+
+# The rows that reach the k-th best score of their query.
+cdef void seed_from_rows(Plan* plan, const Block* block, const real* tile, uint64_t* taken,
+                         Thresholds* thresholds) noexcept nogil:
+    cdef const Queries* queries = &plan.work.queries
+    cdef output scores[QUERY_BLOCK * BLOCK_ROWS]
+    cdef output by_row[BLOCK_ROWS * QUERY_BLOCK]
+    cdef output low[QUERY_BLOCK]
+    cdef Py_ssize_t i, query
+    cdef int j, vectors = <int>ceil_div(thresholds.rows, LANES)
+    memset(scores, 0, sizeof(scores))
+    for i in range(thresholds.rows):
+        query = thresholds.first + i
+        for j in range(BLOCK_ROWS // LANES):
+            store_out(scores + i * BLOCK_ROWS + j * LANES,
+                      scores_of(block, tile + i * BLOCK_ROWS, j, queries.scale[query], queries.unit[query]))
+    # Moved as they are: reals are as wide as what is computed of them.
+    transpose(<real*>by_row, vectors * LANES, <const real*>scores, BLOCK_ROWS, vectors * LANES)
+    memcpy(low, thresholds.value, sizeof(low))
+    raise_to_kth(plan.k, vectors, block.count, by_row, low)
+    handle_scores(plan, block, tile, low, taken, thresholds)
+    settle_thresholds(plan, thresholds)
+
+
 # hits[i]: a bit for each query whose threshold is reached by row i of a tile with the queries in its lanes. Returns all
 # of them. Nearly always there is none, and this is all that becomes of a tile: four cycles a row.
 cdef inline uint64_t transposed_hits(const int vectors, const Block* block, const real* tile,
-                                     const Thresholds* thresholds, uint64_t* hits) noexcept nogil:
+                                     const output* low, uint64_t* hits) noexcept nogil:
     cdef out_vec threshold[NV]
     cdef out_vec weight, bias
     cdef uint64_t row, all = 0
     cdef Py_ssize_t i
     cdef int j
     for j in range(vectors):
-        threshold[j] = load_out(thresholds.value + j * LANES)
+        threshold[j] = load_out(low + j * LANES)
     for i in range(block.count):
         weight = splat_out(block.weight[i])
         bias = splat_out(block.bias[i])
@@ -142,18 +179,48 @@ cdef void handle_row(Plan* plan, const Block* block, int row, const real* tile, 
             update_threshold(plan, thresholds, query)
 
 
-# A tile with the queries in its lanes, [block.count][vectors].
-cdef void handle_transposed_tile(Plan* plan, const Block* block, int vectors, const real* tile,
-                                 Thresholds* thresholds) noexcept nogil:
+# Those of a tile's scores with the queries in its lanes, [block.count][vectors], that reach `low` and are not `taken`;
+# what is handed on is marked there.
+cdef void handle_rows(Plan* plan, const Block* block, int vectors, const real* tile, const output* low,
+                      uint64_t* taken, Thresholds* thresholds) noexcept nogil:
     cdef uint64_t hits[BLOCK_ROWS]
     cdef uint64_t any
     cdef Py_ssize_t i
     if vectors == NV:
-        any = transposed_hits(NV, block, tile, thresholds, hits)
+        any = transposed_hits(NV, block, tile, low, hits)
     elif vectors == 1:
-        any = transposed_hits(1, block, tile, thresholds, hits)
+        any = transposed_hits(1, block, tile, low, hits)
     else:
-        any = transposed_hits(2, block, tile, thresholds, hits)
+        any = transposed_hits(2, block, tile, low, hits)
     for i in range(block.count if any else 0):
+        hits[i] &= ~taken[i]
+        taken[i] |= hits[i]
         if hits[i]:
             handle_row(plan, block, <int>i, tile + i * vectors * LANES, hits[i], thresholds)
+
+
+# The rows that reach the k-th best score of a query.
+cdef void seed_from_columns(Plan* plan, const Block* block, int vectors, const real* tile, uint64_t* taken,
+                            Thresholds* thresholds) noexcept nogil:
+    cdef output scores[BLOCK_ROWS * QUERY_BLOCK]
+    cdef output low[QUERY_BLOCK]
+    cdef Py_ssize_t i
+    cdef int j
+    for i in range(block.count):
+        for j in range(vectors):
+            store_out(scores + (i * vectors + j) * LANES, to_out(load(tile + (i * vectors + j) * LANES)) *
+                      splat_out(block.weight[i]) + splat_out(block.bias[i]))
+    memcpy(low, thresholds.value, sizeof(low))
+    raise_to_kth(plan.k, vectors, block.count, scores, low)
+    handle_rows(plan, block, vectors, tile, low, taken, thresholds)
+    settle_thresholds(plan, thresholds)
+
+
+# A tile with the queries in its lanes.
+cdef void handle_transposed_tile(Plan* plan, const Block* block, int vectors, const real* tile,
+                                 Thresholds* thresholds) noexcept nogil:
+    cdef uint64_t taken[BLOCK_ROWS]
+    memset(taken, 0, sizeof(taken))
+    if seeds(plan, block, thresholds):
+        seed_from_columns(plan, block, vectors, tile, taken, thresholds)
+    handle_rows(plan, block, vectors, tile, thresholds.value, taken, thresholds)

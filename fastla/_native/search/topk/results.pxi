@@ -1,25 +1,73 @@
-# What the threads have found becomes the search's results.
+# What the threads have found becomes the best k of each query, in order; then rows whose score is NaN, then nothing.
 
 cdef void start_results(Plan* plan) noexcept nogil:
-    cdef Search* s = plan.search
     cdef Workspace* work = plan.work
     cdef Py_ssize_t i
-    if s.result == RESULT_RANGE:
-        memset(work.lists, 0, plan.job.runtime.threads * sizeof(List))
-    if s.result != RESULT_TOPK:
-        return
-    for i in range(reservoirs_of(plan) * plan.m):
-        start_reservoir(work.reservoirs + i, work.candidates + i * room_for(s.k))
-    for i in range(plan.m):
-        work.thresholds[i] = <output>-infinity()
+    for i in range(reservoirs_of(plan) * plan.m if plan.search.result == RESULT_TOPK else 0):
+        start_reservoir(work.reservoirs + i, work.candidates + i * room_for(plan.k))
+        if i < plan.m:
+            work.thresholds[i] = <output>-infinity()
 
 
-# The best of each query, in order.
+# How many rows a query may find.
+cdef Py_ssize_t findable(const Search* s, Py_ssize_t n, Py_ssize_t query) noexcept nogil:
+    cdef Py_ssize_t count = s.allowed, row
+    if s.mask != NULL and s.mask_row != 0:
+        count = 0
+        for row in range(n):
+            count += s.mask[query * s.mask_row + row * s.mask_column] != 0
+    if s.exclude != NULL and 0 <= s.exclude[query] < n:
+        row = s.exclude[query]
+        count -= s.mask == NULL or s.mask[query * s.mask_row + row * s.mask_column] != 0
+    return count
+
+
+# Ids of rows from `first` on of a query's results: those that it may find and has not found, lowest first, whose score
+# is NaN. found: room for `count` candidates more behind those that it has found. Returns how many there are.
+cdef Py_ssize_t add_nans(const Plan* plan, Py_ssize_t query, Candidate* found, Py_ssize_t count) noexcept nogil:
+    cdef const Search* s = plan.search
+    cdef Candidate* ids = found + count         # by id, since all their scores are the same
+    cdef Py_ssize_t end = smaller(s.k, findable(s, plan.n, query)), row = 0, i, next = 0, total = count
+    cdef bint shared = s.mask != NULL and s.mask_row == 0
+    if count >= end:
+        return count
+    for i in range(count):
+        ids[i].score = 0
+        ids[i].id = found[i].id
+    sort(ids, count)
+    while total < end:
+        row = next_allowed(s.mask, row, plan.n) if shared else row
+        if row >= plan.n:           # a mask may be written meanwhile
+            break
+        if next < count and ids[next].id == row:
+            next += 1
+        elif may_find(s, query, row):
+            s.ids[query * s.k + total] = row
+            (<output*>s.scores)[query * s.k + total] = <output>NAN
+            total += 1
+        row += 1
+    return total
+
+
+cdef void pad(const Search* s, Py_ssize_t query, Py_ssize_t first) noexcept nogil:
+    cdef output worst = <output>(infinity() if s.metric == METRIC_EUCLIDEAN else -infinity())
+    cdef Py_ssize_t i
+    for i in range(query * s.k + first, (query + 1) * s.k):
+        s.ids[i] = -1
+        (<output*>s.scores)[i] = worst
+
+
+cdef void pad_all(const Search* s) noexcept nogil:
+    cdef Py_ssize_t query
+    for query in range(s.queries.n if s.result == RESULT_TOPK else 0):
+        pad(s, query, 0)
+
+
 cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef const Plan* plan = <const Plan*>arg
     cdef const Search* s = plan.search
     cdef Py_ssize_t query, part, i, n
-    cdef output* scores = <output*>s.scores
+    cdef output* scores
     cdef Reservoir* best
     cdef Reservoir* other
     for query in range(index * QUERY_BLOCK, smaller((index + 1) * QUERY_BLOCK, plan.m)):
@@ -27,42 +75,21 @@ cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         for part in range(1, reservoirs_of(plan)):
             other = best + part * plan.m
             for i in range(other.count):
-                offer(best, s.k, other.items[i].score, other.items[i].id)
-        n = smaller(best.count, s.k)
-        if n:
+                offer(best, plan.k, other.items[i].score, other.items[i].id)
+        n = smaller(best.count, plan.k)
+        if n < best.count:
             select(best.items, best.count, n)
         sort(best.items, n)
-        s.counts[query] = n
+        scores = <output*>s.scores + query * s.k
         for i in range(n):
-            scores[query * s.k + i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
+            scores[i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
             s.ids[query * s.k + i] = best.items[i].id
+        if n < s.k:
+            pad(s, query, add_nans(plan, query, best.items, n))
 
 
-# The threads' lists as the search's one; of a search that has failed there is nothing but memory to be freed.
-cdef int join_lists(Plan* plan, int status) noexcept nogil:
-    cdef List* joined = plan.work.lists
-    cdef List* list
-    cdef Py_ssize_t i
-    cdef int part
-    for part in range(1, plan.job.runtime.threads):
-        list = joined + part
-        for i in range(list.count if status == KERNEL_OK else 0):
-            append(plan, joined, list.items[i].query, list.items[i].id, list.items[i].score)
-        if list.items != NULL:
-            plan.job.runtime.resize(list.items, 0)
-    plan.search.found = joined.items
-    plan.search.found_count = joined.count
-    return plan.job.error if status == KERNEL_OK else status
-
-
-cdef int finish_results(Plan* plan, int status) noexcept nogil:
-    cdef const Search* s = plan.search
-    cdef Py_ssize_t blocks = ceil_div(plan.m, QUERY_BLOCK)
-    cdef double candidates = 1.0 * plan.m * s.k * reservoirs_of(plan)
-    if s.result == RESULT_RANGE:
-        return join_lists(plan, status)
-    if status == KERNEL_OK and s.result == RESULT_TOPK:
-        return run_tasks(finish_task, plan, blocks, cost(0, 4 * candidates, sizeof(Candidate)))
-    if status == KERNEL_OK and s.symmetric >= 0:
-        return run_tasks(symmetrize_scores_task, plan, blocks, cost(0, 1.0 * plan.m * plan.n, sizeof(output)))
-    return status
+cdef int finish_results(Plan* plan) noexcept nogil:
+    cdef double candidates = 1.0 * plan.m * plan.k * reservoirs_of(plan)
+    if plan.search.result == RESULT_RANGE:
+        return plan.job.error
+    return run_tasks(finish_task, plan, ceil_div(plan.m, QUERY_BLOCK), cost(0, 4 * candidates, sizeof(Candidate)))

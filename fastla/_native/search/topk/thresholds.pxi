@@ -62,6 +62,7 @@ cdef struct Thresholds:
     Py_ssize_t first, rows      # the queries
     int slot
     bint dense                  # too many rows may be near for a prefilter
+    bint open                   # every row reaches some of them
 
 
 cdef inline void update_threshold(const Plan* plan, Thresholds* thresholds, Py_ssize_t query) noexcept nogil:
@@ -75,8 +76,9 @@ cdef void set_thresholds(const Plan* plan, Thresholds* thresholds, Py_ssize_t id
     thresholds.first = first
     thresholds.rows = rows
     thresholds.slot = slot
-    thresholds.dense = False
+    thresholds.dense = thresholds.open = False
     for i in range(rows):
         update_threshold(plan, thresholds, first + i)
+        thresholds.open = thresholds.open or thresholds.value[i] == <output>-infinity()
     for i in range(rows, QUERY_BLOCK):
         thresholds.value[i] = <output>NAN

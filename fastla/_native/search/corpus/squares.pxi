@@ -1,4 +1,4 @@
-# Euclidean norms of rows, safe from overflow and underflow.
+# Sums of squares, and norms where these are not safe.
 #
 # A row's sum of squares is taken as it comes. Where it is so large or small that squares overflowed or lost bits, and
 # that is rare, the row is scaled by its largest number and summed again in float64: a norm depends on its row alone.
@@ -42,20 +42,19 @@ cdef output largest(Py_ssize_t n, const output* x) noexcept nogil:
     return most
 
 
-# |x| of a row whose squares are not safe; where y is not NULL (it may be x), y = x / |x|: zeros of zeros, NaN beside
-# NaN and infinities.
+# |x| of a row whose squares are not safe, and y = x / |x|: zeros of zeros, NaN beside NaN and infinities.
 cdef double careful_norm(Py_ssize_t n, const output* x, output* y) noexcept nogil:
     cdef double most = largest(n, x), squares = 0, scaled, norm
     cdef Py_ssize_t i
     if not 0 < most <= DBL_MAX:
-        for i in range(n if y != NULL else 0):
+        for i in range(n):
             y[i] = x[i] if most == 0 else <output>(x[i] / most)
         return most
     for i in range(n):
         scaled = x[i] / most
         squares += scaled * scaled
     norm = root(squares)
-    for i in range(n if y != NULL else 0):
+    for i in range(n):
         y[i] = <output>(x[i] / most / norm)
     return most * norm
 
@@ -84,67 +83,7 @@ cdef real square(Py_ssize_t n, const real* x) noexcept nogil:
     return sum
 
 
-cdef double norm_of(Py_ssize_t n, const real* x, output* y) noexcept nogil:
-    cdef real squares = square(n, x)
-    cdef double norm
-    cdef output divisor
-    cdef Py_ssize_t i
-    if not safe_squares(squares):
-        return careful_norm(n, <const output*>x, y)
-    norm = root(squares)
-    if y != NULL:
-        divisor = <output>norm
-        for i in range(n):
-            y[i] = <output>x[i] / divisor
-    return norm
-
-
 # Rows that are reals, adjacent along d: they are worked on where they lie.
 cdef inline bint in_place(const Rows* rows) noexcept nogil:
     return rows.type == TYPE_REAL and (rows.column == sizeof(real) or rows.d <= 1) and \
         (<size_t>rows.data | <size_t>rows.row) % sizeof(real) == 0
-
-
-cdef struct NormsJob:
-    Job job
-    const Norms* norms
-    Py_ssize_t chunk            # rows of a task
-
-
-cdef void norms_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
-    cdef NormsJob* job = <NormsJob*>arg
-    cdef const Norms* norms = job.norms
-    cdef const Rows* rows = &norms.rows
-    cdef Py_ssize_t i
-    cdef real* copy = NULL
-    cdef const real* x
-    cdef output* y = NULL
-    cdef double norm
-    if not in_place(rows):
-        copy = <real*>job.job.runtime.take(larger(1, rows.d) * sizeof(real))
-        if copy == NULL:
-            fail(job, KERNEL_NO_MEMORY)
-            return
-    for i in range(index * job.chunk, smaller((index + 1) * job.chunk, rows.n)):
-        x = <const real*>(rows.data + i * rows.row)
-        if copy != NULL:
-            read_row(<output*>copy, <const char*>x, rows.column, rows.d, rows.type)
-            x = copy
-        if norms.normalized != NULL:
-            y = <output*>norms.normalized + i * norms.normalized_row
-        norm = norm_of(rows.d, x, y)
-        if norms.norms != NULL:
-            (<output*>norms.norms)[i] = <output>norm
-    if copy != NULL:
-        job.job.runtime.give(copy)
-
-
-cdef int norms(const Norms* request, const Runtime* runtime) noexcept nogil:
-    cdef NormsJob job
-    cdef double ns = request.rows.n * cost(0, 2.0 * request.rows.d, sizeof(real))
-    cdef Py_ssize_t tasks = smaller(tasks_for(ns, runtime.threads), larger(1, request.rows.n))
-    job.job.runtime = runtime
-    job.job.error = KERNEL_OK
-    job.norms = request
-    job.chunk = ceil_div(request.rows.n, tasks)
-    return run_tasks(norms_task, &job, tasks, ns)

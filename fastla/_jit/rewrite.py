@@ -1,0 +1,148 @@
+"""A user's function as Numba's intermediate representation, rewritten and compiled.
+
+Bytecode differs from one Python to the next, and a function's text is not always to be had; the representation that
+Numba makes of any of them is. In it literals become those of `real.py`, what a description has a slot for becomes an
+argument, attributes of objects become what they stand for, and the functions that it calls are inlined.
+"""
+
+import operator
+from typing import Any
+
+import numpy as np
+from numba.core import compiler, ir, ir_utils, postproc, types
+from numba.core.analysis import compute_cfg_from_blocks
+from numba.core.inline_closurecall import InlineWorker
+from numba.core.ir_utils import guard, simplify_CFG
+from numba.core.registry import cpu_target
+
+from fastla._jit.captured import Description, Helper, Place, Slot, copy_with
+from fastla._jit.real import MOST_POWER, LiteralValue
+
+MOST_INLINED = 500
+
+
+class _Rewriter:
+    """of: the float that literals are taken to; own: whether as `Literal`s or as Numba's floats."""
+
+    def __init__(self, of: types.Float, own: bool) -> None:
+        self.of, self.own = of, own
+        self.constants: dict[str, float] = {}
+        self.places: dict[str, Place] = {}
+
+    def literal(self, value: float) -> Any:
+        if self.own:
+            return LiteralValue(value, self.of)
+        return np.float32(value) if self.of is types.float32 else value
+
+    def run(self, func_ir: ir.FunctionIR, parameters: list[Any] | None) -> None:
+        """parameters: what stands for the function's arguments (Description.parameters); None: they stay."""
+        for label in sorted(func_ir.blocks):
+            body: list[Any] = []
+            for statement in func_ir.blocks[label].body:
+                if isinstance(statement, ir.Assign):
+                    self._assign(statement, parameters, body)
+                body.append(statement)
+            func_ir.blocks[label].body = body
+
+    def _assign(self, statement: ir.Assign, parameters: list[Any] | None, body: list[Any]) -> None:
+        value, loc = statement.value, statement.loc
+        if isinstance(value, ir.Arg) and parameters is not None:
+            found = parameters[value.index]
+            if isinstance(found, int):
+                statement.value = ir.Arg(value.name, found, loc)
+            else:
+                value = ir.Global(value.name, found, loc)
+        if isinstance(value, ir.Expr) and value.op == "getattr" and value.value.name in self.places:
+            members = self.places[value.value.name].members
+            if value.attr in members:
+                value = ir.Global(value.attr, members[value.attr], loc)
+        if isinstance(value, ir.Global | ir.FreeVar):
+            if isinstance(value.value, Place):
+                self.places[statement.target.name] = value.value
+                value = ir.Const(None, loc)
+            statement.value = value
+        elif isinstance(value, ir.Var) and value.name in self.places:
+            self.places[statement.target.name] = self.places[value.name]
+        elif isinstance(value, ir.Const) and type(value.value) is float:
+            self.constants[statement.target.name] = value.value
+            statement.value = ir.Const(self.literal(value.value), loc)
+        elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop"):
+            self._whole_power(value, statement, body)
+
+    def _whole_power(self, value: ir.Expr, statement: ir.Assign, body: list[Any]) -> None:
+        """Make x ** 2.0 of x ** 2."""
+        exponent = self.constants.get(value.rhs.name)
+        if value.fn in (operator.pow, operator.ipow) and exponent is not None and exponent == exponent // 1 \
+                and abs(exponent) <= MOST_POWER:
+            whole = statement.target.scope.redefine("$whole", loc=statement.loc)
+            body.append(ir.Assign(ir.Const(int(exponent), statement.loc), whole, statement.loc))
+            value.rhs = whole
+
+
+def _next_helper(func_ir: ir.FunctionIR) -> tuple[Any, int, Helper] | None:
+    """The next call of a function that is to be inlined: its block, its place there, the function."""
+    for block in func_ir.blocks.values():
+        for i, statement in enumerate(block.body):
+            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Expr) \
+                    and statement.value.op == "call":
+                called = guard(ir_utils.get_definition, func_ir, statement.value.func)
+                if isinstance(called, ir.Global | ir.FreeVar) and isinstance(called.value, Helper):
+                    return block, i, called.value
+    return None
+
+
+def _inline_helpers(func_ir: ir.FunctionIR, of: types.Float, own: bool) -> None:
+    worker = InlineWorker()
+    for _ in range(MOST_INLINED):
+        func_ir._definitions = ir_utils.build_definitions(func_ir.blocks)
+        found = _next_helper(func_ir)
+        if found is None:
+            break
+        block, i, helper = found
+        called = compiler.run_frontend(copy_with(helper.function, helper.names, helper.function.__defaults__))
+        _Rewriter(of, own).run(called, None)
+        worker.inline_ir(func_ir, block, i, called, helper.function.__code__.co_freevars)
+    else:
+        raise TypeError(f"calls more than {MOST_INLINED} functions")
+    for block in func_ir.blocks.values():       # the names of what has been inlined
+        for statement in block.body:
+            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Global | ir.FreeVar) \
+                    and isinstance(statement.value.value, Helper):
+                statement.value = ir.Const(None, statement.loc)
+    for dead in compute_cfg_from_blocks(func_ir.blocks).dead_nodes():
+        del func_ir.blocks[dead]
+    func_ir.blocks = simplify_CFG(func_ir.blocks)
+
+
+def _slots_as_arguments(func_ir: ir.FunctionIR, count: int) -> None:
+    for block in func_ir.blocks.values():
+        for statement in block.body:
+            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Global | ir.FreeVar) \
+                    and isinstance(statement.value.value, Slot):
+                at = count + statement.value.value.index
+                statement.value = ir.Arg(func_ir.arg_names[at], at, statement.loc)
+
+
+def compiled(description: Description, arguments: list[types.Type], slots: list[types.Type], of: types.Float,
+             own: bool) -> compiler.CompileResult:
+    """Compile a function of `arguments`, then `slots`; errors are Numba's."""
+    func_ir = compiler.run_frontend(copy_with(description.function, description.names))
+    _Rewriter(of, own).run(func_ir, description.parameters)
+    _inline_helpers(func_ir, of, own)
+    func_ir.arg_names = tuple(f"argument{i}" for i in range(len(arguments) + len(slots)))
+    func_ir.arg_count = len(func_ir.arg_names)
+    for block in func_ir.blocks.values():
+        for statement in block.body:
+            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Arg):
+                statement.value = ir.Arg(func_ir.arg_names[statement.value.index], statement.value.index, statement.loc)
+    _slots_as_arguments(func_ir, len(arguments))
+    func_ir._definitions = ir_utils.build_definitions(func_ir.blocks)
+    func_ir._consts = type(func_ir._consts)(func_ir)
+    postproc.PostProcessor(func_ir).run()
+    flags = compiler.Flags()
+    flags.nrt = flags.forceinline = flags.boundscheck = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    flags.error_model = "numpy"
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
+    return compiler.compile_ir(
+        cpu_target.typing_context, cpu_target.target_context, func_ir, (*arguments, *slots), None, flags, {})

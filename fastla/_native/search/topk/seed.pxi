@@ -1,0 +1,44 @@
+# The first thresholds. Before a query has found k rows every row reaches its threshold, and is taken one by one. So the
+# first tile's k-th best score is sought by whole vectors first, a query in each lane: rows that reach it are taken, and
+# then those of the others that reach the threshold which these have left: docs/measurements.md, "First thresholds".
+
+cdef enum:
+    SEED_MOST = 16          # k up to which that is worth it
+    SEED_QUERIES = 8        # queries from which
+
+
+cdef inline bint seeds(const Plan* plan, const Block* block, const Thresholds* thresholds) noexcept nogil:
+    return thresholds.open and plan.search.result == RESULT_TOPK and plan.k <= SEED_MOST and \
+        plan.k < block.count and thresholds.rows >= SEED_QUERIES
+
+
+# value[j]: the k-th best of count scores in each lane, or what it is if that is more. scores: [count][vectors].
+cdef void raise_to_kth(Py_ssize_t k, int vectors, Py_ssize_t count, const output* scores,
+                       output* value) noexcept nogil:
+    cdef out_vec best[SEED_MOST]
+    cdef out_vec score, above
+    cdef Py_ssize_t i, t
+    cdef int j
+    for j in range(vectors):
+        for t in range(k):
+            best[t] = splat_out(<output>-infinity())
+        for i in range(count):
+            score = load_out(scores + (i * vectors + j) * LANES)
+            for t in range(k):
+                above = vec_max(score, best[t])
+                score = vec_min(score, best[t])
+                best[t] = above
+        store_out(value + j * LANES, vec_max(best[k - 1], load_out(value + j * LANES)))
+
+
+# What the rows that were taken have made of the queries' thresholds.
+cdef void settle_thresholds(Plan* plan, Thresholds* thresholds) noexcept nogil:
+    cdef Py_ssize_t query
+    cdef Reservoir* best
+    for query in range(thresholds.first, thresholds.first + thresholds.rows):
+        best = reservoir_of(plan, query, thresholds.slot)
+        if best.count >= plan.k:
+            shrink(best, plan.k)
+            raise_threshold(plan, best, query)
+            update_threshold(plan, thresholds, query)
+    thresholds.open = False
