@@ -47,7 +47,7 @@ def _norm(x: np.ndarray, weight: np.ndarray, eps: float, added: np.ndarray | Non
 
 def _attend(cache: fastla.KVCache, q: np.ndarray, k: np.ndarray, v: np.ndarray) -> np.ndarray:
     cache.append(k[None], v[None])
-    return cache.attend(q[None])[0]
+    return cache.attend(q[None], is_causal=True)[0]
 
 
 FASTLA = Library(

@@ -113,6 +113,7 @@ assert (fastla.knn(q, q, 1)[1][:, 0] == np.arange(100)).all()
 """
 
 
+@pytest.mark.slow
 def test_what_processes_cached_apart_works_together(tmp_path):
     import subprocess
     import sys

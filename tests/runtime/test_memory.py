@@ -158,7 +158,7 @@ def test_searches_do_not_grow(turns: int) -> None:
                 except ValueError:
                     pass
 
-        call_all({turns} // 2)
+        call_all({turns} + 5)         # until every thread has had the scratch that it needs
         before = resident()
         call_all({turns})
         print(resident() - before)

@@ -36,8 +36,9 @@ cdef inline bint like_rows(object object_, cnp.ndarray x, Py_ssize_t n) noexcept
     for d in range(last):
         if cnp.PyArray_DIM(y, d) != cnp.PyArray_DIM(x, d):
             return False
-    return cnp.PyArray_DIM(y, last) == n and \
-        (n <= 1 or cnp.PyArray_STRIDE(y, last) == cnp.PyArray_ITEMSIZE(y) or cnp.PyArray_SIZE(y) == 0)
+    if cnp.PyArray_DIM(y, last) != n:
+        return False
+    return n <= 1 or cnp.PyArray_STRIDE(y, last) == cnp.PyArray_ITEMSIZE(y) or cnp.PyArray_SIZE(y) == 0
 
 
 # Whether it is n adjacent numbers of x's type, or None.
