@@ -37,7 +37,9 @@ def _run(call: _checks.Layer) -> np.ndarray:
 
 def _called(call: _checks.Layer) -> np.ndarray:
     x, out = call.x, call.out
-    direct = _in_place(out, x, call.weight, call.up, call.bias, call.residual)
+    # A function of the user's may raise in the midst of it: `out` is then as it was.
+    direct = not isinstance(call.activation, UserFunction) and \
+        _in_place(out, x, call.weight, call.up, call.bias, call.residual)
     packed = any(isinstance(w, core.Weight) for w in (call.weight, call.up))
     if not packed and x.dtype.name in _PLAIN:
         return _delivered(_by_products(call, out if direct else None), out)
