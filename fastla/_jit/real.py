@@ -110,9 +110,10 @@ def _delegate(function: Callable) -> Callable:
 
 def _define(function: Callable, generic: Callable, codegen: Callable, *lowered: Any, literal: bool = False) -> None:
     """Tell Numba the types that a function takes and gives, and the code for arguments of these classes."""
-    infer_global(function)(type("RealTemplate", (AbstractTemplate,), {
+    template = type("RealTemplate", (AbstractTemplate,), {
         "key": function, "generic": lambda self, args, kws: None if kws else generic(self.context, args),
-        "prefer_literal": literal}))
+        "prefer_literal": literal})
+    infer_global(function, types.Function(template))        # as a decorator it asks for a name, which old ufuncs lack
     for classes in lowered:
         lower_builtin(function, *classes)(codegen)
 
