@@ -76,7 +76,9 @@ def self_attributes(code: types.CodeType, parameter: str) -> tuple[tuple[str, ..
         elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
             if attributes:
                 found[tuple(attributes)] = None
-            attributes = [] if instruction.opname.startswith("LOAD_FAST") and instruction.argval == parameter else None
+            # From Python 3.13 on one instruction may load two, or store one and load another.
+            loaded = instruction.argval[-1] if isinstance(instruction.argval, tuple) else instruction.argval
+            attributes = [] if "LOAD_FAST" in instruction.opname and loaded == parameter else None
     return tuple(found)
 
 
