@@ -15,7 +15,14 @@ ROWS_ASKED = 256        # at a time: Ctrl-C is answered between
 
 
 class BlockMask:
-    """Which key each query sees, by batch item and head; made by `block_mask`, passed as `mask_mod=`."""
+    """Which key each query sees, by batch item and head; made by `block_mask`, passed as `mask_mod=`.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> fastla.block_mask(lambda b, h, q, kv: kv <= q, None, None, 4, 4)
+    BlockMask(shape=(1, 1, 4, 4), seen=62.5%)
+    """
 
     def __init__(self, seen: np.ndarray) -> None:
         self.seen = seen

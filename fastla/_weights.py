@@ -29,6 +29,13 @@ class PackedWeight(core.Weight):
         What its numbers are stored as (the string "bfloat16" where ml_dtypes is not installed).
     nbytes : int
         Of memory, scales included.
+
+    Examples
+    --------
+    >>> import numpy as np, fastla
+    >>> weight = fastla.pack(np.eye(3, 5, dtype=np.float32))
+    >>> weight.shape, weight.dtype
+    ((3, 5), dtype('float32'))
     """
 
     def __init__(self, elements: np.ndarray, shape: tuple[int, int], stored: str, scale: np.ndarray | None = None,

@@ -274,11 +274,26 @@ def test_wide_tiles_stay_in_registers(target, row):
 def test_the_prefilter_stays_in_registers(row):
     """Of MR queries and a block's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
     rows, vectors = tile("avx512vnni", row)
-    blocks = [block for block in disassembly(path("avx512vnni", row)).split("\n\n") if "vpdpbusd" in block]
-    loops = [loop for loop in loops_of(blocks) if loop.count("vpdpbusd")]
+    loops = byte_loops(row, "score_")
     assert loops
     for loop in loops:
         assert loop.count("vpdpbusd") == vectors == rows * 3, str(loop)
+        assert not [i for i in loop.body if i.stack is not None], f"spilled:\n{loop}"
+        assert loop.count("j") == 1, str(loop)
+
+
+def byte_loops(row, name):
+    """The loops that multiply bytes in functions of that name."""
+    blocks = disassembly(path("avx512vnni", row)).split("\n\n")
+    blocks = [block for block in blocks if re.match(rf"\s*[0-9a-f]+ <\w*{name}", block)]
+    return [loop for loop in loops_of(blocks) if loop.count("vpdpbusd")]
+
+
+def test_quantized_layers_stay_in_registers():
+    """1 to 8 rows of x against a block's 48 outputs: three dot products of bytes a row, nothing on the stack."""
+    loops = byte_loops("float32", "level_block")
+    assert {loop.count("vpdpbusd") for loop in loops} == {3 * rows for rows in (1, 2, 4, 8)}
+    for loop in loops:
         assert not [i for i in loop.body if i.stack is not None], f"spilled:\n{loop}"
         assert loop.count("j") == 1, str(loop)
 
