@@ -31,6 +31,7 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISBEHAVED(cnp.ndarray)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray)
     bint PyArray_ISNOTSWAPPED(cnp.ndarray)
+    object PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void*, int)
 
 cdef extern from "pool.h":
     int pool_run(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void*, Py_ssize_t, int, int) noexcept nogil
