@@ -40,9 +40,10 @@ TAKEN = {
 
 
 @pytest.mark.parametrize("case", TAKEN)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.usefixtures("target")
-def test_same_bits_as_the_python_function(case: str) -> None:
-    q, k, v = arrays()
+def test_same_bits_as_the_python_function(case: str, dtype: str) -> None:
+    q, k, v = arrays(dtype)
     expected = fastla.attention.__wrapped__(q, k, v, **TAKEN[case])
     result = fastla.attention(q, k, v, **TAKEN[case])
     assert result.dtype == q.dtype
@@ -110,3 +111,24 @@ def test_large_batches(items: int) -> None:
     """From some number of items on Python does it, with the same result."""
     q, k, v = arrays(lead=(items,))
     np.testing.assert_array_equal(fastla.attention(q, k, v), fastla.attention.__wrapped__(q, k, v))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16", "int8"])
+@pytest.mark.parametrize("keywords", [{}, {"is_causal": True}, {"window": (4, 0)}, {"scale": 0.5}])
+@pytest.mark.usefixtures("target")
+def test_a_caches_usual_calls(dtype: str, keywords: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of sequences of several lengths: compiled, with the bits that Python's way gives."""
+    q, k, v = arrays(value_width=8)
+    cache = fastla.KVCache(2, 2, 24, value_dim=8, dtype=dtype)
+    cache.append(k, v, lengths=[19, 11])
+    expected, _ = cache.attend(q, return_lse=True, **keywords)
+    monkeypatch.setattr(_attention._checks, "fit", None)
+    np.testing.assert_array_equal(cache.attend(q, **keywords), expected)
+
+
+def test_a_cache_of_long_batches() -> None:
+    """More sequences than the compiled call takes."""
+    q, k, v = arrays(lead=(70,))
+    cache = fastla.KVCache(70, 2, 24)
+    cache.append(k, v)
+    np.testing.assert_array_equal(cache.attend(q), fastla.attention(q, k, v, q_offset="end"))

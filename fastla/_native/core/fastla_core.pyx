@@ -11,6 +11,7 @@ import threading
 from functools import update_wrapper
 from inspect import signature as inspect_signature
 
+from libc.math cimport pow
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
