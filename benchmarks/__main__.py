@@ -20,13 +20,14 @@ from collections.abc import Callable, Sequence
 from tqdm import tqdm
 
 from benchmarks.cases import CASES
-from benchmarks.minilm import files, run
+from benchmarks.minilm import run
 from benchmarks.operations import Case
 from benchmarks.reporting import options, readme, tables
 from benchmarks.reporting.machine import machine
 from benchmarks.timing import taken
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import PAIR, SideFailed, Workers, here
+from benchmarks.wheels import Unavailable
 
 ROUNDS, QUICK_ROUNDS = (7, 0.15), (5, 0.1)     # how many, and the seconds of a turn in each
 Section = Callable[[str], str]      # a part of the report in a style of tables: "simple", or README.md's "pipe"
@@ -60,7 +61,7 @@ def run_model(args: argparse.Namespace, thread_counts: list[int],
     print("model: the sentence encoder all-MiniLM-L6-v2", file=sys.stderr)
     try:
         models = [run.measure(t, quick=args.quick, offline=args.offline) for t in thread_counts]
-    except files.Unavailable as error:
+    except Unavailable as error:
         left_out = f"The model is left out: {error}."
         tell(lambda style: left_out)
         return [], ""

@@ -201,7 +201,7 @@ def encode(texts: Sequence[str], library: Library = BY_FASTLA, max_tokens: int =
 
     Raises
     ------
-    files.Unavailable
+    wheels.Unavailable
         Where the weights are neither in the user's cache nor can be fetched.
     """
     return embed(tokenize(texts, max_tokens), library)

