@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
+from benchmarks import attention_memory
 from benchmarks.cases import CASES
 from benchmarks.minilm import run
 from benchmarks.operations import Case
-from benchmarks.reporting import options, readme, tables
+from benchmarks.reporting import options, readme, tables, text
 from benchmarks.reporting.machine import machine
-from benchmarks.timing import taken
+from benchmarks.timing import memory, taken
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import PAIR, SideFailed, Workers, here
 from benchmarks.wheels import Unavailable
@@ -100,11 +101,17 @@ def main() -> int:
     measured = [row for row in rows if isinstance(row, Measurement)]
     if args.one_core_taken:
         tell(functools.partial(tables.taken_section, run_taken(measured)))
+    within = True
+    if memory.can_measure():
+        taken_by_attention = attention_memory.measure()
+        within = attention_memory.within(taken_by_attention)
+        said = attention_memory.sentence(taken_by_attention)
+        tell(functools.partial(text.paragraph, said))
     models, failure = run_model(args, thread_counts, tell)
 
     failures = [row.why for row in rows if isinstance(row, tables.Failure)] + [failure] * bool(failure)
     print(*failures, sep="\n\n", file=sys.stderr)
-    right = all(result.right for result in [*measured, *models]) and not failures
+    right = all(result.right for result in [*measured, *models]) and within and not failures
     if args.readme and not right:
         print("README.md is left as it is: a result is wrong, or a side failed.", file=sys.stderr)
     elif args.readme:
