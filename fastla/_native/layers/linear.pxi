@@ -63,6 +63,9 @@ cdef void block_sums(const LinearJob* job, const LayerWeight* w, Py_ssize_t bloc
         level_block(w, block, rows, <const int32_t*>(job.levels + row * job.levels_row), job.levels_row // QUAD,
                     job.x_scale + row, tile)
         return
+    if w.blocks == NULL and rows <= DOT_OUTPUT_ROWS:
+        dot_outputs(w, block, rows, x, job.x_row, space.strip, tile)
+        return
     while p < d or p == 0:
         k = smaller(part, d - p)
         b = panel_of(w, block, p, k, space.panel, space.strip)
