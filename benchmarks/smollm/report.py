@@ -37,10 +37,13 @@ def in_common(ours: Written, theirs: Written) -> int:
 
 
 def apart(ours: Written, theirs: Written) -> tuple[float, float]:
-    """Return how far logits differ at most where both sides had read the same, and that in standard deviations."""
+    """Return how far logits differ where both sides had read the same: at most, and the root of the mean square.
+
+    The latter is in standard deviations of the logits.
+    """
     count = in_common(ours, theirs)
-    most = float(np.abs(ours.logits[:count] - theirs.logits[:count]).max())
-    return most, most / float(np.std(ours.logits[:count]))
+    difference = ours.logits[:count] - theirs.logits[:count]
+    return float(np.abs(difference).max()), float(np.sqrt(np.square(difference).mean()) / np.std(ours.logits[:count]))
 
 
 def agrees(written: Mapping[str, Written]) -> bool:
@@ -59,7 +62,7 @@ def differences(written: Mapping[str, Written], decode: Callable[[list[int]], st
         said = "the same tokens" if same else f"another token after {in_common(ours, theirs) - 1}"
         wrong = " WRONG" if side in EXACT and most > AGREEMENT else ""
         lines.append(f"{side}: {said} (of {count}); logits differ from fastla's by {most:.1e} at most, "
-                     f"{deviations:.1e} standard deviations{wrong}.")
+                     f"by {deviations:.1e} standard deviations in the mean{wrong}.")
         if not same and decode is not None:
             lines.append(f"  It writes: {decode(theirs.tokens)!r}")
     return "\n".join(lines)
