@@ -94,7 +94,8 @@ def main() -> int:
         print(machine(), end="\n\n")
         for threads in options.thread_counts(args):
             found, written = measure(args, threads, cases, sides)
-            print(report.table(found, sides), report.differences(written, decode), sep="\n\n", end="\n\n")
+            print(report.table(found, sides, report.reading(threads)), end="\n\n")
+            print(report.differences(written, decode), end="\n\n")
             right = right and report.agrees(written)
     except (ModuleNotFoundError, SideFailed, Unavailable) as error:
         print(f"The model was not run: {error}", file=sys.stderr)

@@ -10,8 +10,9 @@ pytest.importorskip("tabulate")
 pytest.importorskip("platformdirs")
 
 from benchmarks.smollm import libraries, report  # noqa: E402
-from benchmarks.smollm.cases import Written  # noqa: E402
+from benchmarks.smollm.cases import LanguageModel, Written  # noqa: E402
 from benchmarks.smollm.model import Decoder, Shape, angles, random_weights, rotated  # noqa: E402
+from benchmarks.timing.measurement import Measurement, Turn  # noqa: E402
 
 SMALL = Shape(width=48, layers=2, heads=6, kv_heads=2, hidden=80, vocabulary=101)
 TOKENS = [3, 77, 100, 0, 51, 9]
@@ -70,3 +71,11 @@ def test_how_far_sides_are_apart():
     assert not report.agrees({"fastla": ours, "numpy": theirs})
     assert "another token after 1 (of 3)" in report.differences({"fastla": ours, "numpy": theirs}, None)
     assert "WRONG" in report.differences({"fastla": ours, "numpy": theirs}, None)
+
+
+def test_the_table_says_what_part_of_memorys_speed_is_used():
+    cases = [LanguageModel("model", tuple(range(256))), LanguageModel("model", (1, 2), 32)]
+    found = [Measurement(case, 2, 1, [{"fastla": Turn(2.0, 2.0, 0.0)}]) for case in cases]
+    lines = report.table(found, ["fastla"], 1e10).splitlines()
+    assert [line.split()[-1] for line in lines[2:]] == ["128/s", "16.0/s", "8.61", "0.86"]
+    assert report.reading(1) > 1e8
