@@ -295,9 +295,10 @@ LAYERED = [target for target, row in IN_REGISTERS if row == "float32"]
 
 @pytest.mark.parametrize("target", LAYERED)
 def test_quantized_layers_stay_in_registers(target):
-    """Rows of x against a block's outputs: a product of quads or pairs for each vector, no sum on the stack.
+    """Rows of x against a block's outputs: a product of quads or pairs for each vector, and no sum on the stack.
 
-    A single row takes all 48 outputs at once. Of 16 registers 12 are sums, so weights may be read twice.
+    A single row takes all 48 outputs at once. Pairs need three registers beside the sums, a row's numbers and their
+    sizes: where registers are 16 and 12 of them sums, up to three sums wait on the stack.
     """
     rows, vectors = tile(target, "float32")
     product = "vpdpbusd" if target == "avx512vnni" else "v?pmaddwd"
@@ -309,8 +310,9 @@ def test_quantized_layers_stay_in_registers(target):
     for loop in loops:
         assert loop.count("j") == 1, str(loop)
         on_stack = [i for i in loop.body if i.stack is not None]
-        assert not [i for i in on_stack if i.stores], f"spilled:\n{loop}"
-        assert not on_stack or VECTOR_BYTES[target] < 64, f"read from the stack:\n{loop}"
+        full_of_sums = VECTOR_BYTES[target] < 64 and loop.count(product) >= 12
+        assert not on_stack or full_of_sums, f"on the stack:\n{loop}"
+        assert len([i for i in on_stack if i.stores]) <= 3, f"spilled:\n{loop}"
 
 
 @pytest.mark.parametrize("target", LAYERED)
