@@ -15,35 +15,18 @@ same operations in the same order wherever its tile lies, so bits do not depend 
 
 from typing import Any
 
-import numpy as np
-from numba import from_dtype, types
+from numba import int32, intp, types
 
-from fastla._jit.contract import pointer_to
+from fastla._jit.compiling import jit_for
+from fastla._jit.contract import DECLINED, KERNEL_OK, Runtime, pointer_to
+from fastla._jit.cost import duration, tasks_for
 from fastla._jit.interop import address_of, c_function, cast, copied, offset, room, struct
-from fastla._jit.schedule import (
-    DECLINED,
-    JOB,
-    KERNEL_OK,
-    NO_MEMORY,
-    Runtime,
-    ceil_div,
-    duration,
-    give,
-    i32,
-    intp,
-    is_null,
-    jit_for,
-    run_tasks,
-    take,
-    task_pointer,
-    tasks_for,
-    void_p,
-)
+from fastla._jit.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
 from fastla._jit.tile import MR, NV, SQUARE, micro_kernels, packing
 from fastla._jit.vec import lanes_of
 
 Product, Batch, sizes = pointer_to("Product"), pointer_to("Batch"), types.CPointer(intp)
-SIGNATURE = i32(Product, Batch, Runtime)
+SIGNATURE = int32(Product, Batch, Runtime)
 # Stored and computed types. Products of int8 are sums modulo 2^8, of which int16 has enough bits and CPUs multiply.
 ELEMENTS = {"float32": (types.float32, types.float32), "float64": (types.float64, types.float64),
             "int32": (types.int32, types.int32), "int8": (types.int8, types.int16)}
@@ -52,11 +35,8 @@ MC = 48
 OWN_BYTES = 524288                  # of b, in a task that packs its own columns of it
 OWN_ROWS = 64                       # of a in a task, at least
 
-Job = types.CPointer(from_dtype(np.dtype([
-    *JOB, ("product", np.intp), ("batch", np.intp),
-    *[(name, np.intp) for name in ("rows", "columns", "row_tasks", "column_tasks", "depth", "chunk", "count")],
-], align=True)))
-apply = c_function(i32, intp, void_p, intp, intp, intp, intp, intp, intp)
+Job = job_type("batch", "rows", "columns", "row_tasks", "column_tasks", "depth", "chunk", "count")
+apply = c_function(int32, intp, types.voidptr, intp, intp, intp, intp, intp, intp)
 
 
 def build(element: str) -> Any:
@@ -124,10 +104,10 @@ def build(element: str) -> Any:
     def finish(g, row, rows, column, n, item):  # noqa: ANN001, ANN202
         """The epilogue of a block of c that is complete."""
         if g.epilogue == 0:
-            return i32(KERNEL_OK)
+            return int32(KERNEL_OK)
         c = offset(cast(g.c, numbers), row * g.c_row + column)
         return apply(cast(g.epilogue, sizes)[0], (
-            g.epilogue, cast(c, void_p), rows, n, g.c_row, g.first_row + row, g.first_column + column, item))
+            g.epilogue, cast(c, types.voidptr), rows, n, g.c_row, g.first_row + row, g.first_column + column, item))
 
     @jit_for(element)
     def block(g, item, row, m, column, n, depth, packed_b, packed_a, tile):  # noqa: ANN001, ANN202
@@ -147,7 +127,7 @@ def build(element: str) -> Any:
                     status = finish(g, row + i, rows, column, n, item)
                     if status != KERNEL_OK:
                         return status
-        return i32(KERNEL_OK)
+        return int32(KERNEL_OK)
 
     @jit_for(element)
     def task(arg, index, slot):  # noqa: ANN001, ANN202
@@ -155,14 +135,13 @@ def build(element: str) -> Any:
         batch = struct(cast(job.batch, Batch))
         shape, strides = cast(batch.shape, sizes), batch.strides
         b_room = ceil_div(job.columns, lanes) * lanes * job.depth
-        packed = take(job.runtime, size * (b_room + MC * job.depth + MR * nr))
+        packed = take(job, size * (b_room + MC * job.depth + MR * nr))
         if is_null(packed):
-            job.error = NO_MEMORY
             return
         packed_b = cast(packed, reals)
         packed_a = offset(packed_b, b_room)
         for i in range(index * job.chunk, min((index + 1) * job.chunk, job.count)):
-            g = struct(copied(cast(job.product, Product)))
+            g = struct(copied(cast(job.request, Product)))
             item = place = i // (job.row_tasks * job.column_tasks)
             row, column = i // job.column_tasks % job.row_tasks * job.rows, i % job.column_tasks * job.columns
             for d in range(batch.dims - 1, -1, -1):
@@ -176,16 +155,15 @@ def build(element: str) -> Any:
             if status != KERNEL_OK:
                 job.error = status
                 break
-        give(job.runtime, packed)
+        give(job, packed)
 
     def matmul(product, batch, runtime):  # noqa: ANN001, ANN202
         g, count = struct(product), struct(batch).count
         if may_decline and (g.m < MR or g.n < lanes):       # few rows or columns: memory decides, not registers
-            return i32(DECLINED)
-        record = room(Job, 1)
-        job = struct(record)
-        job.runtime, job.error = address_of(runtime), KERNEL_OK
-        job.product, job.batch = address_of(product), address_of(batch)
+            return int32(DECLINED)
+        job = struct(room(Job, 1))
+        begin(job, runtime, product)
+        job.batch = address_of(batch)
         ns = count * duration(g.m * g.n * intp(1) * g.k, g.m * g.k + g.k * g.n + g.m * g.n, size)
         tasks = tasks_for(ns, struct(runtime).threads)
         job.depth = ceil_div(g.k, max(1, ceil_div(g.k, kc)))        # pieces of k as even as possible
@@ -197,5 +175,5 @@ def build(element: str) -> Any:
         job.row_tasks = ceil_div(g.m, job.rows)
         job.count = count * job.row_tasks * job.column_tasks
         job.chunk = ceil_div(job.count, max(1, tasks))
-        return run_tasks(task_pointer(task), record, ceil_div(job.count, job.chunk), ns)
+        return run_tasks(task_pointer(task), job, ceil_div(job.count, job.chunk), ns)
     return matmul

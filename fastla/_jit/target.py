@@ -43,7 +43,7 @@ def table(core: Any, element: str, native_target: str, native: Any) -> Any:
 def compile_entry(core: Any, element: str, family: str) -> None:
     """Set an entry of all tables of an element row."""
     with _lock:
-        from fastla._jit.cache import compiled
+        from fastla._jit.compiling import compiled
 
         module = importlib.import_module(f"fastla._jit.{family}")
         entry = compiled(f"{family} {element}", module.build(element), module.SIGNATURE)

@@ -4,10 +4,10 @@ from typing import Any
 
 from numba import types
 
+from fastla._jit.compiling import jit_for
 from fastla._jit.interop import offset
 from fastla._jit.lanes import fma, splat
 from fastla._jit.memory import load, prefetch, store, tile
-from fastla._jit.schedule import jit_for
 from fastla._jit.vec import BYTES, lanes_of
 
 # Rows of a tile, and vectors in one: what the registers hold beside a row of b ("Tile sizes" in docs/measurements.md).
