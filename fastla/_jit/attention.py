@@ -22,7 +22,7 @@ from fastla._jit.contract import DECLINED, KERNEL_OK, Runtime, constants, pointe
 from fastla._jit.cost import duration
 from fastla._jit.interop import cast, offset, room, struct
 from fastla._jit.lanes import mask_bits, maximum, select, splat
-from fastla._jit.memory import load, store
+from fastla._jit.memory import load, number, set_number, store
 from fastla._jit.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
 from fastla._jit.tile import MR, NV, micro_kernels, packing
 from fastla._jit.vec import lanes_of
@@ -72,7 +72,7 @@ def build(element: str) -> Any:
                     if cast(row + j * mask.column, flags)[0] == 0:
                         scores[j * width + i] = nothing
                 else:
-                    bias = cast(row + j * mask.column, reals)[0]
+                    bias = number(cast(row + j * mask.column, reals), 0)
                     scores[j * width + i] = bias if bias == nothing else scores[j * width + i] + bias
 
     @jit_for(element)
@@ -107,9 +107,9 @@ def build(element: str) -> Any:
             for d in range(a.value_width):
                 x = zero if total[i] == 0 else sums[d * width + i] * factor
                 check += x * zero
-                cast(to + d * a.out.column, reals)[0] = x
+                set_number(cast(to + d * a.out.column, reals), 0, x)
             if lse != 0:
-                cast(lse + row, reals)[0] = nothing if total[i] == 0 else real(top[i] + math.log(total[i]))
+                set_number(cast(lse + row, reals), 0, nothing if total[i] == 0 else real(top[i] + math.log(total[i])))
             if not check == 0 or not total[i] < math.inf:
                 job.error = DECLINED
 
@@ -184,7 +184,7 @@ def build(element: str) -> Any:
     @jit_for(element)
     def differs(heads):  # noqa: ANN001, ANN202
         """Whether it is not of this type, or not in whole elements."""
-        return heads.type != number_type or (heads.data | heads.row | heads.column | heads.head) % size != 0
+        return heads.type != number_type or (heads.row | heads.column | heads.head) % size != 0
 
     def attention(call, runtime):  # noqa: ANN001, ANN202
         a, job = struct(call), struct(room(Job, 1))

@@ -8,7 +8,6 @@ description holds all that the compiled code depends on.
 """
 
 import builtins
-import dis
 import functools
 import inspect
 import math
@@ -17,6 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from fastla._jit.bytecode import references, self_attributes
 
 KNOWN_MODULES = (math, np, builtins)        # whose constants stay
 
@@ -43,45 +44,6 @@ class Place:
     members: dict[str, Any] = field(default_factory=dict)
 
 
-@functools.lru_cache(maxsize=1024)
-def references(code: types.CodeType) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
-    """The names that code reads: whether a global one, the name, and the attributes taken of it in a row."""
-    found: dict[tuple, None] = {}
-    root: Any = None
-    attributes: list[str] = []
-    for instruction in dis.get_instructions(code):
-        name = instruction.opname
-        if root is not None and name in ("LOAD_ATTR", "LOAD_METHOD"):
-            attributes.append(instruction.argval)
-            continue
-        if name in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
-            continue
-        if root is not None:
-            found[*root, tuple(attributes)] = None
-        root, attributes = None, []
-        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
-            root = (True, instruction.argval)
-        elif "DEREF" in name and instruction.argval in code.co_freevars:
-            root = (False, instruction.argval)
-    return tuple(found)
-
-
-def self_attributes(code: types.CodeType, parameter: str) -> tuple[tuple[str, ...], ...]:
-    """The attributes in a row that code takes of a parameter."""
-    found: dict[tuple[str, ...], None] = {}
-    attributes: list[str] | None = None
-    for instruction in dis.get_instructions(code):
-        if attributes is not None and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            attributes.append(instruction.argval)
-        elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
-            if attributes:
-                found[tuple(attributes)] = None
-            # From Python 3.13 on one instruction may load two, or store one and load another.
-            loaded = instruction.argval[-1] if isinstance(instruction.argval, tuple) else instruction.argval
-            attributes = [] if "LOAD_FAST" in instruction.opname and loaded == parameter else None
-    return tuple(found)
-
-
 def kind_of(value: Any) -> tuple | None:
     """What a number or an array is compiled as: (dtype, dimensions, layout); None: it is neither."""
     if isinstance(value, bool | np.bool_):
@@ -91,25 +53,30 @@ def kind_of(value: Any) -> tuple | None:
     if type(value) is float:
         return "f8", 0, ""
     if isinstance(value, np.generic) and value.dtype.kind in "iuf" and value.dtype.itemsize <= 8:
-        return compiled_dtype(value.dtype).str[1:], 0, ""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufcV" and not isinstance(value, np.ma.MaskedArray):
-        if value.dtype.kind == "V" and value.dtype.name != "bfloat16":
-            return None
-        plain = as_compiled(value)
-        return plain.dtype.str[1:], plain.ndim, "C" if plain.flags.c_contiguous else "A"
+        return compiled_dtype(value.dtype)[1], 0, ""
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+        found = compiled_dtype(value.dtype)
+        if found is not None:
+            return found[1], value.ndim, "C" if as_compiled(value).flags.c_contiguous else "A"
     return None
 
 
-def compiled_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype that Numba computes with: half precision is unknown to it."""
+@functools.lru_cache(maxsize=1024)
+def compiled_dtype(dtype: np.dtype) -> tuple[np.dtype, str] | None:
+    """The dtype that Numba computes with, half precision being unknown to it, and its letters; None: there is none."""
+    if dtype.kind not in "biufcV" or dtype.kind == "V" and dtype.name != "bfloat16":
+        return None
     if dtype.name in ("float16", "bfloat16"):
-        return np.dtype(np.float32)
-    return dtype.newbyteorder("=")
+        dtype = np.dtype(np.float32)
+    elif not dtype.isnative:
+        dtype = dtype.newbyteorder()
+    return dtype, dtype.str[1:]
 
 
 def as_compiled(array: np.ndarray) -> np.ndarray:
     """The array where it lies, or a copy that Numba can read."""
-    return np.require(array, compiled_dtype(array.dtype), "A")
+    dtype = compiled_dtype(array.dtype)[0]      # type: ignore[index]
+    return array if array.dtype == dtype and array.flags.aligned else np.require(array, dtype, "A")
 
 
 def unwrapped(f: Any) -> tuple[types.FunctionType, list[Any], dict[str, Any]]:

@@ -7,7 +7,7 @@ from numba import types
 
 from fastla._jit.compiling import jit_for
 from fastla._jit.lanes import fma, reduce_add, splat
-from fastla._jit.memory import load
+from fastla._jit.memory import load, number
 from fastla._jit.vec import lanes_of
 
 SQUARES = {32: (1e-28, 1e32), 64: (1e-270, 1e270)}      # by the bits of an element: sums of squares that lost nothing
@@ -26,11 +26,11 @@ def norms(real: types.Type) -> Any:
             sums = fma(v, v, sums)
         total = float(reduce_add(sums))
         for p in range(whole, d):
-            total += float(x[p * step]) * float(x[p * step])
+            total += float(number(x, p * step)) * float(number(x, p * step))
         if low < total < high:
             return total
         for p in range(d):
-            if not x[p * step] == 0:
+            if not number(x, p * step) == 0:
                 return math.nan
         return 0.0
 
@@ -48,15 +48,15 @@ def norms(real: types.Type) -> Any:
             sums = fma(v, v, sums)
         total, most = float(reduce_add(sums)), 0.0
         for p in range(whole, d):
-            gap = float(x[p]) - float(y[p])
+            gap = float(number(x, p)) - float(number(y, p))
             total += gap * gap
         if total > low:
             return math.sqrt(total)
         for p in range(d):
-            most = max(most, abs(float(x[p]) - float(y[p])))
+            most = max(most, abs(float(number(x, p)) - float(number(y, p))))
         total = 0.0
         for p in range(d if most > 0 else 0):
-            gap = (float(x[p]) - float(y[p])) / most
+            gap = (float(number(x, p)) - float(number(y, p))) / most
             total += gap * gap
         return most * math.sqrt(total)
     return squares, inverse, distance

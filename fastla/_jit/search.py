@@ -184,7 +184,7 @@ def build(element: str) -> Any:
                 or m == 0 or s.allowed == 0 or d == 0
                 or s.queries.type != number_type or s.rows.type != number_type or d > 1 and s.rows.column != size
                 or s.metric == EUCLIDEAN and d > 1 and s.queries.column != size
-                or (s.rows.row | s.queries.row | s.queries.column | s.rows.data | s.queries.data) % size != 0):
+                or (s.rows.row | s.queries.row | s.queries.column) % size != 0):
             return int32(DECLINED)
         begin(job, runtime, request)
         block = take(job, size * ceil_div(m, lanes) * lanes * d + 8 * m + 16 * threads * m * (k + 1))

@@ -1,7 +1,5 @@
 """Numba as a target: chosen by name, compiled when needed, cached; what it leaves is the native target's."""
 
-import os
-
 import numpy as np
 import pytest
 
@@ -100,45 +98,3 @@ def test_eigenpairs(numba):
     a += a.T
     np.testing.assert_allclose(np.sort(np.abs(fastla.eigsh(a, k=3)[0])),
                                np.sort(np.abs(np.linalg.eigvalsh(a)))[-3:], rtol=1e-8)
-
-
-CODE = """
-import numpy as np, fastla, sys
-a = np.random.default_rng(0).integers(-4, 5, (100, 100)).astype(sys.argv[1])
-for dtype in sys.argv[1:]:
-    a = a.astype(dtype)
-    assert (fastla.matmul(a, a) == a @ a).all(), dtype
-q = a.astype("float32")
-assert (fastla.knn(q, q, 1)[1][:, 0] == np.arange(100)).all()
-"""
-
-
-@pytest.mark.slow
-def test_what_processes_cached_apart_works_together(tmp_path):
-    import subprocess
-    import sys
-
-    environment = {**os.environ, "FASTLA_TARGET": "numba", "NUMBA_CACHE_DIR": str(tmp_path), "FASTLA_VERBOSE": "1"}
-    for dtypes in (["float32"], ["float64"], ["float64", "float32"]):
-        done = subprocess.run([sys.executable, "-c", CODE, *dtypes], env=environment, capture_output=True, text=True,
-                              timeout=300)
-        assert done.returncode == 0, done.stderr
-    assert "compiled" not in done.stderr and done.stderr.count("loaded") == 3
-
-
-def test_fork_and_threads(numba):
-    import threading
-
-    a = np.ones((300, 300), np.float32)
-    wrong = []
-    threads = [threading.Thread(target=lambda: wrong.extend([1] * int((fastla.matmul(a, a) != 300).any())))
-               for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
-    pid = os.fork()
-    if pid == 0:
-        os._exit(int((fastla.matmul(a, a) != 300).any()))
-    assert os.waitpid(pid, 0)[1] == 0
