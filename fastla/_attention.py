@@ -49,6 +49,7 @@ def _with_functions(name: str, call: _checks.Call, score_mod: Any, mask_mod: Any
     )
 
 
+@core.entry("attention", "")
 def attention(
     query: ArrayLike, key: ArrayLike, value: ArrayLike, attn_mask: ArrayLike | None = None, *, is_causal: bool = False,
     q_offset: Any = 0, kv_lengths: ArrayLike | None = None, window: tuple[int, int] | None = None,

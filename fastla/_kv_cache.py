@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from fastla import _validate
 from fastla._attention import _run
+from fastla._core import core
 from fastla._storage import heads
 from fastla._validate import attention as _checks
 
@@ -111,27 +112,30 @@ class KVCache:
                 f"KVCache.append: key has shape {given[0].shape} and value {given[1].shape}, expected "
                 f"({batch}, {kv_heads}, n, {self._widths[0]}) and ({batch}, {kv_heads}, n, {self._widths[1]})"
             )
-        counts = np.full(batch, n) if lengths is None else self._counts("append", lengths, np.full(batch, n))
-        if self._dtype == "int8" and not all(np.isfinite(x.astype(np.float32)).all() for x in given):
+        counts = n if lengths is None else self._counts("append", lengths, np.full(batch, n))
+        encoded = [heads.encode(x, self._dtype) for x in given]
+        if self._dtype == "int8" and not all(np.isfinite(scale).all() for _, scale in encoded):
             raise ValueError(
                 "KVCache.append: key or value has numbers that are not finite, which int8 storage cannot hold"
             )
-        most = int((self._lengths + counts).max(initial=0))
+        after = self._lengths + counts
+        most = int(after.max(initial=0))
         if most > capacity:
             self._allocate(kv_heads, max(most, 2 * capacity))
-        encoded = [heads.encode(x, self._dtype) for x in given]
         for part, (rows, scale) in enumerate(encoded):
-            self._write(self._stored[part], rows, counts)
+            self._write(self._stored[part], rows, after)
             if scale is not None:
-                self._write(self._scales[part], scale, counts)
-        self._lengths = self._lengths + counts
+                self._write(self._scales[part], scale, after)
+        self._lengths = after
 
-    def _write(self, to: np.ndarray, rows: np.ndarray, counts: np.ndarray) -> None:
-        if (counts == rows.shape[2]).all() and (self._lengths == self._lengths[:1]).all() and len(counts):
-            to[:, :, self._lengths[0]:self._lengths[0] + rows.shape[2]] = rows
+    def _write(self, to: np.ndarray, rows: np.ndarray, after: np.ndarray) -> None:
+        starts, ends = self._lengths.tolist(), after.tolist()
+        n = rows.shape[2]
+        if starts.count(starts[0] if starts else 0) == ends.count(starts[0] + n if starts else 0) == len(starts) > 0:
+            to[:, :, starts[0]:ends[0]] = rows
             return
-        for b, (start, count) in enumerate(zip(self._lengths, counts, strict=True)):
-            to[b, :, start:start + count] = rows[b, :, :count]
+        for b, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            to[b, :, start:end] = rows[b, :, :end - start]
 
     def _counts(self, method: str, lengths: Any, most: np.ndarray) -> np.ndarray:
         counts = np.asarray(lengths)
@@ -166,11 +170,16 @@ class KVCache:
                 f"({len(self._lengths)}, heads, length, {self._widths[0]})"
             )
         key, value = (x[:, :, :used] for x in self._stored)
+        scales = [x[:, :, :used] for x in self._scales]
+        usual = attn_mask is softcap is sinks is alibi_slopes is out is None and not return_lse
+        if usual and isinstance(q_offset, str) and q_offset == "end":
+            result = core.attend(array, key, value, self._lengths, self._dtype, scales, is_causal, window, scale)
+            if result is not None:
+                return result
         call = _checks.fit(name, array, key, value, attn_mask, is_causal, q_offset, self._lengths, window, scale,
-                           softcap,
-                           sinks, alibi_slopes, return_lse, out)
-        if self._scales:
-            call = call._replace(key_scale=self._scales[0][:, :, :used], value_scale=self._scales[1][:, :, :used])
+                           softcap, sinks, alibi_slopes, return_lse, out)
+        if scales:
+            call = call._replace(key_scale=scales[0], value_scale=scales[1])
         _run(call._replace(stored=self._dtype), out is None)
         return (call.out, call.lse) if return_lse else call.out
 

@@ -16,6 +16,7 @@ import numpy as np
 from fastla._methods import native, tuning
 from fastla._methods.blocks import combine, orthonormal, project_out, random_block, wide
 from fastla._methods.operators import Operator
+from fastla._methods.pace import Pace
 from fastla._methods.wanted import order, with_neighbours
 
 
@@ -45,8 +46,8 @@ class Ritz:
         return int(np.cumprod(self.residuals <= self.limit(operator, tol)).sum())
 
 
-# done(values, residuals, complete, steps) -> how many pairs to return, or None to go on.
-Done = Callable[[np.ndarray, np.ndarray, bool, int], int | None]
+# done(values, residuals, complete, steps) -> how many pairs to return, or minus the steps after which to ask again.
+Done = Callable[[np.ndarray, np.ndarray, bool, int], int]
 
 
 def residual_limit(operator: Operator, values: np.ndarray, tol: float) -> np.ndarray:
@@ -67,26 +68,25 @@ def block_krylov(
 ) -> Ritz:
     """Runs on the complement of the rows of `locked`; of a basis of so many vectors `keep` survive a restart."""
     run = _Run(operator, start, locked, basis, rng)
-    steps = checked = 0
+    steps = look = 0
     while True:
         run.expand()
         steps += 1
         size, full = run.size, run.is_full()
         complete = len(run.block) == 0
-        if not (full or complete or size - checked >= tuning.ritz_after(size)):
+        if not (full or complete or steps >= look):
             continue
-        checked = size
         values, residuals = run.ritz()
         ranks = order(values, which)
         take = done(values[ranks], residuals[ranks], complete, steps)
-        if take is None and not complete and not (full and restarts.left <= 0):
+        if take < 0 and not complete and not (full and restarts.left <= 0):
+            look = steps - take
             if full:
                 restarts.left -= 1
                 run.restart(ranks[: max(1, min(keep, run.capacity - len(run.block), size - 1))])
-                checked = run.size
             continue
-        best = ranks[: size if take is None else take]
-        return Ritz(values[best], run.vectors(best), residuals[best], take is not None, complete)
+        best = ranks[: size if take < 0 else take]
+        return Ritz(values[best], run.vectors(best), residuals[best], take >= 0, complete)
 
 
 class _Run:
@@ -124,11 +124,10 @@ class _Run:
             self.expected[j:] = self.b.conj()
 
     def _check_symmetric(self, above: np.ndarray, own: np.ndarray) -> None:
-        # An operator is a promise; an array was compared with its transpose.
-        norm = max(self.operator.norm, float(np.abs(own).max()), float(np.abs(above).max(initial=0)))
-        self.operator.norm = norm
-        if self.operator.trusted:
+        self.operator.norm = max(self.operator.norm, float(np.abs(own).max()))
+        if self.operator.trusted:       # an array, compared with its transpose; others are a promise
             return
+        norm = self.operator.norm = max(self.operator.norm, float(np.abs(above).max(initial=0)))
         if max(np.abs(own - own.conj().T).max(), np.abs(above - self.expected).max(initial=0)) > 1e-2 * norm:
             raise ValueError(
                 f"{self.operator.what} is not that of a symmetric (Hermitian) operator: V* A V is not symmetric"
@@ -172,13 +171,17 @@ def solve(
 ) -> Ritz:
     """The k most wanted pairs and those next to them that are safe to deflate."""
     keep = int(k + tuning.KEEP * (basis - k - operator.block))
+    pace = Pace()
 
-    def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
-        few = slice(min(k, len(values)))
-        reached = len(values) >= k and (residuals[few] <= residual_limit(operator, values[few], tol)).all()
+    def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int:
         if complete:
             return len(values)
-        return with_neighbours(values, residuals, k, which) if reached else None
+        if len(values) < k:
+            return -max(1, (k - len(values)) // operator.block)
+        limits = residual_limit(operator, values[:k], tol)
+        if (residuals[:k] <= limits).all():
+            return with_neighbours(values, residuals, k, which)
+        return pace.wait(steps, residuals[:k], limits)
 
     return block_krylov(operator, start, np.empty((0, n), start.dtype), basis, keep, which, done, rng, restarts)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastla._methods import tuning
 from fastla._methods.block_krylov import Restarts
 from fastla._methods.blocks import combine, norms, orthonormal, project_out, wide
 from fastla._methods.operators import Operator
@@ -37,7 +36,7 @@ class Triplets:
         return Triplets(*(np.concatenate([getattr(self, x), getattr(other, x)]) for x in ("u", "s", "v", "residuals")))
 
 
-Done = Callable[[np.ndarray, np.ndarray, bool, int], int | None]
+Done = Callable[[np.ndarray, np.ndarray, bool, int], int]      # as block_krylov's
 
 
 def golub_kahan(
@@ -60,7 +59,7 @@ def golub_kahan(
     start = start.copy()
     project_out(start, [lock_v])
     block, _ = orthonormal(start, [lock_v], 1.0, rng)
-    j = steps = checked = 0
+    j = steps = look = 0
     while True:
         steps += 1
         end = j + len(block)
@@ -75,24 +74,24 @@ def golub_kahan(
         block, b = orthonormal(z, [v[:end], lock_v], operator.norm, rng)
         newest, j = slice(j, end), end
         complete, full = len(block) == 0, j + max(len(block), 1) > capacity
-        if not (full or complete or j - checked >= tuning.ritz_after(j)):
+        if not (full or complete or steps >= look):
             continue
-        checked = j
         p, s, yh = np.linalg.svd(r[:j, :j])
         y = yh.conj().T
         operator.norm = max(operator.norm, s[0])
         residuals = np.zeros(j) if complete else np.sqrt(np.square(np.abs(b.T @ p[newest])).sum(0))
         take = done(s, residuals, complete, steps)
-        if take is None and not complete and not (full and restarts.left <= 0):
+        if take < 0 and not complete and not (full and restarts.left <= 0):
+            look = steps - take
             if full:
                 restarts.left -= 1
                 kept = max(1, min(keep, capacity - len(block), j - 1))
                 v[:kept], u[:kept] = combine(y[:, :kept], v[:j]), combine(p[:, :kept], u[:j])
                 r[:] = 0
                 r[np.arange(kept), np.arange(kept)] = s[:kept]
-                j = checked = kept
+                j = kept
             continue
-        best = slice(j if take is None else take)
+        best = slice(j if take < 0 else take)
         return Triplets(
-            combine(p[:, best], u[:j]), s[best], combine(y[:, best], v[:j]), residuals[best], take is not None, complete
+            combine(p[:, best], u[:j]), s[best], combine(y[:, best], v[:j]), residuals[best], take >= 0, complete
         )

@@ -20,6 +20,7 @@ from fastla._methods.block_krylov import Restarts, Ritz, block_krylov, residual_
 from fastla._methods.blocks import random_block
 from fastla._methods.convergence import no_convergence
 from fastla._methods.operators import Operator
+from fastla._methods.pace import Pace
 from fastla._methods.wanted import End, ends, order
 
 
@@ -86,23 +87,22 @@ class _Probe:
         hit = False
         n = locked.shape[1]
 
-        def is_clear(end: End, value: float, residual: float, steps: int) -> bool:
-            gap = end.edge - end.key(value)
-            return (
-                gap > 0 and residual <= tuning.PROBE_GAP * gap and steps >= steps_needed(n, gap / self._width(end, gap))
-            )
+        paces = [Pace() for _ in edges]
 
-        def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
+        def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int:
             nonlocal hit
-            clear = True
-            for end in edges:
+            waits = []
+            for end, pace in zip(edges, paces, strict=True):
                 top = int(np.argmax(end.key(values)))
-                limit = self._limit(values[top])
-                if end.key(values[top]) > end.edge + 2 * limit:
+                residual, limit, gap = residuals[top], self._limit(values[top]), end.edge - end.key(values[top])
+                if gap < -2 * limit:
                     hit = True
                     return min(len(values), self.operator.block)
-                clear &= complete or residuals[top] <= limit or is_clear(end, values[top], residuals[top], steps)
-            return 1 if clear else None
+                needed = steps_needed(n, gap / self._width(end, gap)) if gap > 0 else np.inf
+                if not (complete or residual <= limit or residual <= tuning.PROBE_GAP * gap and steps >= needed):
+                    small = np.array([max(limit, tuning.PROBE_GAP * gap)])
+                    waits.append(pace.wait(steps, residuals[top : top + 1], small, needed - steps if gap > 0 else 1))
+            return min(waits, default=1)
 
         start = random_block(self.operator.block, n, locked.dtype, self.rng)
         ritz = self._run(start, locked, done, "the search for missed values did not end")
@@ -112,7 +112,7 @@ class _Probe:
         """The missed pairs, converged: from what was found, with only the converged locked."""
         found: list[int] = []
 
-        def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
+        def done(values: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int:
             found.clear()
             for end in edges:
                 for i in np.argsort(-end.key(values), kind="stable"):
@@ -127,7 +127,7 @@ class _Probe:
                         break
                     if not converged:
                         if not found:
-                            return None
+                            return -1
                         break
                     found.append(int(i))
             return max(found) + 1 if found else 1

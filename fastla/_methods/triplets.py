@@ -8,6 +8,7 @@ from fastla._methods.blocks import combine, norms, orthonormal, random_block
 from fastla._methods.convergence import no_convergence
 from fastla._methods.golub_kahan import Done, Triplets, golub_kahan
 from fastla._methods.operators import Operator
+from fastla._methods.pace import Pace
 from fastla._methods.probe import steps_needed
 
 
@@ -39,9 +40,14 @@ class _Solver:
         """Without the probe."""
         k, block = self.k, self.operator.block
 
-        def done(s: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
-            reached = len(s) >= k and (residuals[:k] <= self._limit(s[:k])).all()
-            return len(s) if complete or reached else None
+        pace = Pace()
+
+        def done(s: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int:
+            if len(s) < k and not complete:
+                return -max(1, (k - len(s)) // block)
+            limits = self._limit(s[:k])
+            reached = complete or (residuals[:k] <= limits).all()
+            return len(s) if reached else pace.wait(steps, residuals[:k], limits)
 
         start = random_block(
             block, self.n, np.dtype(self.operator.dtype), self.rng, None if v0 is None else v0[np.newaxis]
@@ -91,24 +97,29 @@ class _Solver:
 
     def _detect(self, locked: Triplets, edge: float) -> np.ndarray | None:
         hit = False
+        pace = Pace()
 
-        def done(s: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
+        def done(s: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int:
             nonlocal hit
             limit = self._limit(s[:1])[0]
             if s[0] > edge + 2 * limit:
                 hit = True
                 return min(len(s), self.operator.block)
-            clear = self._is_below(s[0], residuals[0], edge) and steps >= steps_needed(self.n, 1 - (s[0] / edge) ** 2)
-            return 1 if clear or residuals[0] <= limit or complete else None
+            below = s[0] < edge
+            needed = steps_needed(self.n, 1 - (s[0] / edge) ** 2) if below else np.inf
+            if complete or residuals[0] <= limit or self._is_below(s[0], residuals[0], edge) and steps >= needed:
+                return 1
+            small = np.array([max(limit, tuning.PROBE_GAP * (edge - s[0]))])
+            return pace.wait(steps, residuals[:1], small, needed - steps if below else 1)
 
         start = random_block(self.operator.block, self.n, locked.v.dtype, self.rng)
         t = self._run(start, locked, done, "the search for missed values did not end")
         return t.v if hit else None
 
     def _resolve(self, hit: np.ndarray, locked: Triplets, edge: float) -> Triplets:
-        def done(s: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int | None:
+        def done(s: np.ndarray, residuals: np.ndarray, complete: bool, steps: int) -> int:
             converged = residuals[0] <= self._limit(s[:1])[0]
-            return 1 if converged or complete or self._is_below(s[0], residuals[0], edge) else None
+            return 1 if converged or complete or self._is_below(s[0], residuals[0], edge) else -1
 
         start = random_block(self.operator.block, self.n, locked.v.dtype, self.rng, hit)
         return self._run(start, locked, done, "a missed value did not converge")

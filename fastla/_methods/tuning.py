@@ -13,6 +13,8 @@ BASIS = 120  # a basis of 40 needs 900 products of a slow spectrum where this on
 BASIS_PER_PAIR = 3  # of many pairs
 KEEP = 0.5  # of the basis beyond the wanted pairs, at a restart
 ROUNDING = 20  # c of the smallest residual that is asked for, c eps ||A||
+LOOK_FIRST, LOOK_LAST = 2, 12  # steps between Rayleigh-Ritz: while residuals do not fall, and at most
+LOOK_EARLY = 0.6  # of the steps that are left at the present pace
 ATTEMPTS = 6  # at residuals that hold when they are computed anew
 
 PROBE_GAP = 0.5  # the probe's residual, of the gap
@@ -36,8 +38,3 @@ def basis_size(k: int, block: int) -> int:
 def is_dense(n: int, k: int) -> bool:
     """Whether LAPACK finds k pairs of an n x n array sooner."""
     return n <= DENSE_SIDE or DENSE_SHARE * k > n
-
-
-def ritz_after(size: int) -> int:
-    """How many more vectors a basis of this size gets before the next Rayleigh-Ritz; its cost is cubic."""
-    return 1 if size <= 8 else BLOCK if size <= 40 else 3 * BLOCK

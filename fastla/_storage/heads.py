@@ -7,13 +7,18 @@ INT8_MOST = 127
 
 
 def encode(x: np.ndarray, storage: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Rows (..., width) of floating-point numbers as they are stored, and the scale of each row (int8 alone)."""
+    """Rows (..., width) of floating-point numbers as they are stored, and the scale of each row (int8 alone).
+
+    A row's scale is not finite where one of its numbers is not; then the row means nothing.
+    """
+    if x.dtype == DTYPES[storage]:
+        return x, None
     with np.errstate(all="ignore"):
         if storage == "int8":
-            numbers = x.astype(np.float32)
+            numbers = x.astype(np.float32, copy=False)
             scale = np.abs(numbers).max(-1, initial=0) / np.float32(INT8_MOST)
-            divisor = np.where(scale > 0, scale, 1)[..., np.newaxis]
-            return np.rint(numbers / divisor).clip(-INT8_MOST, INT8_MOST).astype(np.int8), scale
+            rows = numbers / np.where(scale > 0, scale, 1)[..., np.newaxis]
+            return np.clip(np.rint(rows, out=rows), -INT8_MOST, INT8_MOST, out=rows).astype(np.int8), scale
         if storage == "bfloat16":
             return _bfloat16_bits(x.astype(np.float32)), None
         return x.astype(DTYPES[storage]), None

@@ -72,9 +72,18 @@ cdef inline void await_rows(const Attention* a, const KeyBlock* block, Py_ssize_
         prefetch(value + p)
 
 
-# Scores of a block. K's rows are read one or two at a time, for memory likes to be read from end to end.
+# Scores of a block. K's rows are read few at a time, for memory likes to be read from end to end: as many as give
+# eight sums that do not wait for each other, or four.
 cdef void decode_scores(const Attention* a, const Panel* panel, const KeyBlock* block, real* tile) noexcept nogil:
-    cdef Py_ssize_t i = 0
+    cdef Py_ssize_t i = 0, ahead
+    while panel.count <= 2 and i + 4 <= block.count:
+        for ahead in range(4):
+            await_rows(a, block, i + ahead)
+        if panel.count == 2:
+            key_dots(2, 4, a, panel.query, block, i, tile)
+        else:
+            key_dots(1, 4, a, panel.query, block, i, tile)
+        i += 4
     while i + 2 <= block.count:
         await_rows(a, block, i)
         await_rows(a, block, i + 1)

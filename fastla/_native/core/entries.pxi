@@ -41,6 +41,8 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_normalize
     elif kernel == "paired":
         row.kernel = compiled_paired
+    elif kernel == "attention":
+        row.kernel = compiled_attention
     elif kernel == "linear":
         row.kernel = compiled_linear
     elif kernel == "gated_linear":

@@ -11,6 +11,7 @@ import threading
 from functools import update_wrapper
 from inspect import signature as inspect_signature
 
+from libc.math cimport pow
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
@@ -31,6 +32,7 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISBEHAVED(cnp.ndarray)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray)
     bint PyArray_ISNOTSWAPPED(cnp.ndarray)
+    object PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void*, int)
 
 cdef extern from "pool.h":
     int pool_run(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void*, Py_ssize_t, int, int) noexcept nogil

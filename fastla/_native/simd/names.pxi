@@ -43,6 +43,7 @@ cdef extern from "vec.h":
     vec load_zero(const real* p, Py_ssize_t n) noexcept nogil
     void store_part(real* p, vec v, Py_ssize_t n) noexcept nogil
     real reduce_add(vec v) noexcept nogil
+    void reduce_add_4(vec a, vec b, vec c, vec d, real* to) noexcept nogil
     void transpose_square(real* to, Py_ssize_t to_step, const real* source, Py_ssize_t from_step) noexcept nogil
     void prefetch(const void* p) noexcept nogil
 

@@ -271,6 +271,36 @@ INLINE real reduce_add(vec v)
     return v[0];
 }
 
+/* The sums of four vectors' lanes, each in reduce_add's order: their halves are folded side by side. */
+#define FIRST_HALF(l, s) ((l) < LANES / 2 ? (l) : (l) + LANES / 2)
+#define SECOND_HALF(l, s) ((l) < LANES / 2 ? (l) + LANES / 2 : (l) + LANES)
+#define FOLD_HALVES(a, b)                                          \
+    (__builtin_shufflevector((a), (b), EACH_LANE(FIRST_HALF, 0)) + \
+     __builtin_shufflevector((a), (b), EACH_LANE(SECOND_HALF, 0)))
+INLINE void reduce_add_4(vec a, vec b, vec c, vec d, real *to)
+{
+    vec ab = FOLD_HALVES(a, b), cd = FOLD_HALVES(c, d);
+#if LANES == 2
+    to[0] = ab[0];
+    to[1] = ab[1];
+    to[2] = cd[0];
+    to[3] = cd[1];
+#else
+#define QUARTER(l, s) ((l) / (LANES / 2) * LANES + (l) / (LANES / 4) % 2 * (LANES / 2) + (l) % (LANES / 4) + (s))
+    vec v = __builtin_shufflevector(ab, cd, EACH_LANE(QUARTER, 0)) +
+            __builtin_shufflevector(ab, cd, EACH_LANE(QUARTER, LANES / 4));
+#if LANES > 8
+    FOLD(2)
+#endif
+#if LANES > 4
+    FOLD(1)
+#endif
+    for (int i = 0; i < 4; i++)
+        to[i] = v[i * (LANES / 4)];
+#undef QUARTER
+#endif
+}
+
 /* Packing turns squares of SQUARE x SQUARE elements: as wide as a vector, but no wider than a panel of a. */
 #define SQUARE (TILE_MR < LANES ? TILE_MR : LANES)
 _Static_assert((SQUARE & (SQUARE - 1)) == 0, "TILE_MR must be a power of two");

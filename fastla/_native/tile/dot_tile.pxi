@@ -1,4 +1,4 @@
-# Dot products along k, where both operands are adjacent along it: tiles of up to four rows against three.
+# Dot products along k, where both operands are adjacent along it: tiles of up to four rows against four.
 
 # Elements of k after which a sum is added to c: keeps y's chunk in L1, and long float32 sums accurate.
 cdef enum:
@@ -10,12 +10,12 @@ cdef enum:
 cdef inline void dot_tile(const int rows, const int cols, const int unroll, const int ahead, Py_ssize_t k,
                           const real* x, Py_ssize_t x_row, const real* y, Py_ssize_t y_row,
                           real* c, Py_ssize_t c_row, Py_ssize_t c_col, bint add) noexcept nogil:
-    cdef vec acc[8][3]
-    cdef vec y_vec[3]
+    cdef vec acc[8][4]
+    cdef vec y_vec[4]
     cdef vec x_vec
     cdef int i, j, u
     cdef Py_ssize_t p = 0, whole = k - k % (unroll * LANES)
-    cdef real sum
+    cdef real sums[4]
     for i in range(rows * unroll):
         for j in range(cols):
             acc[i][j] = zero()
@@ -48,8 +48,12 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, cons
         for j in range(cols):
             for u in range(1, unroll):
                 acc[i * unroll][j] = acc[i * unroll][j] + acc[i * unroll + u][j]
-            sum = reduce_add(acc[i * unroll][j])
-            c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sum if add else sum
+        if cols == 4:
+            reduce_add_4(acc[i * unroll][0], acc[i * unroll][1], acc[i * unroll][2], acc[i * unroll][3], sums)
+        for j in range(cols):
+            if cols != 4:
+                sums[j] = reduce_add(acc[i * unroll][j])
+            c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sums[j] if add else sums[j]
 
 
 # As many rows against all columns: by threes and twos, 4 as 2 + 2 (a lone column has too few accumulators).
