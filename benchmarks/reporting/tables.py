@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.operations import NUMPY, OURS, Case
+from benchmarks.operations import NUMBA, NUMPY, OURS, Case
 from benchmarks.reporting import text
 from benchmarks.timing.measurement import Measurement
 
 # Bound by memory: more data than caches keep between calls, and too little arithmetic on it. Two cores here do about
 # 5 float32 operations in the time that memory takes to bring a byte.
 STREAMED_BYTES, FLOPS_PER_BYTE = 8e6, 8.0
-NAMES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn"}       # others are called as they are imported
+# Others are called as they are imported.
+NAMES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn", NUMBA: "fastla by Numba"}
 LEGEND = ("A ratio is the median over rounds of NumPy's time / fastla's: above 1 fastla is faster. Half of the rounds "
           "lie between the quartiles. GFLOP/s and GB/s are fastla's; GB/s is shown where memory is the bound.")
 PRODUCT_LEGEND = ("Results are written into a given array, or allocated by the call where it says new; ld+8 stands for "
