@@ -26,7 +26,7 @@ from fastla._jit.vec import BYTES
 
 def jit(function: Any) -> Any:
     """Compiled as all of the target is: without the GIL, and a division by zero is a number."""
-    return njit(error_model="numpy")(function)
+    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def jit_for(*parameters: Any) -> Any:
