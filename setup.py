@@ -50,7 +50,7 @@ class Target:
 class Element:
     """C types: read from memory, computed in, written to memory; and which kernels are compiled over them."""
 
-    name: str
+    name: str                           # the dtype that is stored, and that of results where it is another
     stored: str
     computed: str
     output: str
@@ -72,7 +72,7 @@ TARGETS = [
            "avx2 fma f16c avx512f avx512bw avx512dq avx512vl", False, NEVER),
     Target("avx2", "x86_64", ["-mavx2", "-mfma", "-mf16c"], 32,
            # int8: its products pass through a register of their own before they are added.
-           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8": Tile(4, 2, 48, 1024, 1056)},
+           {4: Tile(4, 3, 48, 1024, 1056), 8: Tile(4, 3, 48, 768, 1032), "int8_float32": Tile(4, 2, 48, 1024, 1056)},
            "avx2 fma f16c", False, NEVER),
     Target("baseline", "x86_64", ["-march=x86-64-v2"], 16,
            {4: Tile(4, 2, 48, 1024, 1056), 8: Tile(4, 2, 48, 768, 1032)}, "sse3 ssse3 sse4_1 sse4_2 popcnt",
@@ -90,9 +90,9 @@ REAL_FAMILIES = [
 ELEMENTS = [
     Element("float32", "float", "float", "float", 4, REAL_FAMILIES),
     Element("float64", "double", "double", "double", 8, REAL_FAMILIES),
-    Element("float16", "uint16_t", "float", "float", 4, ["search/family"], "load_float16"),
-    Element("bfloat16", "uint16_t", "float", "float", 4, ["search/family"], "load_bfloat16"),
-    Element("int8", "int16_t", "int32_t", "float", 4, ["search/family"], "load_int8", 2),
+    Element("float16_float32", "uint16_t", "float", "float", 4, ["search/family"], "load_float16"),
+    Element("bfloat16_float32", "uint16_t", "float", "float", 4, ["search/family"], "load_bfloat16"),
+    Element("int8_float32", "int16_t", "int32_t", "float", 4, ["search/family"], "load_int8", 2),
     Element("int32", "int32_t", "int32_t", "int32_t", 4, ["products/family"]),
 ]
 
@@ -124,7 +124,7 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name}",
+        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name.partition('_')[0]}",
         "PREFILTERS": int(target.prefilters and element.computed == "float"),
         "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,

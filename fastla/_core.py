@@ -112,7 +112,7 @@ def search(dtype: str) -> Any:
     """The kernels, of the target in use, that search what is stored in a dtype."""
     row = SEARCH_ROWS[dtype]
     if dtype not in core.STORAGE_KERNELS:
-        own = _numba.get(row) if row in ROWS else None
+        own = _numba.get(row)
         core.STORAGE_KERNELS[dtype] = own or importlib.import_module(_module_name(_current, row)).kernels
     return core.STORAGE_KERNELS[dtype]
 

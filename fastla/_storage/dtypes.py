@@ -25,8 +25,8 @@ _HALF = dict.fromkeys(METRICS, (2.0**-10, 2.0**15))
 
 STORAGE = {
     "float32": Storage(np.dtype("<f4"), 1, "float32", 0, _WIDE, None),
-    "float16": Storage(np.dtype("<f2"), 1, "float16", 0, _HALF, None),
-    "bfloat16": Storage(np.dtype("<u2"), 1, "bfloat16", 0, _WIDE, None),
+    "float16": Storage(np.dtype("<f2"), 1, "float16_float32", 0, _HALF, None),
+    "bfloat16": Storage(np.dtype("<u2"), 1, "bfloat16_float32", 0, _WIDE, None),
     # 65,536 numbers: 32 bits hold a sum of so many squares.
-    "int8": Storage(np.dtype("<i2"), 2, "int8", 127, dict.fromkeys(METRICS, (0.0, 0.0)), 65536),
+    "int8": Storage(np.dtype("<i2"), 2, "int8_float32", 127, dict.fromkeys(METRICS, (0.0, 0.0)), 65536),
 }

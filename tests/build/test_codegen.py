@@ -211,12 +211,12 @@ def test_the_full_tiles_loop_is_nothing_but_loads_and_multiply_adds(target, row)
     for loop in full_tiles(target, row):
         assert loop.count("j") == 1, str(loop)
         assert loop.count("call") == 0, str(loop)
-        if (target, row) == ("avx512vnni", "int8"):
+        if (target, row) == ("avx512vnni", "int8_float32"):
             assert (loop.count("vpdpwssd"), loop.count("v?paddd")) == (vectors, 0), str(loop)
-        elif row in ("int32", "int8"):
+        elif row in ("int32", "int8_float32"):
             assert (loop.count("v?pmull|v?pmaddwd"), loop.count("v?paddd")) == (vectors, vectors), str(loop)
         elif target == "baseline":
-            converted = 2 if row == "float16" else 0        # its exponents are shifted by a product
+            converted = 2 if row == "float16_float32" else 0        # its exponents are shifted by a product
             assert (loop.count("mulp"), loop.count("addp")) == (vectors + converted, vectors), str(loop)
         else:
             assert loop.count("vfmadd") == vectors, str(loop)
@@ -232,7 +232,7 @@ def test_no_tile_spills(target, row):
     for loop in loops:
         buffers = loop.buffers(VECTOR_BYTES[target])
         # Without F16C a conversion has more constants than registers: they are reloaded, nothing is stored.
-        reloads = (target, row) == ("baseline", "float16")
+        reloads = (target, row) == ("baseline", "float16_float32")
         spills = [f"{i.name} {i.operands}" for i in loop.stack_vectors()
                   if i.stack not in buffers and not (reloads and not i.stores)]
         if spills:
@@ -241,7 +241,7 @@ def test_no_tile_spills(target, row):
 
 
 # Without F16C a conversion has constants in half of the registers.
-SCORED = [(t, r) for t, r in IN_REGISTERS if r in _core.SEARCH_ROWS.values() and (t, r) != ("baseline", "float16")]
+SCORED = [(t, r) for t, r in IN_REGISTERS if r in _core.SEARCH_ROWS.values() and (t, r) != ("baseline", "float16_float32")]
 
 
 @pytest.mark.parametrize(("target", "row"), SCORED)
@@ -270,7 +270,7 @@ def test_wide_tiles_stay_in_registers(target, row):
         assert not loop.stack_vectors(), f"spilled:\n{loop}"
 
 
-@pytest.mark.parametrize("row", ["float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("row", ["float32", "float16_float32", "bfloat16_float32"])
 def test_the_prefilter_stays_in_registers(row):
     """Of MR queries and a block's 48 rows, a dot product of bytes for each vector and nothing on the stack."""
     rows, vectors = tile("avx512vnni", row)
@@ -303,7 +303,7 @@ def test_quantized_layers_stay_in_registers():
 def test_only_the_targets_instructions(target, row):
     text = disassembly(path(target, row))
     pairs = {"wide": "vpmulld", "avx512vnni": "vpdpwssd"}.get(target, "vpmaddwd")
-    multiply = {"int32": "vpmulld", "int8": pairs}.get(row, r"vfmadd\w+")
+    multiply = {"int32": "vpmulld", "int8_float32": pairs}.get(row, r"vfmadd\w+")
     assert "vpdp" not in text or target == "avx512vnni"
     if target == "baseline":
         assert not re.search(r"%[yz]mm|%k[0-7]\b", text)

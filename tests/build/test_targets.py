@@ -108,7 +108,7 @@ def test_each_module_says_what_it_is(name, dtype):
 @pytest.mark.parametrize("storage", sorted(_core.SEARCH_ROWS))
 def test_searches_use_the_targets_kernels(target, storage):
     described = core.describe(_core.search(storage))
-    assert (described["target"], described["element"]) == (target, storage)
+    assert (described["target"], described["element"]) == (target, _core.SEARCH_ROWS[storage])
 
 
 # --- the choice at import ---------------------------------------------------------------------------------------------

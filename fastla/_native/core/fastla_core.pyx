@@ -32,7 +32,10 @@ cdef extern from "numpy/arrayobject.h":
     bint PyArray_ISBEHAVED(cnp.ndarray)
     bint PyArray_ISBEHAVED_RO(cnp.ndarray)
     bint PyArray_ISNOTSWAPPED(cnp.ndarray)
-    object PyArray_NewLikeArray(cnp.ndarray, cnp.NPY_ORDER, void*, int)
+    object PyArray_Scalar(void* data, cnp.dtype descr, object base)
+    object PyArray_NewLikeArray(cnp.ndarray prototype, int order, PyObject* descr, int subok)
+    enum:
+        NPY_KEEPORDER
 
 cdef extern from "pool.h":
     int pool_run(void (*task)(void*, Py_ssize_t, int) noexcept nogil, void*, Py_ssize_t, int, int) noexcept nogil
@@ -91,14 +94,16 @@ include "targets.pxi"
 include "overlays.pxi"
 include "arrays.pxi"
 include "entries.pxi"
-include "products.pxi"
 include "user.pxi"
-include "norms.pxi"
-include "cosine.pxi"
-include "search.pxi"
-include "knn.pxi"
-include "index.pxi"
-include "eigen.pxi"
-include "rows.pxi"
-include "attention.pxi"
-include "layers.pxi"
+include "families/products.pxi"
+include "families/reductions.pxi"
+include "families/norms.pxi"
+include "families/pairs.pxi"
+include "families/cosine.pxi"
+include "families/search.pxi"
+include "families/knn.pxi"
+include "families/index.pxi"
+include "families/eigen.pxi"
+include "families/rows.pxi"
+include "families/attention.pxi"
+include "families/layers.pxi"

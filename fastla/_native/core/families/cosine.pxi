@@ -8,6 +8,42 @@ cdef Py_ssize_t rows_of(cnp.ndarray x) noexcept:
     return count
 
 
+# The inverse norms of x's rows (its last axis), in the order of its leading dimensions, into contiguous memory; 0 of
+# rows of zeros. False: a row is out of the range in which its products with others lose nothing.
+cdef bint inverse_norms(const Kernels* kernels, cnp.ndarray x, void* norms) except -1:
+    cdef Reduction r
+    cdef Batch batch
+    cdef Leading lead
+    cdef bint reduced[MAX_DIMS]
+    cdef int axes[MAX_DIMS]
+    cdef int dims = cnp.PyArray_NDIM(x), d, unsafe = False
+    cdef Py_ssize_t stride = 1, i
+    for d in range(dims):
+        reduced[d] = d == dims - 1
+    if cnp.PyArray_SIZE(x) == 0:
+        for d in range(dims - 1):
+            stride *= cnp.PyArray_DIM(x, d)
+        memset(norms, 0, stride * cnp.PyArray_ITEMSIZE(x))
+        return True
+    r.result = REDUCE_INVERSE
+    r.order = ORDER_TWO
+    r.power = 0
+    r.x = cnp.PyArray_DATA(x)
+    r.y = NULL
+    r.to = norms
+    r.y_stride = r.to_stride = 0
+    r.unsafe = &unsafe
+    set_vectors(&r, x, reduced)
+    set_kept(&batch, &lead, x, reduced, axes)
+    for d in range(batch.dims - 1, -1, -1):
+        lead.strides[2][d] = stride
+        stride *= lead.shape[d]
+    sort_leading(&batch, &lead, NULL)
+    finish_leading(&r, &batch, &lead, cnp.PyArray_ITEMSIZE(x))
+    run_reduction(kernels, &r, &batch, cnp.PyArray_ITEMSIZE(x))
+    return not unsafe
+
+
 # The strides of an operand's scales, `rows` an item and contiguous, over the batch's dimensions.
 cdef void scale_strides(Leading* lead, const Batch* batch, int scales, cnp.ndarray x, int core_dims,
                         Py_ssize_t rows) noexcept:

@@ -226,7 +226,7 @@ cdef object attention_of(object query_object, object key, object value, object m
             return None
         a.scale = scale
     if a.value_width == length_of(query, -1):
-        out = <cnp.ndarray>PyArray_NewLikeArray(query, cnp.NPY_KEEPORDER, NULL, 0)
+        out = <cnp.ndarray>PyArray_NewLikeArray(query, NPY_KEEPORDER, NULL, 0)
     elif cnp.PyArray_IS_C_CONTIGUOUS(query):
         out = new_result(query, a.value_width)
     else:
