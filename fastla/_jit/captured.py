@@ -8,7 +8,6 @@ description holds all that the compiled code depends on.
 """
 
 import builtins
-import functools
 import inspect
 import math
 import types
@@ -18,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from fastla._jit.bytecode import references, self_attributes
+from fastla._jit.callables import call_of, unwrapped, wrap_builtin
+from fastla._jit.kinds import kind_of
 
 KNOWN_MODULES = (math, np, builtins)        # whose constants stay
 
@@ -42,75 +43,6 @@ class Place:
     """An object whose attributes are read; `members`: what stands for those that the function names."""
 
     members: dict[str, Any] = field(default_factory=dict)
-
-
-def kind_of(value: Any) -> tuple | None:
-    """What a number or an array is compiled as: (dtype, dimensions, layout); None: it is neither."""
-    if isinstance(value, bool | np.bool_):
-        return "b1", 0, ""
-    if type(value) is int:
-        return ("i8", 0, "") if -2**63 <= value < 2**63 else None
-    if type(value) is float:
-        return "f8", 0, ""
-    if isinstance(value, np.generic) and value.dtype.kind in "iuf" and value.dtype.itemsize <= 8:
-        return compiled_dtype(value.dtype)[1], 0, ""
-    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
-        found = compiled_dtype(value.dtype)
-        if found is not None:
-            return found[1], value.ndim, "C" if as_compiled(value).flags.c_contiguous else "A"
-    return None
-
-
-@functools.lru_cache(maxsize=1024)
-def compiled_dtype(dtype: np.dtype) -> tuple[np.dtype, str] | None:
-    """The dtype that Numba computes with, half precision being unknown to it, and its letters; None: there is none."""
-    if dtype.kind not in "biufcV" or dtype.kind == "V" and dtype.name != "bfloat16":
-        return None
-    if dtype.name in ("float16", "bfloat16"):
-        dtype = np.dtype(np.float32)
-    elif not dtype.isnative:
-        dtype = dtype.newbyteorder()
-    return dtype, dtype.str[1:]
-
-
-def as_compiled(array: np.ndarray) -> np.ndarray:
-    """The array where it lies, or a copy that Numba can read."""
-    dtype = compiled_dtype(array.dtype)[0]      # type: ignore[index]
-    return array if array.dtype == dtype and array.flags.aligned else np.require(array, dtype, "A")
-
-
-def unwrapped(f: Any) -> tuple[types.FunctionType, list[Any], dict[str, Any]]:
-    """The Python function behind a callable, and what it is given beside the call's arguments.
-
-    Raises
-    ------
-    TypeError
-        If there is none; the message says what f is.
-    """
-    if isinstance(f, functools.partial):
-        function, given, keywords = unwrapped(f.func)
-        return function, [*given, *f.args], {**keywords, **f.keywords}
-    if isinstance(f, types.MethodType) and isinstance(f.__func__, types.FunctionType):
-        return f.__func__, [f.__self__], {}
-    if isinstance(f, types.FunctionType):
-        return f, [], {}
-    if isinstance(getattr(f, "py_func", None), types.FunctionType):     # of Numba's @njit
-        return f.py_func, [], {}
-    call = _call_of(f)
-    if isinstance(call, types.FunctionType) and not isinstance(f, type):
-        return call, [f], {}
-    raise TypeError(f"is of type {type(f).__name__}, expected a Python function")
-
-
-def _call_of(value: Any) -> Any:
-    """What calling a value calls, where its class says so."""
-    return inspect.getattr_static(type(value), "__call__", None)
-
-
-def wrap_builtin(f: Any, count: int) -> types.FunctionType:
-    """A Python function of `count` parameters that calls f, a function written in C."""
-    return {1: lambda x: f(x), 3: lambda x, i, j: f(x, i, j), 4: lambda b, h, i, j: f(b, h, i, j)}.get(
-        count, lambda x, b, h, i, j: f(x, b, h, i, j))      # type: ignore[return-value]
 
 
 class Description:
@@ -236,7 +168,7 @@ def _has_members(value: Any) -> bool:
     """Whether it is a module or an object of a Python class, whose attributes are read at every call."""
     return isinstance(value, types.ModuleType) or (
         hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value)
-    ) or (hasattr(value, "__dict__") and isinstance(_call_of(value), types.FunctionType)
+    ) or (hasattr(value, "__dict__") and isinstance(call_of(value), types.FunctionType)
           and not hasattr(value, "py_func"))
 
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastla._core import core
-from fastla._jit.captured import Description, as_compiled, compiled_dtype
+from fastla._jit.captured import Description
+from fastla._jit.kinds import as_compiled, compiled_dtype
 from fastla._jit.lock import Lock
 
 FAILED_WORDS = 8        # claimed, row, column, b, h, the number, the norms of row and column
