@@ -19,14 +19,16 @@ from collections.abc import Callable, Sequence
 
 from tqdm import tqdm
 
+from benchmarks import attention_memory
 from benchmarks.cases import CASES
-from benchmarks.minilm import files, run
+from benchmarks.minilm import run
 from benchmarks.operations import Case
-from benchmarks.reporting import options, readme, tables
+from benchmarks.reporting import options, readme, tables, text
 from benchmarks.reporting.machine import machine
-from benchmarks.timing import taken
+from benchmarks.timing import memory, taken
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import PAIR, SideFailed, Workers, here
+from benchmarks.wheels import Unavailable
 
 ROUNDS, QUICK_ROUNDS = (7, 0.15), (5, 0.1)     # how many, and the seconds of a turn in each
 Section = Callable[[str], str]      # a part of the report in a style of tables: "simple", or README.md's "pipe"
@@ -60,7 +62,7 @@ def run_model(args: argparse.Namespace, thread_counts: list[int],
     print("model: the sentence encoder all-MiniLM-L6-v2", file=sys.stderr)
     try:
         models = [run.measure(t, quick=args.quick, offline=args.offline) for t in thread_counts]
-    except files.Unavailable as error:
+    except Unavailable as error:
         left_out = f"The model is left out: {error}."
         tell(lambda style: left_out)
         return [], ""
@@ -99,11 +101,17 @@ def main() -> int:
     measured = [row for row in rows if isinstance(row, Measurement)]
     if args.one_core_taken:
         tell(functools.partial(tables.taken_section, run_taken(measured)))
+    within = True
+    if memory.can_measure():
+        taken_by_attention = attention_memory.measure()
+        within = attention_memory.within(taken_by_attention)
+        said = attention_memory.sentence(taken_by_attention)
+        tell(functools.partial(text.paragraph, said))
     models, failure = run_model(args, thread_counts, tell)
 
     failures = [row.why for row in rows if isinstance(row, tables.Failure)] + [failure] * bool(failure)
     print(*failures, sep="\n\n", file=sys.stderr)
-    right = all(result.right for result in [*measured, *models]) and not failures
+    right = all(result.right for result in [*measured, *models]) and within and not failures
     if args.readme and not right:
         print("README.md is left as it is: a result is wrong, or a side failed.", file=sys.stderr)
     elif args.readme:

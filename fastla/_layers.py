@@ -1,4 +1,4 @@
-"""Layers of neural networks, each in one pass: linear and gated linear ones, and norms of rows."""
+"""Layers of neural networks, each in one pass: linear and gated linear ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def _in_place(out: np.ndarray | None, *inputs: Any) -> bool:
     return out is not None and not any(isinstance(x, np.ndarray) and np.may_share_memory(out, x) for x in inputs)
 
 
-def _delivered(result: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+def delivered(result: np.ndarray, out: np.ndarray | None) -> np.ndarray:
+    """The result in its place: `out`, if there is one."""
     if out is None or result is out:
         return result
     np.copyto(out, result)
@@ -42,7 +43,7 @@ def _called(call: _checks.Layer) -> np.ndarray:
         _in_place(out, x, call.weight, call.up, call.bias, call.residual)
     packed = any(isinstance(w, core.Weight) for w in (call.weight, call.up))
     if not packed and x.dtype.name in _PLAIN:
-        return _delivered(_by_products(call, out if direct else None), out)
+        return delivered(_by_products(call, out if direct else None), out)
     # The kernels' rows are those of a matrix.
     rows = out if direct and out.flags.c_contiguous else np.empty(call.shape, x.dtype)
     n, d = call.shape[-1], x.shape[-1]
@@ -52,7 +53,7 @@ def _called(call: _checks.Layer) -> np.ndarray:
         _core.search(_checks.computed(x.dtype).name), x.reshape(count, d), call.weight, call.up, call.bias,
         call.activation, residual, rows.reshape(count, n),
     )
-    return _delivered(rows, out)
+    return delivered(rows, out)
 
 
 def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
@@ -149,95 +150,3 @@ def gated_linear(
     array([3., 6.])
     """
     return _run(_checks.layer("gated_linear", x, {"gate": gate, "up": up}, None, activation, None, out))
-
-
-def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, out: Any, centered: bool) -> Any:
-    call = _checks.row_norm(name, x, weight, bias, eps, residual, out)
-    shape = (math.prod(call.x.shape[:-1]), call.x.shape[-1])
-    rows, added = call.x.reshape(shape), None if call.residual is None else call.residual.reshape(shape)
-    wanted = [call.out] if added is None else [call.out, call.out_sum]
-    inputs = (call.x, call.residual, call.weight, call.bias)
-    # A row is read before it is written, so an output may be x or the residual itself, but not part of them.
-    same = [place is not None and place.flags.c_contiguous and not any(
-        np.may_share_memory(place, other) and not (
-            other is not call.weight and other is not call.bias and other.flags.c_contiguous
-            and other.ctypes.data == place.ctypes.data)
-        for other in (*inputs, *(w for w in wanted if w is not place)) if other is not None) for place in wanted]
-    made = [place if usable else np.empty(call.x.shape, call.x.dtype)
-            for place, usable in zip(wanted, same, strict=True)]
-    if len(made) == 2 and made[0] is made[1]:
-        raise ValueError(f"{name}: out names one array twice, expected two")
-    core.row_norm(_core.search(_checks.computed(call.x.dtype).name), rows, added, call.weight, call.bias, call.eps,
-                  centered, made[0].reshape(shape), made[1].reshape(shape) if len(made) == 2 else None)
-    results = tuple(_delivered(result, place) for result, place in zip(made, wanted, strict=True))
-    return results if len(results) == 2 else results[0]
-
-
-def layer_norm(
-    x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, *, eps: float = 1e-5,
-    residual: ArrayLike | None = None, out: Any = None,
-) -> Any:
-    """Rows less their mean, over their standard deviation: (x - mean) / sqrt(variance + eps) * weight + bias.
-
-    Parameters
-    ----------
-    x : array_like, shape (..., d)
-    weight, bias : array_like, shape (d,), optional
-    eps : float
-    residual : array_like of x's shape, optional
-        The norm is that of x + residual, which is returned too.
-    out : ndarray of x's shape and dtype, optional
-        It may be x. With residual: for the norm, or a pair, for the norm and the sum.
-
-    Returns
-    -------
-    ndarray of x's shape, or with residual a pair of them
-        The norm, and x + residual. Of x's floating-point dtype; 16-bit numbers are computed in float32. Sums are in
-        float64, the variance is that about the mean.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an operand is not of real numbers, or a shape or `out` does not fit.
-
-    Examples
-    --------
-    >>> import fastla, numpy as np
-    >>> fastla.layer_norm(np.array([[1.0, 3.0], [5.0, 5.0]]), eps=0.0 + 1e-12).round(6)
-    array([[-1.,  1.],
-           [ 0.,  0.]])
-    >>> y, total = fastla.layer_norm(np.array([1.0, 3.0]), residual=np.array([1.0, 1.0]))
-    >>> total
-    array([2., 4.])
-    """
-    return _norm("layer_norm", x, weight, bias, eps, residual, out, True)
-
-
-def rms_norm(
-    x: ArrayLike, weight: ArrayLike | None = None, *, eps: float = 1e-5, residual: ArrayLike | None = None,
-    out: Any = None,
-) -> Any:
-    """Rows over their root mean square: x / sqrt(mean(x**2) + eps) * weight.
-
-    Parameters
-    ----------
-    x, weight, eps, residual, out
-        As for `layer_norm`.
-
-    Returns
-    -------
-    ndarray of x's shape, or with residual a pair of them
-        As `layer_norm` does.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `layer_norm` does.
-
-    Examples
-    --------
-    >>> import fastla, numpy as np
-    >>> fastla.rms_norm(np.array([3.0, 4.0]), eps=0) * np.sqrt(12.5)
-    array([3., 4.])
-    """
-    return _norm("rms_norm", x, weight, None, eps, residual, out, False)

@@ -10,10 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from benchmarks.minilm import files, model, run
+from benchmarks.minilm import model, run
 from benchmarks.reporting import options
 from benchmarks.reporting.machine import machine
 from benchmarks.timing.sides import SideFailed
+from benchmarks.wheels import Unavailable
 
 
 def main() -> int:
@@ -24,7 +25,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         models = [run.measure(count, quick=args.quick, offline=args.offline) for count in options.thread_counts(args)]
-    except (files.Unavailable, SideFailed) as error:
+    except (Unavailable, SideFailed) as error:
         print(f"The model was not run: {error}", file=sys.stderr)
         return 1
     print(machine(), run.section(models, "simple"), sep="\n\n")

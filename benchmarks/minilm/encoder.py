@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -29,9 +29,11 @@ def _by(library: model.Library) -> Callable[[Encoder, list[model.Batch]], Call]:
     return prepare
 
 
-def _by_torch(case: Encoder, batches: list[model.Batch]) -> Call:
-    by_torch = importlib.import_module("benchmarks.minilm.by_torch")
-    return lambda: by_torch.embed(batches)
+def _by_peer(name: str) -> Callable[[Encoder, list[model.Batch]], Call]:
+    def prepare(case: Encoder, batches: list[model.Batch]) -> Call:
+        peer = importlib.import_module(f"benchmarks.minilm.by_{name}")
+        return lambda: peer.embed(batches)
+    return prepare
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,8 @@ class Encoder(Case):
     tokens: int
     TABLE: ClassVar = "model"
     SIDES: ClassVar = {"numpy": _by(model.by_numpy()), "fastla": _by(model.BY_FASTLA),
-                       "fastla int8": _by(model.BY_FASTLA_INT8), "torch": _by_torch,
-                       "numpy folded": _by(model.by_numpy(_folded))}
+                       "fastla int8": _by(model.BY_FASTLA_INT8), "torch": _by_peer("torch"),
+                       "onnxruntime": _by_peer("onnxruntime"), "numpy folded": _by(model.by_numpy(_folded))}
 
     def make(self, seed: int) -> list[model.Batch]:
         """Return the texts as tokens."""
@@ -56,3 +58,7 @@ class Encoder(Case):
     def check(self, operands: list[model.Batch], result: np.ndarray) -> float:
         """Only that the lengths are 1: whether the sides agree is for run.py to say, which has all the results."""
         return float(np.abs(np.linalg.norm(result.astype(np.float64), axis=1) - 1).max() / AGREEMENT)
+
+    def installed_sides(self) -> list[str]:
+        """Return the sides whose libraries are installed; onnxruntime's graph is made by onnx."""
+        return [side for side in super().installed_sides() if side != "onnxruntime" or importlib.util.find_spec("onnx")]

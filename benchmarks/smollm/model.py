@@ -1,15 +1,14 @@
 """A decoder as Llama's, in the shape of SmolLM2-135M: grouped queries, rotary positions, SwiGLU, RMS norms.
 
 Layers, norms and attention are functions that are passed in (`Library`): NumPy's, fastla's, fastla's with weights of
-8 bits, or torch's. The weights come from a .safetensors file of the model, if one is given; else they are random, of
-the same shapes: what is written is then noise, but takes as long.
+8 bits, or torch's. Weights have the names of GGUF files. They are the model's own (files.py) or random, of the same
+shapes: what is written is then noise, but takes as long.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,61 +53,64 @@ class Library(NamedTuple):
     prepare: Callable[[np.ndarray], Any]
 
 
-def _sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    width, head = shape.width, shape.head
-    sizes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (shape.vocabulary, width),
-                                         "model.norm.weight": (width,)}
-    for layer in range(shape.layers):
-        name = f"model.layers.{layer}."
-        for norm in ("input_layernorm", "post_attention_layernorm"):
-            sizes[f"{name}{norm}.weight"] = (width,)
-        for part, heads in (("q", shape.heads), ("k", shape.kv_heads), ("v", shape.kv_heads)):
-            sizes[f"{name}self_attn.{part}_proj.weight"] = (heads * head, width)
-        sizes[f"{name}self_attn.o_proj.weight"] = (width, shape.heads * head)
-        for part in ("gate", "up"):
-            sizes[f"{name}mlp.{part}_proj.weight"] = (shape.hidden, width)
-        sizes[f"{name}mlp.down_proj.weight"] = (width, shape.hidden)
-    return sizes
+def sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights by name."""
+    width, queries, keys = shape.width, shape.heads * shape.head, shape.kv_heads * shape.head
+    of_a_layer = {
+        "attn_norm": (width,), "attn_q": (queries, width), "attn_k": (keys, width), "attn_v": (keys, width),
+        "attn_output": (width, queries), "ffn_norm": (width,), "ffn_gate": (shape.hidden, width),
+        "ffn_up": (shape.hidden, width), "ffn_down": (width, shape.hidden),
+    }
+    return {"token_embd.weight": (shape.vocabulary, width), "output_norm.weight": (width,)} | {
+        f"blk.{layer}.{name}.weight": size for layer in range(shape.layers) for name, size in of_a_layer.items()}
 
 
 @cache
-def weights(shape: Shape, file: Path | None = None) -> dict[str, np.ndarray]:
-    """Return the weights in float32: those of a file, else random ones."""
-    if file is not None:
-        from safetensors.numpy import load_file
-
-        held = {name: np.asarray(w, np.float32) for name, w in load_file(file).items()}
-        missing = {name: size for name, size in _sizes(shape).items() if name not in held or held[name].shape != size}
-        if missing:
-            raise ValueError(f"{file} has no weights of the shapes {missing}")
-        return held
+def random_weights(shape: Shape) -> dict[str, np.ndarray]:
+    """Return weights of a model that has learnt nothing."""
     rng = np.random.default_rng(SEED)
     return {name: rng.standard_normal(size, np.float32) * np.float32(0.05) if len(size) == 2
-            else np.ones(size, np.float32) for name, size in _sizes(shape).items()}
+            else np.ones(size, np.float32) for name, size in sizes(shape).items()}
 
 
 def parameters(shape: Shape) -> int:
     """Return how many numbers are read to write a token."""
-    return sum(int(np.prod(size)) for size in _sizes(shape).values())
+    return sum(int(np.prod(size)) for size in sizes(shape).values())
 
 
-def rotated(x: np.ndarray, first: int, theta: float) -> np.ndarray:
-    """Return heads (h, n, d) turned by their positions, from `first` on (Su et al., 2021)."""
+def angles(shape: Shape, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return cosines and sines, (count, head), by which positions from `first` on turn heads (Su et al., 2021)."""
+    half = shape.head // 2
+    angle = np.arange(first, first + count)[:, None] * shape.theta ** (-np.arange(half) / half)
+    cos, sin = np.cos(angle), np.sin(angle)
+    return (np.concatenate((cos, cos), axis=1).astype(np.float32),
+            np.concatenate((-sin, sin), axis=1).astype(np.float32))
+
+
+def rotated(x: np.ndarray, cos: np.ndarray, sin: np.ndarray) -> np.ndarray:
+    """Return heads (h, n, d) turned by `angles`: the halves of a head against each other."""
     half = x.shape[-1] // 2
-    angle = np.arange(first, first + x.shape[1])[:, None] * theta ** (-np.arange(half) / half)
-    cos, sin = np.cos(angle).astype(np.float32), np.sin(angle).astype(np.float32)
-    low, high = x[..., :half], x[..., half:]
-    return np.concatenate((low * cos - high * sin, high * cos + low * sin), axis=-1)
+    swapped = np.concatenate((x[..., half:], x[..., :half]), axis=-1)
+    swapped *= sin
+    swapped += x * cos
+    return swapped
 
 
 class Decoder:
     """A model that has read some tokens; the weights are prepared once."""
 
-    def __init__(self, shape: Shape, library: Library, file: Path | None = None) -> None:
+    def __init__(self, shape: Shape, library: Library, weights: Mapping[str, np.ndarray]) -> None:
+        wrong = [name for name, size in sizes(shape).items() if name not in weights or weights[name].shape != size]
+        if wrong:
+            raise ValueError(f"the model has no weights of its shapes for {', '.join(wrong)}")
         self.shape, self.library = shape, library
-        held = weights(shape, file)
-        self.embeddings = held["model.embed_tokens.weight"]
-        self.weights = {name: library.prepare(w) if w.ndim == 2 else w for name, w in held.items()}
+        self.embeddings = weights["token_embd.weight"]
+        self.weights = {name: library.prepare(w) if w.ndim == 2 else w for name, w in weights.items()
+                        if not name.endswith(("attn_q.weight", "attn_k.weight", "attn_v.weight"))}
+        for layer in range(shape.layers):
+            name = f"blk.{layer}.attn_"
+            self.weights[f"{name}qkv.weight"] = library.prepare(
+                np.concatenate([weights[f"{name}{part}.weight"] for part in "qkv"]))
         self.caches: list[Any] = []
         self.forget()
 
@@ -121,25 +123,24 @@ class Decoder:
         """Read further tokens; return the logits of the one that follows the last, (vocabulary,)."""
         shape, by, w = self.shape, self.library, self.weights
         x, added = self.embeddings[np.asarray(tokens)], None
-        for layer, cache_ in enumerate(self.caches):
-            name = f"model.layers.{layer}."
-            normed, x = by.norm(x, w[f"{name}input_layernorm.weight"], shape.eps, added)
-            q, k, v = (by.linear(normed, w[f"{name}self_attn.{part}_proj.weight"])
-                       .reshape(len(x), -1, shape.head).swapaxes(0, 1) for part in "qkv")
-            q, k = (rotated(heads, self.length, shape.theta) for heads in (q, k))
-            attended = by.attend(cache_, q, k, v).swapaxes(0, 1).reshape(len(x), -1)
-            added = by.linear(attended, w[f"{name}self_attn.o_proj.weight"])
-            normed, x = by.norm(x, w[f"{name}post_attention_layernorm.weight"], shape.eps, added)
-            hidden = by.gated(normed, w[f"{name}mlp.gate_proj.weight"], w[f"{name}mlp.up_proj.weight"])
-            added = by.linear(hidden, w[f"{name}mlp.down_proj.weight"])
+        turn = angles(shape, self.length, len(x))
+        for layer, held in enumerate(self.caches):
+            name = f"blk.{layer}."
+            normed, x = by.norm(x, w[f"{name}attn_norm.weight"], shape.eps, added)
+            heads = by.linear(normed, w[f"{name}attn_qkv.weight"]).reshape(len(x), -1, shape.head).swapaxes(0, 1)
+            both = rotated(heads[:-shape.kv_heads], *turn)
+            attended = by.attend(held, both[:shape.heads], both[shape.heads:], heads[-shape.kv_heads:])
+            added = by.linear(attended.swapaxes(0, 1).reshape(len(x), -1), w[f"{name}attn_output.weight"])
+            normed, x = by.norm(x, w[f"{name}ffn_norm.weight"], shape.eps, added)
+            hidden = by.gated(normed, w[f"{name}ffn_gate.weight"], w[f"{name}ffn_up.weight"])
+            added = by.linear(hidden, w[f"{name}ffn_down.weight"])
         self.length += len(x)
-        last, _ = by.norm(x[-1:], w["model.norm.weight"], shape.eps, added[-1:])
-        return by.linear(last, w["model.embed_tokens.weight"])[0]
+        last, _ = by.norm(x[-1:], w["output_norm.weight"], shape.eps, added[-1:])
+        return by.linear(last, w["token_embd.weight"])[0]
 
-    def write(self, count: int, logits: np.ndarray) -> list[int]:
-        """Return the next `count` tokens, each the likeliest."""
-        tokens = []
-        for _ in range(count):
-            tokens.append(int(logits.argmax()))
-            logits = self.read(tokens[-1:])
-        return tokens
+    def write(self, logits: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield the likeliest next token and the logits after it, without end."""
+        while True:
+            token = int(logits.argmax())
+            logits = self.read([token])
+            yield token, logits

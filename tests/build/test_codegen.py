@@ -241,7 +241,8 @@ def test_no_tile_spills(target, row):
 
 
 # Without F16C a conversion has constants in half of the registers.
-SCORED = [(t, r) for t, r in IN_REGISTERS if r in _core.SEARCH_ROWS.values() and (t, r) != ("baseline", "float16_float32")]
+SCORED = [(t, r) for t, r in IN_REGISTERS
+          if r in _core.SEARCH_ROWS.values() and (t, r) != ("baseline", "float16_float32")]
 
 
 @pytest.mark.parametrize(("target", "row"), SCORED)
@@ -289,13 +290,42 @@ def byte_loops(row, name):
     return [loop for loop in loops_of(blocks) if loop.count("vpdpbusd")]
 
 
-def test_quantized_layers_stay_in_registers():
-    """1 to 8 rows of x against a block's 48 outputs: three dot products of bytes a row, nothing on the stack."""
-    loops = byte_loops("float32", "level_block")
-    assert {loop.count("vpdpbusd") for loop in loops} == {3 * rows for rows in (1, 2, 4, 8)}
+LAYERED = [target for target, row in IN_REGISTERS if row == "float32"]
+
+
+@pytest.mark.parametrize("target", LAYERED)
+def test_quantized_layers_stay_in_registers(target):
+    """Rows of x against a block's outputs: a product of quads or pairs for each vector, no sum on the stack.
+
+    A single row takes all 48 outputs at once. Of 16 registers 12 are sums, so weights may be read twice.
+    """
+    rows, vectors = tile(target, "float32")
+    product = "vpdpbusd" if target == "avx512vnni" else "v?pmaddwd"
+    blocks = disassembly(path(target, "float32")).split("\n\n")
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*level_block", block)]
+    loops = [loop for loop in loops_of(functions) if loop.count(product)]
+    expected = {vectors // rows * m for m in (rows, 4, 2) if m <= rows} | {48 * 4 // VECTOR_BYTES[target]}
+    assert {loop.count(product) for loop in loops} == expected
     for loop in loops:
-        assert not [i for i in loop.body if i.stack is not None], f"spilled:\n{loop}"
         assert loop.count("j") == 1, str(loop)
+        on_stack = [i for i in loop.body if i.stack is not None]
+        assert not [i for i in on_stack if i.stores], f"spilled:\n{loop}"
+        assert not on_stack or VECTOR_BYTES[target] < 64, f"read from the stack:\n{loop}"
+
+
+@pytest.mark.parametrize("target", LAYERED)
+def test_weights_of_16_bits_are_widened_by_vectors(target):
+    """A load, a conversion and a store: float16 by the CPU's own conversion where there is one, bfloat16 by a shift."""
+    blocks = disassembly(path(target, "float32")).split("\n\n")
+    functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*(block_sums|dot_outputs|panel_of)", block)]
+    loops = [loop for loop in loops_of(functions) if not loop.multiplied and len(loop.body) <= 12]
+    halves = [loop for loop in loops if loop.count("vcvtph2ps")]
+    brains = [loop for loop in loops if loop.count("v?pslld") and loop.count("v?pmovzxwd|v?punpck.wd")]
+    assert bool(halves) == (target != "baseline")
+    assert brains
+    for loop in [*halves, *brains]:
+        assert loop.count("call") == 0, str(loop)
+        assert not [i for i in loop.body if i.stack is not None], f"spilled:\n{loop}"
 
 
 # --- instruction sets -------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ EXPECTED = {
     "vector @ matrix": "gemv",
     "transposed": "transposed",
     "transposed, one row": "transposed",
+    "few rows, columns along k": "transposed",
     "split k": "split k",
     "split k, packed": "split k",
 }
@@ -25,6 +26,7 @@ MORE = {
     "small b": Shape(60, 100, 60),
     "row by row": Shape(300, 20, 700),
     "b transposed": Shape(300, 30, 700, "C", "F"),
+    "few rows, columns along k": Shape(48, 100, 500, "C", "F"),
     "b packed, deep": Shape(300, 700, 700),
 }
 SHAPES = PATHS | MORE

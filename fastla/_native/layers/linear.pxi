@@ -63,6 +63,9 @@ cdef void block_sums(const LinearJob* job, const LayerWeight* w, Py_ssize_t bloc
         level_block(w, block, rows, <const int32_t*>(job.levels + row * job.levels_row), job.levels_row // QUAD,
                     job.x_scale + row, tile)
         return
+    if w.blocks == NULL and rows <= DOT_OUTPUT_ROWS:
+        dot_outputs(w, block, rows, x, job.x_row, space.strip, tile)
+        return
     while p < d or p == 0:
         k = smaller(part, d - p)
         b = panel_of(w, block, p, k, space.panel, space.strip)
@@ -146,9 +149,10 @@ cdef Py_ssize_t lay_rows(LinearJob* job, char* block) noexcept nogil:
 cdef int linear(const Linear* layer, const Runtime* runtime) noexcept nogil:
     cdef LinearJob job
     cdef Py_ssize_t weights = 2 if layer.gated else 1, bytes
+    cdef Py_ssize_t width = 1 if is_int8(&layer.weight) else sizeof(real)       # of what is multiplied and read
     cdef double multiplied = 1.0 * layer.out.n * layer.out.d * layer.x.d * weights
     cdef double read = 1.0 * layer.out.d * layer.x.d * weights + 1.0 * layer.out.n * (layer.out.d + layer.x.d)
-    cdef double ns = cost(multiplied, read, sizeof(real))
+    cdef double ns = cost(multiplied, read, width)
     cdef char* memory = NULL
     cdef int status = KERNEL_OK
     if layer.out.n == 0 or layer.out.d == 0:

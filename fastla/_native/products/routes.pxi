@@ -37,9 +37,19 @@ cdef int inner_route(const Product* g) noexcept nogil:
     return -1
 
 
+# Whether few rows, as those of a layer, are transposed rather than a b whose columns are adjacent along k: b.T is read
+# where it lies. Lanes that stay empty cost less than transposing a large b ("Few rows against columns along k").
+cdef inline bint few_rows_turn(const Product* g) noexcept nogil:
+    cdef Py_ssize_t lanes = ceil_div(g.m, LANES) * LANES
+    return g.a_col == 1 and g.b_row == 1 and g.b_col != 1 and g.m <= 2 * SKINNY and g.n >= 8 * SKINNY and \
+        g.k > SHALLOW and (8 * g.m >= 7 * lanes or 1.0 * g.n * g.k >= TURN_ELEMENTS)
+
+
 # Whether c.T = b.T @ a.T spares transposing an operand.
 cdef bint transposed_pays(const Product* g) noexcept nogil:
     cdef Py_ssize_t side = smaller(g.m, g.n)
+    if few_rows_turn(g):
+        return True
     if g.a_row != 1:
         return False
     # a.T is read where it lies; m > n, so that the transposed product is not transposed back.

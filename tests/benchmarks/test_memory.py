@@ -1,0 +1,28 @@
+"""Memory that calls take: that it is seen, and that attention keeps to its bound."""
+
+import numpy as np
+import pytest
+
+from benchmarks import attention_memory
+from benchmarks.timing import memory
+
+pytestmark = pytest.mark.skipif(not memory.can_measure(), reason="this system does not tell the peak of memory")
+MIB = 2**20
+
+
+def test_what_a_call_allocates_is_seen_and_its_result_is_not_counted():
+    def call() -> np.ndarray:
+        scratch = np.ones(96 * MIB, np.uint8)
+        return scratch[:32 * MIB].copy()
+
+    np.ones(MIB).sum()
+    assert memory.taken_by(call) == pytest.approx(96, abs=4)
+    assert memory.taken_by(lambda: [np.ones(64 * MIB, np.uint8)]) == pytest.approx(0, abs=4)
+
+
+def test_attention_keeps_to_its_bound():
+    found = attention_memory.measure()
+    assert list(found) == ["dense", "causal", "masked"]
+    assert attention_memory.within(found), found
+    assert "WRONG" not in attention_memory.sentence(found)
+    assert "WRONG" in attention_memory.sentence({**found, "masked": 512.0})
