@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from benchmarks.operations import Case
+from benchmarks.operations.attention import Attention
 from benchmarks.operations.eigen import Components, Leading, SmallEigen
+from benchmarks.operations.numba_target import NumbaAttention, NumbaCosine, NumbaLeading, NumbaProduct, NumbaSearch
 from benchmarks.operations.products import Product
 from benchmarks.operations.search import Index, Search
 from benchmarks.operations.similarity import Cosine, Paired
@@ -86,6 +88,11 @@ CASES: tuple[Case, ...] = (
     Index("index", 64, 50000, 384, storage="int8", quick=True),
     *(Index("index", 64, 100000, 384, storage=s) for s in ("float16", "bfloat16", "int8")),
     Index("index", 1, 300000, 384, storage="int8"),
+    # Attention: a prompt, with and without a causal mask, and one query against what has been said.
+    Attention("attention", 1, 8, 1024, 1024, 64, quick=True),
+    Attention("attention", 1, 8, 1024, 1024, 64, causal=True),
+    Attention("attention", 1, 8, 4096, 4096, 64, causal=True),
+    Attention("attention", 1, 32, 1, 4096, 64, quick=True),
     # Some eigenpairs of a matrix, all of many small ones, principal components.
     Leading("eigenpairs", 512, 10, dtype="float64", quick=True),
     Leading("eigenpairs", 1000, 10, spectrum="clustered", dtype="float64"),
@@ -99,4 +106,13 @@ CASES: tuple[Case, ...] = (
     Components("components", 20000, 128, 10, quick=True),
     Components("components", 100000, 768, 16),
     Components("components", 20000, 2000, 50),
+    # The same by the Numba target, beside the native ones.
+    *(NumbaProduct("square", 1024, 1024, 1024, dtype=t, quick=True) for t in (*FLOATS, "int8")),
+    NumbaProduct("own transpose", 1024, 1024, 1024, own=True),
+    NumbaProduct("stack", 64, 64, 64, batch=(1000,)),
+    NumbaCosine("cosine", 1000, 10000, 384, quick=True),
+    NumbaSearch("knn", 100, 50000, 128, quick=True),
+    NumbaAttention("attention", 1, 8, 1024, 1024, 64, quick=True),
+    NumbaAttention("attention", 1, 8, 1024, 1024, 64, causal=True),
+    NumbaLeading("eigenpairs", 2000, 10, quick=True),
 )

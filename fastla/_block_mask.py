@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from fastla import _validate
-from fastla._jit.user_function import MOST_ROWS, UserFunction, compiled
-
-ROWS_ASKED = 256        # at a time: Ctrl-C is answered between
+from fastla._core import core
+from fastla._jit.user_function import MOST_ROWS, calling, compiled
 
 
 class BlockMask:
@@ -100,20 +98,6 @@ def block_mask(mask_mod: Callable, B: int | None, H: int | None, Sq: int, Skv: i
         raise ValueError(f"block_mask: Sq and Skv are {Sq} and {Skv}, expected at most {MOST_ROWS}")
     function = compiled("block_mask", "mask_mod", mask_mod, np.dtype(np.uint8))
     seen = np.ones(sizes, np.uint8)
-    _ask(function, seen)
+    with calling(function):
+        core.ask_mask(function, seen, np.arange(max(sizes[2:]), dtype=np.int32))
     return BlockMask(seen.view(bool))
-
-
-def _ask(function: UserFunction, seen: np.ndarray) -> None:
-    pointer, n = ctypes.c_void_p, ctypes.c_ssize_t
-    call = ctypes.CFUNCTYPE(ctypes.c_int32, pointer, n, n, n, n, pointer, pointer, pointer, pointer, n, n, pointer)(
-        function.address)
-    items, heads, queries, keys = seen.shape
-    query_ids, key_ids = np.arange(queries, dtype=np.int32), np.arange(keys, dtype=np.int32)
-    for b in range(items):
-        for h in range(heads):
-            for first in range(0, queries if keys else 0, ROWS_ASKED):
-                tile, ids = seen[b, h, first:first + ROWS_ASKED], query_ids[first:]
-                if call(tile.ctypes.data, len(tile), keys, keys, 1, ids.ctypes.data, key_ids.ctypes.data, None, None,
-                        b, h, function.block_address):
-                    function.raise_failure()

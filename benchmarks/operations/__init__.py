@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 OURS, NUMPY = "fastla", "numpy"
+NUMBA = "numba fastla"     # fastla by its Numba target
 Call = Callable[[], Any]
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from benchmarks.operations import NUMPY, OURS, Case
+from benchmarks.operations import NUMBA, NUMPY, OURS, Case
 from benchmarks.reporting import text
 from benchmarks.timing.measurement import Measurement
 
 # Bound by memory: more data than caches keep between calls, and too little arithmetic on it. Two cores here do about
 # 5 float32 operations in the time that memory takes to bring a byte.
 STREAMED_BYTES, FLOPS_PER_BYTE = 8e6, 8.0
-NAMES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn"}       # others are called as they are imported
+# Others are called as they are imported.
+NAMES = {"numpy": "NumPy", "scipy": "SciPy", "sklearn": "scikit-learn", NUMBA: "fastla by Numba"}
 LEGEND = ("A ratio is the median over rounds of NumPy's time / fastla's: above 1 fastla is faster. Half of the rounds "
           "lie between the quartiles. GFLOP/s and GB/s are fastla's; GB/s is shown where memory is the bound.")
 PRODUCT_LEGEND = ("Results are written into a given array, or allocated by the call where it says new; ld+8 stands for "
@@ -44,15 +45,20 @@ def peers(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(side for row in rows for side in row.case.installed_sides() if side != OURS))
 
 
+def has_rivals(against: Sequence[str]) -> bool:
+    """Whether there are several peers that are not fastla."""
+    return len([side for side in against if side != NUMBA]) > 1
+
+
 def fastest_peer(found: Measurement) -> str:
     """Return the peer with the shortest median time."""
-    return min((side for side in found.errors if side != OURS), key=found.median)
+    return min((side for side in found.errors if side not in (OURS, NUMBA)), key=found.median)
 
 
 def cases_table(rows: Sequence[Row], style: str = "simple") -> str:
     """Return a table of cases: all times, fastla's ratio to NumPy, and to the fastest where there are several peers."""
     against = peers(rows)
-    several = ["to the fastest"] if len(against) > 1 else []
+    several = ["to the fastest"] if has_rivals(against) else []
     header = ["kind", "case", "type", "threads", *map(name, against), OURS, "ratio", "quartiles", *several, "GFLOP/s",
               "GB/s"]
     return text.table([_line(row, against) for row in rows], header, style, left=3)
@@ -60,7 +66,7 @@ def cases_table(rows: Sequence[Row], style: str = "simple") -> str:
 
 def _line(row: Row, against: list[str]) -> list[object]:
     case = row.case
-    columns = len(against) + 5 + (len(against) > 1)
+    columns = len(against) + 5 + has_rivals(against)
     line: list[object] = [case.family, case.label(), case.dtype, row.threads]
     if isinstance(row, Failure):
         return [*line, "failed", *[""] * (columns - 1)]
@@ -68,7 +74,7 @@ def _line(row: Row, against: list[str]) -> list[object]:
     if row.disturbed or not row.right:
         return [*line, "disturbed" if row.right else "WRONG", *[""] * (columns - len(against) - 2)]
     line += [f"{row.ratio():.2f}x", text.quartiles(row.quartiles())]
-    if len(against) > 1:
+    if has_rivals(against):
         line.append(f"{row.ratio(fastest_peer(row)):.2f}x {name(fastest_peer(row))}")
     return [*line, *_rates(case, row.median(OURS))]
 
@@ -89,7 +95,7 @@ def summary(rows: Sequence[Row]) -> str:
     if counted:
         mean = text.geometric_mean(row.ratio() for row in counted)
         parts.append(f"Geometric mean of the ratios {mean:.2f}x.")
-    if counted and len(peers(rows)) > 1:
+    if counted and has_rivals(peers(rows)):
         fastest = text.geometric_mean(row.ratio(fastest_peer(row)) for row in counted)
         parts.append(f"To the fastest peer {fastest:.2f}x.")
     if any(row.disturbed for row in found):

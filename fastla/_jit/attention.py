@@ -15,41 +15,26 @@ other types; and calls whose results turn out not to be finite, for values that 
 import math
 from typing import Any
 
-import numpy as np
-from numba import from_dtype, types
+from numba import int32, intp, types
 
-from fastla._jit.contract import constants, pointer_to
-from fastla._jit.interop import address_of, cast, offset, room, struct
+from fastla._jit.compiling import jit_for
+from fastla._jit.contract import DECLINED, KERNEL_OK, Runtime, constants, pointer_to
+from fastla._jit.cost import duration
+from fastla._jit.interop import cast, offset, room, struct
 from fastla._jit.lanes import mask_bits, maximum, select, splat
-from fastla._jit.memory import load, store
-from fastla._jit.schedule import (
-    DECLINED,
-    JOB,
-    KERNEL_OK,
-    NO_MEMORY,
-    Runtime,
-    ceil_div,
-    duration,
-    give,
-    i32,
-    intp,
-    is_null,
-    jit_for,
-    run_tasks,
-    take,
-    task_pointer,
-)
+from fastla._jit.memory import load, number, set_number, store
+from fastla._jit.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
 from fastla._jit.tile import MR, NV, micro_kernels, packing
 from fastla._jit.vec import lanes_of
 from fastla._jit.vmath import exp_weight
 
 Attention, sizes, flags = pointer_to("Attention"), types.CPointer(intp), types.CPointer(types.uint8)
-SIGNATURE = i32(Attention, Runtime)
+SIGNATURE = int32(Attention, Runtime)
 KEYS = 64               # of a block
 FEW = 8                 # rows from which there is enough arithmetic for tiles
 TYPES = {name: constants()[f"TYPE_{name}"] for name in ("float32", "float64", "uint8")}
 
-Job = types.CPointer(from_dtype(np.dtype([*JOB, ("call", np.intp), ("panels", np.intp)], align=True)))
+Job = job_type("panels")
 
 
 def build(element: str) -> Any:
@@ -87,7 +72,7 @@ def build(element: str) -> Any:
                     if cast(row + j * mask.column, flags)[0] == 0:
                         scores[j * width + i] = nothing
                 else:
-                    bias = cast(row + j * mask.column, reals)[0]
+                    bias = number(cast(row + j * mask.column, reals), 0)
                     scores[j * width + i] = bias if bias == nothing else scores[j * width + i] + bias
 
     @jit_for(element)
@@ -122,9 +107,9 @@ def build(element: str) -> Any:
             for d in range(a.value_width):
                 x = zero if total[i] == 0 else sums[d * width + i] * factor
                 check += x * zero
-                cast(to + d * a.out.column, reals)[0] = x
+                set_number(cast(to + d * a.out.column, reals), 0, x)
             if lse != 0:
-                cast(lse + row, reals)[0] = nothing if total[i] == 0 else real(top[i] + math.log(total[i]))
+                set_number(cast(lse + row, reals), 0, nothing if total[i] == 0 else real(top[i] + math.log(total[i])))
             if not check == 0 or not total[i] < math.inf:
                 job.error = DECLINED
 
@@ -185,36 +170,34 @@ def build(element: str) -> Any:
     @jit_for(element)
     def task(arg, index, slot):  # noqa: ANN001, ANN202
         job = struct(cast(arg, Job))
-        a = struct(cast(job.call, Attention))
+        a = struct(cast(job.request, Attention))
         if job.error != KERNEL_OK:
             return
         count = nr * (a.width + KEYS + a.value_width + 2 * MR + 2) + MR * max(a.width, KEYS)
-        block = take(job.runtime, size * count)
+        block = take(job, size * count)
         if is_null(block):
-            job.error = NO_MEMORY
             return
         row = job.panels - 1 - index % job.panels       # of causal attention the longest come first
         panel(a, job, index // job.panels // a.heads, index // job.panels % a.heads, row * nr, cast(block, reals))
-        give(job.runtime, block)
+        give(job, block)
 
     @jit_for(element)
     def differs(heads):  # noqa: ANN001, ANN202
         """Whether it is not of this type, or not in whole elements."""
-        return heads.type != number_type or (heads.data | heads.row | heads.column | heads.head) % size != 0
+        return heads.type != number_type or (heads.row | heads.column | heads.head) % size != 0
 
     def attention(call, runtime):  # noqa: ANN001, ANN202
-        a, record = struct(call), room(Job, 1)
+        a, job = struct(call), struct(room(Job, 1))
         if (a.queries < FEW or a.keys == 0 or a.width == 0 or a.value_width == 0 or a.batch == 0 or a.heads == 0
                 or a.query_starts != 0 or a.slopes.data != 0 or a.sinks != 0 or a.softcap != 0
                 or a.score_mod.call != 0 or a.mask_mod.call != 0 or a.key_scale.data != 0 or a.value_scale.data != 0
                 or differs(a.query) or differs(a.key) or differs(a.value) or differs(a.out)
                 or a.lse.data != 0 and differs(a.lse)
                 or a.mask.data != 0 and a.mask.type != boolean and differs(a.mask)):
-            return i32(DECLINED)
-        job = struct(record)
-        job.runtime, job.error, job.call = address_of(runtime), KERNEL_OK, address_of(call)
+            return int32(DECLINED)
+        begin(job, runtime, call)
         job.panels = ceil_div(a.queries, nr)
         pairs = 1.0 * a.batch * a.heads * a.queries * a.keys
-        return run_tasks(task_pointer(task), record, a.batch * a.heads * job.panels,
+        return run_tasks(task_pointer(task), job, a.batch * a.heads * job.panels,
                          duration(pairs * (a.width + a.value_width + 32), 0.0, size))
     return attention

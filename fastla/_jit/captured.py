@@ -8,8 +8,6 @@ description holds all that the compiled code depends on.
 """
 
 import builtins
-import dis
-import functools
 import inspect
 import math
 import types
@@ -17,6 +15,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+
+from fastla._jit.bytecode import references, self_attributes
+from fastla._jit.callables import call_of, unwrapped, wrap_builtin
+from fastla._jit.kinds import kind_of
 
 KNOWN_MODULES = (math, np, builtins)        # whose constants stay
 
@@ -41,109 +43,6 @@ class Place:
     """An object whose attributes are read; `members`: what stands for those that the function names."""
 
     members: dict[str, Any] = field(default_factory=dict)
-
-
-@functools.lru_cache(maxsize=1024)
-def references(code: types.CodeType) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
-    """The names that code reads: whether a global one, the name, and the attributes taken of it in a row."""
-    found: dict[tuple, None] = {}
-    root: Any = None
-    attributes: list[str] = []
-    for instruction in dis.get_instructions(code):
-        name = instruction.opname
-        if root is not None and name in ("LOAD_ATTR", "LOAD_METHOD"):
-            attributes.append(instruction.argval)
-            continue
-        if name in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
-            continue
-        if root is not None:
-            found[*root, tuple(attributes)] = None
-        root, attributes = None, []
-        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
-            root = (True, instruction.argval)
-        elif "DEREF" in name and instruction.argval in code.co_freevars:
-            root = (False, instruction.argval)
-    return tuple(found)
-
-
-def self_attributes(code: types.CodeType, parameter: str) -> tuple[tuple[str, ...], ...]:
-    """The attributes in a row that code takes of a parameter."""
-    found: dict[tuple[str, ...], None] = {}
-    attributes: list[str] | None = None
-    for instruction in dis.get_instructions(code):
-        if attributes is not None and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
-            attributes.append(instruction.argval)
-        elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
-            if attributes:
-                found[tuple(attributes)] = None
-            # From Python 3.13 on one instruction may load two, or store one and load another.
-            loaded = instruction.argval[-1] if isinstance(instruction.argval, tuple) else instruction.argval
-            attributes = [] if "LOAD_FAST" in instruction.opname and loaded == parameter else None
-    return tuple(found)
-
-
-def kind_of(value: Any) -> tuple | None:
-    """What a number or an array is compiled as: (dtype, dimensions, layout); None: it is neither."""
-    if isinstance(value, bool | np.bool_):
-        return "b1", 0, ""
-    if type(value) is int:
-        return ("i8", 0, "") if -2**63 <= value < 2**63 else None
-    if type(value) is float:
-        return "f8", 0, ""
-    if isinstance(value, np.generic) and value.dtype.kind in "iuf" and value.dtype.itemsize <= 8:
-        return compiled_dtype(value.dtype).str[1:], 0, ""
-    if isinstance(value, np.ndarray) and value.dtype.kind in "biufcV" and not isinstance(value, np.ma.MaskedArray):
-        if value.dtype.kind == "V" and value.dtype.name != "bfloat16":
-            return None
-        plain = as_compiled(value)
-        return plain.dtype.str[1:], plain.ndim, "C" if plain.flags.c_contiguous else "A"
-    return None
-
-
-def compiled_dtype(dtype: np.dtype) -> np.dtype:
-    """The dtype that Numba computes with: half precision is unknown to it."""
-    if dtype.name in ("float16", "bfloat16"):
-        return np.dtype(np.float32)
-    return dtype.newbyteorder("=")
-
-
-def as_compiled(array: np.ndarray) -> np.ndarray:
-    """The array where it lies, or a copy that Numba can read."""
-    return np.require(array, compiled_dtype(array.dtype), "A")
-
-
-def unwrapped(f: Any) -> tuple[types.FunctionType, list[Any], dict[str, Any]]:
-    """The Python function behind a callable, and what it is given beside the call's arguments.
-
-    Raises
-    ------
-    TypeError
-        If there is none; the message says what f is.
-    """
-    if isinstance(f, functools.partial):
-        function, given, keywords = unwrapped(f.func)
-        return function, [*given, *f.args], {**keywords, **f.keywords}
-    if isinstance(f, types.MethodType) and isinstance(f.__func__, types.FunctionType):
-        return f.__func__, [f.__self__], {}
-    if isinstance(f, types.FunctionType):
-        return f, [], {}
-    if isinstance(getattr(f, "py_func", None), types.FunctionType):     # of Numba's @njit
-        return f.py_func, [], {}
-    call = _call_of(f)
-    if isinstance(call, types.FunctionType) and not isinstance(f, type):
-        return call, [f], {}
-    raise TypeError(f"is of type {type(f).__name__}, expected a Python function")
-
-
-def _call_of(value: Any) -> Any:
-    """What calling a value calls, where its class says so."""
-    return inspect.getattr_static(type(value), "__call__", None)
-
-
-def wrap_builtin(f: Any, count: int) -> types.FunctionType:
-    """A Python function of `count` parameters that calls f, a function written in C."""
-    return {1: lambda x: f(x), 3: lambda x, i, j: f(x, i, j), 4: lambda b, h, i, j: f(b, h, i, j)}.get(
-        count, lambda x, b, h, i, j: f(x, b, h, i, j))      # type: ignore[return-value]
 
 
 class Description:
@@ -269,7 +168,7 @@ def _has_members(value: Any) -> bool:
     """Whether it is a module or an object of a Python class, whose attributes are read at every call."""
     return isinstance(value, types.ModuleType) or (
         hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value)
-    ) or (hasattr(value, "__dict__") and isinstance(_call_of(value), types.FunctionType)
+    ) or (hasattr(value, "__dict__") and isinstance(call_of(value), types.FunctionType)
           and not hasattr(value, "py_func"))
 
 

@@ -55,3 +55,7 @@ def layout(name: str) -> np.dtype:
 def pointer_to(name: str) -> types.CPointer:
     """The type of a pointer to a struct of the contract."""
     return types.CPointer(from_dtype(layout(name)))
+
+
+KERNEL_OK, NO_MEMORY, DECLINED = (constants()[f"KERNEL_{name}"] for name in ("OK", "NO_MEMORY", "DECLINED"))
+Runtime = pointer_to("Runtime")

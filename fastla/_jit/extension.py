@@ -69,6 +69,21 @@ def _arrays(*given: Any) -> bool:
     return all(isinstance(t, types.Array) for t in given)
 
 
+def _overload_pair(function: Any, called: Any) -> None:
+    """A function of two arrays; `called` is what compiled code calls."""
+    @overload(function)
+    def pair(x1: Any, x2: Any) -> Any:
+        if not _arrays(x1, x2):
+            return None
+        result = _result(called, x1, x2)
+
+        def run(x1: Any, x2: Any) -> Any:
+            with objmode(answer=result):
+                answer = called(x1, x2)
+            return answer
+        return run
+
+
 _done: list[bool] = []
 
 
@@ -78,29 +93,8 @@ def init() -> None:
         return
     _done.append(True)
 
-    @overload(fastla.matmul)
-    def matmul(x1: Any, x2: Any) -> Any:
-        if not _arrays(x1, x2):
-            return None
-        result = _result(_matmul, x1, x2)
-
-        def run(x1: Any, x2: Any) -> Any:
-            with objmode(answer=result):
-                answer = _matmul(x1, x2)
-            return answer
-        return run
-
-    @overload(fastla.dot)
-    def dot(a: Any, b: Any) -> Any:
-        if not _arrays(a, b):
-            return None
-        result = _result(_dot, a, b)
-
-        def run(a: Any, b: Any) -> Any:
-            with objmode(answer=result):
-                answer = _dot(a, b)
-            return answer
-        return run
+    for function, called in (fastla.matmul, _matmul), (fastla.dot, _dot):
+        _overload_pair(function, called)
 
     @overload(fastla.cosine_similarity)
     def cosine_similarity(x: Any, y: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Vectors in memory: loads, stores, partial ones, prefetching; and tiles of vectors on the stack."""
+"""Numbers and vectors in memory, which need not be aligned; and tiles of vectors on the stack."""
 
 import operator
 from typing import Any
@@ -15,8 +15,20 @@ def _place(context: Any, builder: Any, pointer: Any, index: Any, vec: Vec) -> An
     return builder.bitcast(builder.gep(pointer, [index]), context.get_value_type(vec).as_pointer())
 
 
-def _align(vec: Vec) -> int:
-    return vec.dtype.bitwidth // 8
+@intrinsic
+def number(typingctx: Any, pointer: Any, index: Any) -> Any:
+    """pointer[index]."""
+    return pointer.dtype(pointer, types.intp), lambda context, builder, sig, args: builder.load(
+        builder.gep(args[0], [args[1]]), align=1)
+
+
+@intrinsic
+def set_number(typingctx: Any, pointer: Any, index: Any, x: Any) -> Any:
+    """pointer[index] = x."""
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.store(args[2], builder.gep(args[0], [args[1]]), align=1)
+        return context.get_dummy_value()
+    return types.void(pointer, types.intp, pointer.dtype), codegen
 
 
 @intrinsic
@@ -24,14 +36,14 @@ def load(typingctx: Any, pointer: Any, index: Any) -> Any:
     """The elements from pointer[index] on."""
     vec = Vec(pointer.dtype)
     return vec(pointer, types.intp), lambda context, builder, sig, args: builder.load(
-        _place(context, builder, *args, vec), align=_align(vec))
+        _place(context, builder, *args, vec), align=1)
 
 
 @intrinsic
 def store(typingctx: Any, pointer: Any, index: Any, v: Any) -> Any:
     """Store a vector's elements from pointer[index] on."""
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        builder.store(args[2], _place(context, builder, *args[:2], v), align=_align(v))
+        builder.store(args[2], _place(context, builder, *args[:2], v), align=1)
         return context.get_dummy_value()
     return types.void(pointer, types.intp, v), codegen
 
@@ -54,7 +66,7 @@ def load_part(typingctx: Any, pointer: Any, index: Any, n: Any, rest: Any) -> An
         place = _place(context, builder, *args[:2], vec)
         other = vector_of(context, builder, args[3], sig.args[3], vec)
         mask = _first(builder, args[2], vec.lanes)
-        return call_llvm(builder, f"llvm.masked.load.{llvm_name(vec)}.p0", other.type, place, INT32(_align(vec)),
+        return call_llvm(builder, f"llvm.masked.load.{llvm_name(vec)}.p0", other.type, place, INT32(1),
                      mask, other)
     return vec(pointer, types.intp, types.intp, rest), codegen
 
@@ -65,7 +77,7 @@ def store_part(typingctx: Any, pointer: Any, index: Any, n: Any, v: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         place = _place(context, builder, *args[:2], v)
         mask = _first(builder, args[2], v.lanes)
-        call_llvm(builder, f"llvm.masked.store.{llvm_name(v)}.p0", ir.VoidType(), args[3], place, INT32(_align(v)),
+        call_llvm(builder, f"llvm.masked.store.{llvm_name(v)}.p0", ir.VoidType(), args[3], place, INT32(1),
               mask)
         return context.get_dummy_value()
     return types.void(pointer, types.intp, types.intp, v), codegen

@@ -20,6 +20,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import lower_builtin, models, register_model, typeof_impl
 
 from fastla._jit import real_math
+from fastla._jit.emitted import Value
 
 MOST_POWER = 64         # whole exponents up to this are products
 
@@ -170,7 +171,7 @@ def _function(spelled: Callable, numba: Callable, emit: Callable | None) -> None
         return signature(result, *[real] * len(args))
 
     def emitted(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return emit(*(real_math.Value(context, builder, x) for x in args)).value
+        return emit(*(Value(context, builder, x) for x in args)).value
     count = 1 if emit is None else emit.__code__.co_argcount
     counts = (1, 2) if emit is None else (count,)
     _define(spelled, generic, _delegate(numba) if emit is None else emitted, *((Real,) * n for n in counts))

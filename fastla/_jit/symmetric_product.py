@@ -9,38 +9,24 @@ are added in the order of the stripes; their bounds depend on n alone, and so do
 import math
 from typing import Any
 
-import numpy as np
-from numba import from_dtype, types
+from numba import int32, intp, types
 
-from fastla._jit.contract import pointer_to
+from fastla._jit.compiling import jit_for
+from fastla._jit.contract import KERNEL_OK, NO_MEMORY, Runtime, pointer_to
+from fastla._jit.cost import duration
 from fastla._jit.interop import address_of, cast, offset, room, struct
 from fastla._jit.lanes import fma, reduce_add, splat
 from fastla._jit.memory import load, load_part, prefetch, store, store_part, tile
-from fastla._jit.schedule import (
-    JOB,
-    KERNEL_OK,
-    NO_MEMORY,
-    Runtime,
-    duration,
-    give,
-    i32,
-    intp,
-    is_null,
-    jit_for,
-    run_tasks,
-    take,
-    task_pointer,
-)
+from fastla._jit.schedule import begin, give, is_null, job_type, run_tasks, take, task_pointer
 from fastla._jit.vec import lanes_of
 
 Request = pointer_to("SymmetricProduct")
-SIGNATURE = i32(Request, Runtime)
+SIGNATURE = int32(Request, Runtime)
 ROWS = 4                # of A at a time
 PIECE_BYTES = 4096      # of a row of A at a time: these pieces of x and y stay in L1 for all rows of the stripe
 STRIPES, ALIGN = 16, 16
 
-Job = types.CPointer(from_dtype(np.dtype([
-    *JOB, ("request", np.intp), ("parts", np.intp), ("stride", np.intp), ("stripes", np.intp)], align=True)))
+Job = job_type("parts", "stride", "stripes")
 
 
 def build(element: str) -> Any:
@@ -132,19 +118,18 @@ def build(element: str) -> Any:
                 y[j] += part[j]
 
     def symmetric_product(request, runtime):  # noqa: ANN001, ANN202
-        p, record = struct(request), room(Job, 1)
-        job = struct(record)
-        job.runtime, job.error, job.request = address_of(runtime), KERNEL_OK, address_of(request)
+        p, job = struct(request), struct(room(Job, 1))
+        begin(job, runtime, request)
         job.stripes = max(1, min(STRIPES, p.n // 64))
         job.stride = (p.n + lanes) // lanes * lanes
-        parts = take(job.runtime, job.stripes * p.b * job.stride * size)
+        parts = take(job, job.stripes * p.b * job.stride * size)
         if is_null(parts):
-            return i32(NO_MEMORY)
+            return int32(NO_MEMORY)
         job.parts = address_of(parts)
-        status = run_tasks(task_pointer(task), record, job.stripes,
+        status = run_tasks(task_pointer(task), job, job.stripes,
                            duration(1.0 * p.n * p.n * p.b, 0.5 * p.n * p.n, size))
         if status == KERNEL_OK:
-            status = run_tasks(task_pointer(sum_task), record, p.b, duration(0.0, 1.0 * job.stripes * p.n * p.b, size))
-        give(job.runtime, parts)
+            status = run_tasks(task_pointer(sum_task), job, p.b, duration(0.0, 1.0 * job.stripes * p.n * p.b, size))
+        give(job, parts)
         return status
     return symmetric_product

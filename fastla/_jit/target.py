@@ -5,8 +5,9 @@ native target does.
 """
 
 import importlib
-import threading
 from typing import Any
+
+from fastla._jit.lock import Lock
 
 # The entries of the contract that Numba fills, and the element rows for which it does.
 FAMILIES = {
@@ -17,8 +18,8 @@ FAMILIES = {
 }
 
 _tables: dict[tuple[str, str], Any] = {}
-_entries: list[Any] = []            # compiled code lives as long as its object
-_lock = threading.RLock()
+_entries: dict[tuple[str, str], Any] = {}       # compiled code lives as long as its object
+_lock = Lock()
 
 
 def families_of(element: str) -> list[str]:
@@ -43,12 +44,12 @@ def table(core: Any, element: str, native_target: str, native: Any) -> Any:
 def compile_entry(core: Any, element: str, family: str) -> None:
     """Set an entry of all tables of an element row."""
     with _lock:
-        from fastla._jit.cache import compiled
+        from fastla._jit.compiling import compiled
 
-        module = importlib.import_module(f"fastla._jit.{family}")
-        entry = compiled(f"{family} {element}", module.build(element), module.SIGNATURE)
+        if (element, family) not in _entries:
+            module = importlib.import_module(f"fastla._jit.{family}")
+            _entries[element, family] = compiled(f"{family} {element}", module.build(element), module.SIGNATURE)
         for (row, _), capsule in _tables.items():
             if row == element:
-                core.set_entry(capsule, family, entry.address)
-        _entries.append(entry)
+                core.set_entry(capsule, family, _entries[element, family].address)
 

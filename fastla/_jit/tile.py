@@ -4,10 +4,10 @@ from typing import Any
 
 from numba import types
 
+from fastla._jit.compiling import jit_for
 from fastla._jit.interop import offset
 from fastla._jit.lanes import fma, splat
-from fastla._jit.memory import load, prefetch, store, tile
-from fastla._jit.schedule import jit_for
+from fastla._jit.memory import load, number, prefetch, store, tile
 from fastla._jit.vec import BYTES, lanes_of
 
 # Rows of a tile, and vectors in one: what the registers hold beside a row of b ("Tile sizes" in docs/measurements.md).
@@ -36,7 +36,7 @@ def micro_kernel(real: types.Type, nv: int) -> Any:
             for _ in range(k):
                 for i in range(MR):
                     for j in range(nv):
-                        acc[i, j] = fma(a_p[i * a_row], load(b_p, j * lanes), acc[i, j])
+                        acc[i, j] = fma(number(a_p, i * a_row), load(b_p, j * lanes), acc[i, j])
                 a_p = offset(a_p, a_col)
                 b_p = offset(b_p, nv * lanes)
             for i in range(MR):
@@ -75,13 +75,13 @@ def packing(real: types.Type) -> Any:
         if w_step == 1:
             for p in range(k):
                 for w in range(valid):
-                    to[p * width + w] = real(x[p * p_step + w])
+                    to[p * width + w] = real(number(x, p * p_step + w))
         else:
             for w0 in range(0, valid, SQUARE):
                 for p0 in range(0, k, SQUARE):
                     for w in range(w0, min(w0 + SQUARE, valid)):
                         for p in range(p0, min(p0 + SQUARE, k)):
-                            to[p * width + w] = real(x[w * w_step + p * p_step])
+                            to[p * width + w] = real(number(x, w * w_step + p * p_step))
         for w in range(valid, width):
             for p in range(k):
                 to[p * width + w] = to[p * width + valid - 1]

@@ -8,10 +8,8 @@ needed.
 
 import inspect
 import linecache
-import os
 import re
 import struct
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -19,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastla._core import core
-from fastla._jit.captured import Description, as_compiled
+from fastla._jit.captured import Description
+from fastla._jit.kinds import as_compiled, compiled_dtype
+from fastla._jit.lock import Lock
 
 FAILED_WORDS = 8        # claimed, row, column, b, h, the number, the norms of row and column
 MOST_KEPT = 1024        # functions
@@ -46,16 +46,7 @@ KINDS = {
 }
 
 _kept: dict[tuple, tuple[Any, Description]] = {}
-_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_lock = Lock()
 
 
 class UserFunction:
@@ -66,10 +57,7 @@ class UserFunction:
         self.address = code.address
         self.kept = [as_compiled(v) if isinstance(v, np.ndarray) else v for v in values]
         self.block = _packed(self.kept)
-
-    @property
-    def block_address(self) -> int:
-        return self.block.ctypes.data
+        self.block_address = _address(self.block)
 
     def raise_failure(self) -> None:
         """Call the function in Python with what it failed on; its exception is the user's to see."""
@@ -102,10 +90,9 @@ def _packed(values: list[Any]) -> np.ndarray:
     words = [bytes(8 * FAILED_WORDS)]
     for v in values:
         if isinstance(v, np.ndarray):
-            data = v.ctypes.data if v.size else _EMPTY.ctypes.data
-            words.append(struct.pack(f"q{2 * v.ndim}q", data, *v.shape, *v.strides))
+            words.append(struct.pack(f"{1 + 2 * v.ndim}q", _address(v if v.size else _EMPTY), *v.shape, *v.strides))
         elif isinstance(v, np.generic):
-            words.append(np.asarray(v).astype(_scalar_dtype(v)).tobytes().ljust(8, b"\0"))
+            words.append(np.asarray(v).astype(compiled_dtype(v.dtype)[0]).tobytes().ljust(8, b"\0"))
         else:
             words.append(struct.pack("d" if isinstance(v, float) else "q", v))
     return np.frombuffer(bytearray(b"".join(words)), np.int64)
@@ -114,8 +101,8 @@ def _packed(values: list[Any]) -> np.ndarray:
 _EMPTY = np.zeros(16)       # what arrays without elements point to
 
 
-def _scalar_dtype(v: np.generic) -> np.dtype:
-    return np.dtype(np.float32) if v.dtype.name in ("float16", "bfloat16") else v.dtype.newbyteorder("=")
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
 
 
 def compiled(name: str, argument: str, f: Any, dtype: np.dtype) -> UserFunction:

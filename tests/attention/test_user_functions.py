@@ -143,6 +143,32 @@ def test_block_mask_keeps_its_answers(target):
                                1e-6, 1e-6)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_block_mask_asks_in_the_pool(threads):
+    i, j = np.ogrid[:300, :1100]
+    with fastla.num_threads(threads):
+        kept = fastla.block_mask(lambda b, h, i, j: (i + 7 * j + b) % (h + 2) == 0, 2, 3, 300, 1100)
+        for b, h in np.ndindex(2, 3):
+            np.testing.assert_array_equal(kept.seen[b, h], (i + 7 * j + b) % (h + 2) == 0)
+        one = np.ones(1100, bool)
+        with pytest.raises(IndexError):
+            fastla.block_mask(lambda b, h, i, j: one[i * j], None, None, 300, 1100)
+    assert fastla.block_mask(lambda b, h, i, j: True, None, 0, 5, 7).shape == (1, 0, 5, 7)
+    assert fastla.block_mask(lambda b, h, i, j: True, None, None, 5, 0).nbytes == 0
+
+
+def test_tiles_that_a_mask_hides_or_shows(target):
+    """Empty, full and mixed ones, of booleans side by side and apart."""
+    q, k, v = _arrays(150, 333)
+    documents = np.arange(333) // 70
+    mask = documents[:150, None] == documents
+    mask[100, 64:128] = mask[3, 332] = True
+    expected = fastla.attention(q, k, v, np.where(mask, np.float32(0), np.float32(-np.inf)))
+    shared = np.broadcast_to(mask, (2, 4, 150, 333))
+    for given in (mask, np.asfortranarray(mask), mask[:, ::-1].copy()[:, ::-1], shared):
+        np.testing.assert_array_equal(fastla.attention(q, k, v, given), expected)
+
+
 def test_block_mask_of_other_sizes():
     q, k, v = _arrays(5, 7)
     wrong = (((None, None, 5, 8), ("8", "7")), ((None, 3, 5, 7), ("3", "4")), ((3, None, 5, 7), ("3", "2")))

@@ -28,14 +28,14 @@ def each(f, x=None, dtype=np.float32):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("f", [
-    lambda v, i, j: 1.0 / (1.0 + math.exp(-v)), lambda v, i, j: math.tanh(v), lambda v, i, j: math.erf(v),
-    lambda v, i, j: np.log(abs(v) + 0.5), lambda v, i, j: np.expm1(v), lambda v, i, j: math.log1p(abs(v)),
-    lambda v, i, j: np.maximum(v, 0.5 * v), lambda v, i, j: max(v, 0.0) - min(v, 1), lambda v, i, j: v ** 2 + v ** 3.0,
-    lambda v, i, j: abs(v) ** 0.5, lambda v, i, j: np.where(v > 0, v, 0.01 * v), lambda v, i, j: math.sin(v),
-    lambda v, i, j: v if i >= j and v > 0 else -1.5, lambda v, i, j: (i - j) // 2 + v % 2.0 + i % 3,
-    lambda v, i, j: np.sqrt(abs(v)) + np.floor(v) + np.sign(v), lambda v, i, j: math.floor(v) + int(v) + float(i),
-    lambda v, i, j: -v if not v > 0 else v, lambda v, i, j: np.clip(v, -1.0, 1.0), lambda v, i, j: v > 0,
+@pytest.mark.parametrize("f", [         # several in one: each is compiled for both dtypes
+    lambda v, i, j: 1.0 / (1.0 + math.exp(-v)) + 2 * math.tanh(v) + 4 * math.erf(v),
+    lambda v, i, j: np.log(abs(v) + 0.5) + 2 * np.expm1(v / 2) + 4 * math.log1p(abs(v)),
+    lambda v, i, j: np.maximum(v, 0.5 * v) + 2 * (max(v, 0.0) - min(v, 1)) + 4 * np.clip(v, -1.0, 1.0),
+    lambda v, i, j: v ** 2 + 0.5 * v ** 3.0 + 2 * abs(v) ** 0.5 + np.where(v > 0, v, 0.01 * v), lambda v, i, j: v > 0,
+    lambda v, i, j: math.sin(v), lambda v, i, j: v if i >= j and v > 0 else -1.5 if not v > 0 else -v,
+    lambda v, i, j: (i - j) // 2 + v % 2.0 + i % 3 + math.floor(v) + int(v) + float(i),
+    lambda v, i, j: np.sqrt(abs(v)) + 2 * np.floor(v) + 4 * np.sign(v),
 ])
 def test_functions_of_numbers(f, dtype):
     x = A.astype(dtype)

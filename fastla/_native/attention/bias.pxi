@@ -26,6 +26,17 @@ cdef extern from *:
             for (ptrdiff_t i = 0; i < n; i++)
                 to[i] = from[i * step] ? 0 : -REAL_INFINITY;
     }
+    enum { SOME_HIDE = 1, SOME_SHOW = 2 };
+    /* What n booleans side by side do: bits of the above. */
+    static int booleans_show(const char *from, ptrdiff_t n)
+    {
+        unsigned char any = 0, every = 1;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            any |= (unsigned char)from[i];
+            every &= from[i] != 0;
+        }
+        return (every ? 0 : SOME_HIDE) | (any ? SOME_SHOW : 0);
+    }
     /* How many of n biases have this value. */
     static ptrdiff_t count_equal(const real *bias, ptrdiff_t n, real value)
     {
@@ -35,8 +46,11 @@ cdef extern from *:
         return count;
     }
     """
+    enum:
+        SOME_HIDE, SOME_SHOW
     void read_clamped(real* to, const char* source, Py_ssize_t step, Py_ssize_t n) noexcept nogil
     void read_booleans(real* to, const char* source, Py_ssize_t step, Py_ssize_t n) noexcept nogil
+    int booleans_show(const char* source, Py_ssize_t n) noexcept nogil
     Py_ssize_t count_equal(const real* bias, Py_ssize_t n, real value) noexcept nogil
 
 
@@ -73,7 +87,7 @@ cdef inline bint sees_nothing(const real* bias, Py_ssize_t n) noexcept nogil:
     return count_equal(bias, n, -REAL_INFINITY) == n
 
 
-# What keys [first, first + keys) of mask rows [row, row + rows) show. `bias` has room for a row.
+# What so many rows and keys of a mask show. `bias` has room for a row.
 cdef int classify(const Heads* mask, const char* source, Py_ssize_t rows, Py_ssize_t keys, real* bias) noexcept nogil:
     cdef bint full = True, empty = True
     cdef Py_ssize_t i
@@ -84,3 +98,17 @@ cdef int classify(const Heads* mask, const char* source, Py_ssize_t rows, Py_ssi
         if not (full or empty):
             return TILE_MIXED
     return TILE_EMPTY if empty else TILE_FULL
+
+
+# The same for all tiles of so many rows of booleans side by side; a row after the other, as memory likes it.
+cdef void classify_booleans(const Heads* mask, const char* source, Py_ssize_t rows, Py_ssize_t keys,
+                            unsigned char* shown) noexcept nogil:
+    cdef Py_ssize_t blocks = ceil_div(keys, KEYS), i, block
+    memset(shown, 0, blocks)
+    for i in range(rows):
+        for block in range(blocks):
+            if shown[block] != (SOME_HIDE | SOME_SHOW):
+                shown[block] |= booleans_show(source + i * mask.row + block * KEYS, smaller(KEYS, keys - block * KEYS))
+    for block in range(blocks):
+        shown[block] = TILE_EMPTY if shown[block] == SOME_HIDE else TILE_FULL if shown[block] == SOME_SHOW \
+            else TILE_MIXED

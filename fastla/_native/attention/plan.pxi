@@ -112,10 +112,13 @@ cdef void classify_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef real bias[KEYS]
     find_item(a, index // job.table_panels // job.table_heads, &item)
     mask = item.mask + head * a.mask.head + first * a.mask.row
+    rows = 1 if a.mask.row == 0 else rows
+    if a.mask.type == TYPE_uint8 and a.mask.column == 1:
+        classify_booleans(&a.mask, mask, rows, a.keys, job.table + index * job.table_blocks)
+        return
     for block in range(job.table_blocks):
         job.table[index * job.table_blocks + block] = <unsigned char>classify(
-            &a.mask, mask + block * KEYS * a.mask.column, 1 if a.mask.row == 0 else rows,
-            smaller(KEYS, a.keys - block * KEYS), bias)
+            &a.mask, mask + block * KEYS * a.mask.column, rows, smaller(KEYS, a.keys - block * KEYS), bias)
 
 
 # How many items, heads and panels have a mask of their own.

@@ -85,4 +85,5 @@ def contract_sizes():
     """{struct of the contract: its bytes}, for tests of what reads kernels.h otherwise."""
     return {"Runtime": sizeof(Runtime), "Epilogue": sizeof(Epilogue), "Product": sizeof(Product),
             "Batch": sizeof(Batch), "Rows": sizeof(Rows), "Search": sizeof(Search), "Blocks": sizeof(Blocks),
-            "SymmetricProduct": sizeof(SymmetricProduct), "Heads": sizeof(Heads), "Attention": sizeof(Attention)}
+            "SymmetricProduct": sizeof(SymmetricProduct), "Heads": sizeof(Heads), "Attention": sizeof(Attention),
+            "Kernels": sizeof(Kernels)}

@@ -58,3 +58,56 @@ def product_with(a, b, function):
     user.function = user_function(function)
     user.size = cnp.PyArray_ITEMSIZE(<cnp.ndarray>a)
     return product_of(a, b, None, 0, 0, &user.epilogue)
+
+
+# --- a mask's answers, kept -------------------------------------------------------------------------------------------
+cdef enum:
+    ASKED_ANSWERS = 262144  # of a task: Ctrl-C is answered between tasks
+    ASKED_ALONE = 20000     # up to here by one thread
+
+
+cdef struct AskedMask:
+    UserFunction function
+    unsigned char* seen     # [item][head][query][key], contiguous
+    const int32_t* ids      # 0, 1, ..
+    Py_ssize_t heads, queries, keys
+    Py_ssize_t rows, parts  # of a task, and of a head
+    int status
+
+
+# Some queries of a head. Several tasks may fail at once: all write the same.
+cdef void ask_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef AskedMask* mask = <AskedMask*>arg
+    cdef Py_ssize_t head = index // mask.parts, first = index % mask.parts * mask.rows, rows = mask.rows
+    if mask.queries - first < rows:
+        rows = mask.queries - first
+    if mask.status == KERNEL_OK and mask.function.call(
+            mask.seen + (head * mask.queries + first) * mask.keys, rows, mask.keys, mask.keys, 1, mask.ids + first,
+            mask.ids, NULL, NULL, head // mask.heads, head % mask.heads, mask.function.captured) != KERNEL_OK:
+        mask.status = KERNEL_RAISED
+
+
+def ask_mask(function, cnp.ndarray seen, cnp.ndarray ids):
+    """Set to 0 what a mask's function says no to, of bytes seen[b, h, i, j]; ids: int32 numbers from 0 on."""
+    cdef AskedMask mask
+    cdef Runtime runtime
+    cdef unsigned flags = fp_status_get()
+    cdef int status = KERNEL_OK
+    cdef Py_ssize_t tasks
+    if cnp.PyArray_SIZE(seen) == 0:
+        return
+    mask.function = user_function(function)
+    mask.seen = <unsigned char*>cnp.PyArray_DATA(seen)
+    mask.ids = <const int32_t*>cnp.PyArray_DATA(ids)
+    mask.heads, mask.queries, mask.keys = seen.shape[1], seen.shape[2], seen.shape[3]
+    mask.rows = ASKED_ANSWERS // mask.keys + 1
+    mask.parts = (mask.queries + mask.rows - 1) // mask.rows
+    mask.status = KERNEL_OK
+    tasks = seen.shape[0] * mask.heads * mask.parts
+    fill(&runtime)
+    if cnp.PyArray_SIZE(seen) <= ASKED_ALONE:
+        runtime.threads = 1
+    with cython.nogil:
+        status = runtime.parallel_for(ask_task, &mask, tasks, runtime.threads, 1)
+    fp_status_set(flags)
+    end("no memory for a mask", status if status != KERNEL_OK else mask.status)

@@ -1,4 +1,4 @@
-"""Compiling an entry of the contract, or loading it from the disk.
+"""Compiling the functions of the target, and an entry of the contract, or loading that from the disk.
 
 Numba's own cache is keyed by a function's file, code and closure: it misses edits of what the function calls, and
 takes closures over compiled functions for new ones in every process. So entries are keyed by their name and a hash of
@@ -16,11 +16,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from numba import njit
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.ccallback import CFunc
 
 from fastla._jit.contract import HEADER
 from fastla._jit.vec import BYTES
+
+
+def jit(function: Any) -> Any:
+    """Compiled as all of the target is: without the GIL, and a division by zero is a number."""
+    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def jit_for(*parameters: Any) -> Any:
+    """The same for functions made anew for each set of parameters, which become part of their names.
+
+    Numba tells functions of one name and argument types apart by a count that begins anew in each process, and the
+    linker takes the first of a name: what different processes have cached would be mistaken for each other.
+    """
+    def decorate(function: Any) -> Any:
+        function.__qualname__ += "".join(f"_{parameter}" for parameter in parameters)
+        return jit(function)
+    return decorate
 
 
 @cache

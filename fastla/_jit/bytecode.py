@@ -1,0 +1,45 @@
+"""The names that a function reads, from its bytecode."""
+
+import dis
+import functools
+import types
+from typing import Any
+
+
+@functools.lru_cache(maxsize=1024)
+def references(code: types.CodeType) -> tuple[tuple[bool, str, tuple[str, ...]], ...]:
+    """The names that code reads: whether a global one, the name, and the attributes taken of it in a row."""
+    found: dict[tuple, None] = {}
+    root: Any = None
+    attributes: list[str] = []
+    for instruction in dis.get_instructions(code):
+        name = instruction.opname
+        if root is not None and name in ("LOAD_ATTR", "LOAD_METHOD"):
+            attributes.append(instruction.argval)
+            continue
+        if name in ("CACHE", "EXTENDED_ARG", "PUSH_NULL"):
+            continue
+        if root is not None:
+            found[*root, tuple(attributes)] = None
+        root, attributes = None, []
+        if name in ("LOAD_GLOBAL", "LOAD_NAME"):
+            root = (True, instruction.argval)
+        elif "DEREF" in name and instruction.argval in code.co_freevars:
+            root = (False, instruction.argval)
+    return tuple(found)
+
+
+def self_attributes(code: types.CodeType, parameter: str) -> tuple[tuple[str, ...], ...]:
+    """The attributes in a row that code takes of a parameter."""
+    found: dict[tuple[str, ...], None] = {}
+    attributes: list[str] | None = None
+    for instruction in dis.get_instructions(code):
+        if attributes is not None and instruction.opname in ("LOAD_ATTR", "LOAD_METHOD"):
+            attributes.append(instruction.argval)
+        elif instruction.opname not in ("CACHE", "EXTENDED_ARG"):
+            if attributes:
+                found[tuple(attributes)] = None
+            # From Python 3.13 on one instruction may load two, or store one and load another.
+            loaded = instruction.argval[-1] if isinstance(instruction.argval, tuple) else instruction.argval
+            attributes = [] if "LOAD_FAST" in instruction.opname and loaded == parameter else None
+    return tuple(found)
