@@ -16,8 +16,8 @@ cdef enum:
     LANES_SUM = 6                   # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what transposing an element costs, in the same
     TRANSPOSE_DEPTH = 64            # k from which transposing a long c of few columns costs less than transposing a
-    TURN_ELEMENTS = 2048 * 2048     # of b, from which few rows are transposed though lanes stay empty: "Few rows against
-                                    # columns along k"
+    TURN_ELEMENTS = 2048 * 2048     # of b, from which few rows are transposed though lanes stay empty: "Few rows
+                                    # against columns along k"
     TRANSPOSE_SIDE = 256            # rows or columns up to which a.T and b.T, both at hand, are multiplied instead of
                                     # transposing them
     PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
