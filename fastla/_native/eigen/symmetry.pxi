@@ -1,7 +1,8 @@
 # Is A its own transpose? Tiles below the diagonal are compared with those above, turned in L1.
 
 cdef enum:
-    # Of a tile below the diagonal: what is read of a row above it is long enough for memory ("Comparing A with itself").
+    # Of a tile below the diagonal: what is read of a row above it is long enough for memory ("Comparing A with
+    # itself").
     SYMMETRY_ROWS = 128
     SYMMETRY_COLUMNS = 2 * LINE // sizeof(real)
 
