@@ -124,7 +124,8 @@ def kernel_extension(target: Target, element: Element) -> Extension:
     tile = target.tiles.get(element.name, target.tiles[element.size])
     macros = {
         "STORED": element.stored, "REAL": element.computed, "OUTPUT": element.output,
-        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width, "TYPE_STORED": f"TYPE_{element.name.partition('_')[0]}",
+        "LOAD_STORED": element.load, "ELEMENT_WIDTH": element.width,
+        "TYPE_STORED": f"TYPE_{element.name.partition('_')[0]}",
         "PREFILTERS": int(target.prefilters and element.computed == "float"),
         "STORED_IS_REAL": int(element.stored == element.computed),
         "REAL_BYTES": element.size, "VECTOR_BYTES": target.vector_bytes, "TILE_MR": tile.mr, "TILE_NV": tile.nv,
