@@ -102,6 +102,8 @@ ELEMENTS = [
 # pieces that a row does not use.
 FLAGS = ["-O3", "-g0", "-fwrapv", "-fvisibility=hidden", "-ffp-contract=fast", "-Wno-psabi", "-Wno-stringop-overflow",
          "-Wno-unused-function"]
+# Behind the flags of compilers and linkers, for a build of its own (tests/sanitize.sh).
+EXTRA_FLAGS = os.environ.get("FASTLA_BUILD_FLAGS", "").split()
 
 
 def written(name: str, text: str) -> Path:
@@ -136,13 +138,14 @@ def kernel_extension(target: Target, element: Element) -> Extension:
         "TARGET_NAME": f'"{target.name}"', "ELEMENT_NAME": f'"{element.name}"',
     }
     # The row stands in the stub, so that editing the table rebuilds what it is about. The path is relative to the stub.
-    text = f"# Written by setup.py: {FLAGS + target.flags} {macros}\n"
+    text = f"# Written by setup.py: {FLAGS + target.flags + EXTRA_FLAGS} {macros}\n"
     text += "".join(f'include "../../{NATIVE / part}.pxi"\n' for part in ["contract/module", *element.families])
     stub = written(f"{name}.pyx", text)
     return Extension(
         f"fastla._native.{name}", [str(stub)], include_dirs=HEADER_FOLDERS,
         define_macros=[(key, str(value)) for key, value in macros.items()],
-        extra_compile_args=FLAGS + target.flags, depends=headers("contract", "simd", "schedule"),
+        extra_compile_args=FLAGS + target.flags + EXTRA_FLAGS, extra_link_args=EXTRA_FLAGS,
+        depends=headers("contract", "simd", "schedule"),
     )
 
 
@@ -162,7 +165,7 @@ def core_extension(targets: list[Target]) -> Extension:
         include_dirs=[*HEADER_FOLDERS, numpy.get_include()],
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"), ("FASTLA_TARGETS", f'"{rows}"'),
                        ("FASTLA_TEST_ONLY", f'"{test_only}"')],
-        extra_compile_args=FLAGS + TLS_FLAGS, extra_link_args=["-pthread"],
+        extra_compile_args=FLAGS + TLS_FLAGS + EXTRA_FLAGS, extra_link_args=["-pthread", *EXTRA_FLAGS],
         depends=[str(written("targets", f"{rows} {test_only}")), *headers("contract", "runtime")],
     )
 

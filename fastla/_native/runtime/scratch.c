@@ -10,6 +10,40 @@
 
 enum { ALIGN = 64, HUGE_PAGE = 2 << 20, SMALLEST = 1 << 20 };
 
+static size_t limit = SIZE_MAX;
+static int fill_byte = -1;
+
+static void *filled(void *block, size_t bytes)
+{
+    int byte = __atomic_load_n(&fill_byte, __ATOMIC_RELAXED);
+    if (block && byte >= 0)
+        memset(block, byte, bytes);
+    return block;
+}
+
+/* The bytes of a block for `bytes`; 0: it cannot be had. */
+static size_t size_of_block(size_t bytes)
+{
+    if (bytes > __atomic_load_n(&limit, __ATOMIC_RELAXED) || bytes > SIZE_MAX / 2)
+        return 0;
+    return bytes ? (bytes + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
+}
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) /* a block of its own each: overruns show */
+
+void *scratch_take(size_t bytes)
+{
+    void *block;
+    bytes = size_of_block(bytes);
+    return bytes && !posix_memalign(&block, ALIGN, bytes) ? filled(block, bytes) : NULL;
+}
+
+void scratch_give(void *block) { free(block); }
+
+void scratch_free(void) {}
+
+#else
+
 /* A piece of the stack: this header, then `size` bytes. `used` is where the next block begins. */
 typedef struct Chunk {
     struct Chunk *below;
@@ -20,8 +54,6 @@ typedef struct Chunk {
 
 static _Thread_local Chunk *top;
 static _Thread_local size_t held, most; /* bytes in blocks: now, and at most so far */
-static size_t limit = SIZE_MAX;
-static int fill_byte = -1;
 static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -69,9 +101,9 @@ static Chunk *new_chunk(size_t bytes)
 
 void *scratch_take(size_t bytes)
 {
-    if (bytes > __atomic_load_n(&limit, __ATOMIC_RELAXED) || bytes > SIZE_MAX / 2)
+    bytes = size_of_block(bytes);
+    if (!bytes)
         return NULL;
-    bytes = bytes ? (bytes + ALIGN - 1) / ALIGN * ALIGN : ALIGN;
     if (!top || top->size - top->used < bytes) {
         if (top && top->used == 0) { /* kept from an earlier call, and too small */
             Chunk *below = top->below;
@@ -88,14 +120,11 @@ void *scratch_take(size_t bytes)
         top = chunk;
     }
     void *block = top->memory + top->used;
-    int byte = __atomic_load_n(&fill_byte, __ATOMIC_RELAXED);
-    if (byte >= 0)
-        memset(block, byte, bytes);
     top->used += bytes;
     held += bytes;
     if (held > most)
         most = held;
-    return block;
+    return filled(block, bytes);
 }
 
 void scratch_give(void *block)
@@ -135,6 +164,8 @@ void scratch_free(void)
         top = below;
     }
 }
+
+#endif
 
 void scratch_set_limit(size_t bytes) { __atomic_store_n(&limit, bytes, __ATOMIC_RELAXED); }
 

@@ -1,4 +1,4 @@
-from libc.stdint cimport PTRDIFF_MAX, int32_t, uint64_t
+from libc.stdint cimport PTRDIFF_MAX, int32_t, uint64_t, uintptr_t
 
 # The names every kernel is written over. REAL, VECTOR_BYTES and the block sizes are macros of the row's compilation.
 cdef extern from "vec.h":

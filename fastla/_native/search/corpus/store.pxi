@@ -54,7 +54,7 @@ cdef void store_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Py_ssize_t last = smaller(i + job.chunk, ceil_div(end, BLOCK_ROWS)), begin
     cdef output* block = <output*>job.job.runtime.take(larger(1, d) * BLOCK_ROWS * sizeof(output))
     cdef float most[BLOCK_ROWS]
-    cdef int lane, first_lane, end_lane
+    cdef int lane, first_lane, end_lane, written
     if block == NULL:
         fail(job, KERNEL_NO_MEMORY)
         return
@@ -73,9 +73,9 @@ cdef void store_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
             if not most[lane] > 0:          # rows of zeros, or with a NaN; lanes without a row
                 most[lane] = 1
         # A block that these rows begin gets zeros in its other lanes; one that has rows already may be read meanwhile.
-        write_block(<stored*>blocks.data + i * depth * BLOCK_ROWS, block, d, most, first_lane,
-                    BLOCK_ROWS if first_lane == 0 else end_lane)
-        weigh(blocks, job.metric, i, i + 1)
+        written = BLOCK_ROWS if first_lane == 0 else end_lane
+        write_block(<stored*>blocks.data + i * depth * BLOCK_ROWS, block, d, most, first_lane, written)
+        weigh_lanes(blocks, job.metric, i, first_lane, written)
         i += 1
     job.job.runtime.give(block)
 

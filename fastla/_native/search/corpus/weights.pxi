@@ -58,19 +58,25 @@ cdef void block_squares(Py_ssize_t depth, const stored* block, double* squares) 
         squares[j] = lanes[j]
 
 
-# weight and bias of stored blocks.
-cdef void weigh(const Blocks* blocks, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+# weight and bias of some lanes of stored block i.
+cdef void weigh_lanes(const Blocks* blocks, int metric, Py_ssize_t i, int first, int end) noexcept nogil:
     cdef double squares[BLOCK_ROWS]
     cdef output weight, bias
-    cdef Py_ssize_t i, depth = ceil_div(blocks.d, ELEMENT_WIDTH), row
+    cdef Py_ssize_t depth = ceil_div(blocks.d, ELEMENT_WIDTH), row
     cdef int lane
+    block_squares(depth, <const stored*>blocks.data + i * depth * BLOCK_ROWS, squares)
+    for lane in range(first, end):
+        row = i * BLOCK_ROWS + lane
+        weigh_row(metric, blocks.d, squares[lane], blocks.scale[row], &weight, &bias)
+        blocks.weight[row] = <float>weight
+        blocks.bias[row] = <float>bias
+
+
+# weight and bias of stored blocks.
+cdef void weigh(const Blocks* blocks, int metric, Py_ssize_t first, Py_ssize_t end) noexcept nogil:
+    cdef Py_ssize_t i
     for i in range(first, end):
-        block_squares(depth, <const stored*>blocks.data + i * depth * BLOCK_ROWS, squares)
-        for lane in range(BLOCK_ROWS):
-            row = i * BLOCK_ROWS + lane
-            weigh_row(metric, blocks.d, squares[lane], blocks.scale[row], &weight, &bias)
-            blocks.weight[row] = <float>weight
-            blocks.bias[row] = <float>bias
+        weigh_lanes(blocks, metric, i, 0, BLOCK_ROWS)
 
 
 # weigh_row for a block of raw rows, whose scale is 1. Returns whether all squares are safe.
