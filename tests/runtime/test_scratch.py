@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 from every_family import calls_of_every_family
 
-import fastla
-
 
 def _bytes(result: object) -> bytes:
     if isinstance(result, (tuple, list)):
