@@ -1,9 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # The selection of the best k by itself, its comparisons counted: test_selection.py puts the file's text at SELECTION.
 from libc.math cimport INFINITY
-from libc.stdint cimport PTRDIFF_MAX, int64_t
+from libc.stdint cimport PTRDIFF_MAX  # no-cython-lint: what stands at SELECTION uses it
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
 
 ctypedef double output
 
@@ -30,9 +29,11 @@ cdef inline double infinity() noexcept nogil:
 cdef Py_ssize_t comparisons, heap_sorts
 # McIlroy's adversary ("A killer adversary for quicksort", 1999) makes up scores while they are compared, so that every
 # pivot is a bad one: those not known yet are above all that are, and become known, the lowest left, when two of them
-# meet. By ids; NULL: scores are what they are.
+# meet. By ids; NULL: scores are what they are. The lowest are the best, or the worst: what is left of the others is
+# where a selection of many, or of few, goes on.
 cdef Py_ssize_t* made_up = NULL
 cdef Py_ssize_t known, of_all, pivot
+cdef bint lowest_best
 
 
 cdef void make_up(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
@@ -52,7 +53,7 @@ cdef inline bint better(const Candidate* x, const Candidate* y) noexcept nogil:
     if made_up == NULL:
         return really_better(x, y)
     make_up(x.id, y.id)
-    return made_up[x.id] < made_up[y.id]
+    return made_up[x.id] < made_up[y.id] if lowest_best else made_up[x.id] > made_up[y.id]
 
 
 cdef void heap_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
@@ -61,14 +62,17 @@ cdef void heap_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
     really_heap_sort(items, n)
 
 
-def run(double[:] scores, Py_ssize_t k, bint adversary=False):
-    """The ids of the best k, sorted, of scores whose ids are their places; comparisons, heap sorts, and the scores."""
-    global comparisons, heap_sorts, made_up, known, of_all, pivot
+def run(double[:] scores, Py_ssize_t k, adversary=None):
+    """The ids of the best k, sorted, of scores whose ids are their places; comparisons and heap sorts.
+
+    adversary: "best" or "worst", what its pivots are, then scores are what it makes up.
+    """
+    global comparisons, heap_sorts, made_up, known, of_all, pivot, lowest_best
     cdef Py_ssize_t n = len(scores), i
     cdef Candidate* items = <Candidate*>malloc(n * sizeof(Candidate))
     comparisons = heap_sorts = known = 0
-    of_all, pivot = n, -1
-    if adversary:
+    of_all, pivot, lowest_best = n, -1, adversary == "best"
+    if adversary is not None:
         made_up = <Py_ssize_t*>malloc(n * sizeof(Py_ssize_t))
         for i in range(n):
             made_up[i] = n
@@ -78,9 +82,9 @@ def run(double[:] scores, Py_ssize_t k, bint adversary=False):
         select(items, n, k)
     sort(items, k)
     ids = [items[i].id for i in range(k)]
-    if adversary:
+    if adversary is not None:
         for i in range(n):
-            scores[i] = -<double>made_up[i]
+            scores[i] = -<double>made_up[i] if lowest_best else <double>made_up[i]
         free(made_up)
         made_up = NULL
     free(items)

@@ -65,11 +65,12 @@ def test_steps_of_any_order(selection, order, k):
     _check(selection, ORDERS[order](np.random.default_rng(0)), k)
 
 
-@pytest.mark.parametrize("k", [1, 100, SIZE // 2, SIZE])
-def test_steps_where_every_pivot_is_bad(selection, k):
-    """What the adversary makes up takes few steps more, then and again; a heap has sorted what was left."""
+@pytest.mark.parametrize(("k", "pivots"), [(1, "worst"), (100, "worst"), (SIZE // 2, "worst"), (SIZE // 2, "best"),
+                                           (SIZE - 5, "best"), (SIZE, "best"), (SIZE, "worst")])
+def test_steps_where_every_pivot_is_bad(selection, k, pivots):
+    """The adversary gets few steps more; a heap has sorted what was left."""
     scores = np.zeros(SIZE)
-    _, steps, heap_sorts = selection.run(scores, k, adversary=True)
+    _, steps, heap_sorts = selection.run(scores, k, adversary=pivots)
     assert heap_sorts
     assert steps <= 2.5 * SIZE * math.log2(SIZE) + 30 * SIZE
     assert len(np.unique(scores)) > SIZE // 100
