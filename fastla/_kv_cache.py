@@ -171,7 +171,7 @@ class KVCache:
             )
         key, value = (x[:, :, :used] for x in self._stored)
         scales = [x[:, :, :used] for x in self._scales]
-        usual = attn_mask is softcap is sinks is alibi_slopes is out is None and not return_lse
+        usual = attn_mask is softcap is sinks is alibi_slopes is out is None and return_lse is False
         if usual and isinstance(q_offset, str) and q_offset == "end":
             result = core.attend(array, key, value, self._lengths, self._dtype, scales, is_causal, window, scale)
             if result is not None:

@@ -8,7 +8,7 @@ answer's edge.
 How sure that is: Kuczynski and Wozniakowski, Estimating the largest eigenvalue by the power and Lanczos algorithms with
 a random start, SIAM J. Matrix Anal. Appl. 13 (1992). After q steps from a random start the largest value is
 underestimated by a share eps of the spectrum's width with probability at most 1.648 sqrt(n) exp(-(2 q - 1) sqrt(eps)).
-One step alone says nearly nothing.
+One step alone says nearly nothing, however small its residual.
 """
 
 import math
@@ -98,10 +98,13 @@ class _Probe:
                 if gap < -2 * limit:
                     hit = True
                     return min(len(values), self.operator.block)
-                needed = steps_needed(n, gap / self._width(end, gap)) if gap > 0 else np.inf
-                if not (complete or residual <= limit or residual <= tuning.PROBE_GAP * gap and steps >= needed):
+                # At the edge itself no gap says how many steps are needed: a value whose residual is small from the
+                # start, in a narrow spectrum, gets as many as a gap as wide as all of it would ask for.
+                at_edge = residual <= limit
+                needed = steps_needed(n, 1 if at_edge or gap <= 0 else gap / self._width(end, gap))
+                if not (complete or steps >= needed and (at_edge or residual <= tuning.PROBE_GAP * gap)):
                     small = np.array([max(limit, tuning.PROBE_GAP * gap)])
-                    waits.append(pace.wait(steps, residuals[top : top + 1], small, needed - steps if gap > 0 else 1))
+                    waits.append(pace.wait(steps, residuals[top : top + 1], small, needed - steps))
             return min(waits, default=1)
 
         start = random_block(self.operator.block, n, locked.dtype, self.rng)

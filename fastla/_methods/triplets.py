@@ -105,12 +105,12 @@ class _Solver:
             if s[0] > edge + 2 * limit:
                 hit = True
                 return min(len(s), self.operator.block)
-            below = s[0] < edge
-            needed = steps_needed(self.n, 1 - (s[0] / edge) ** 2) if below else np.inf
-            if complete or residuals[0] <= limit or self._is_below(s[0], residuals[0], edge) and steps >= needed:
+            at_edge = residuals[0] <= limit         # as in probe.py
+            needed = steps_needed(self.n, 1 if at_edge or s[0] >= edge else 1 - (s[0] / edge) ** 2)
+            if complete or steps >= needed and (at_edge or self._is_below(s[0], residuals[0], edge)):
                 return 1
             small = np.array([max(limit, tuning.PROBE_GAP * (edge - s[0]))])
-            return pace.wait(steps, residuals[:1], small, needed - steps if below else 1)
+            return pace.wait(steps, residuals[:1], small, needed - steps)
 
         start = random_block(self.operator.block, self.n, locked.v.dtype, self.rng)
         t = self._run(start, locked, done, "the search for missed values did not end")

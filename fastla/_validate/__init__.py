@@ -13,6 +13,7 @@ from fastla._validate.common import (
     real,
     score_dtype,
     thread_count,
+    truth,
     whole,
 )
 from fastla._validate.cosine import Cosine, cosine, paired
@@ -53,6 +54,7 @@ __all__ = [
     "search_mask",
     "storage",
     "thread_count",
+    "truth",
     "unknown",
     "whole",
 ]

@@ -93,6 +93,7 @@ def fit(
             f"{_shown(name, q, k, v)}, expected (..., heads, length, width): one head of one sequence is query[None]"
         )
     check_widths(name, q, k, v, -3, -2)
+    causal, with_lse = _validate.truth(name, "is_causal", is_causal), _validate.truth(name, "return_lse", return_lse)
     lead = q.shape[:-3]
     if not lead == k.shape[:-3] == v.shape[:-3]:
         try:
@@ -104,10 +105,10 @@ def fit(
     shape = (*lead, heads, queries, v.shape[-1])
     out = empty_like(q, shape) if out is None else output(name, out, shape, q.dtype)
     return Call(
-        q, k, v, out, lead, np.empty(shape[:-1], computed(q)) if return_lse else None,
+        q, k, v, out, lead, np.empty(shape[:-1], computed(q)) if with_lse else None,
         _mask(name, attn_mask, (*lead, heads, queries, keys)), _slopes(name, alibi_slopes, (*lead, heads), computed(q)),
         _sinks(name, sinks, heads, computed(q)), _offsets(name, q_offset, lead, lengths, queries), lengths,
-        bool(is_causal),
+        causal,
         _window(name, window), _scale(name, scale, q.shape[-1]), _softcap(name, softcap),
     )
 
@@ -121,6 +122,7 @@ def varlen(
     if not q.ndim == k.ndim == v.ndim == 3:
         raise ValueError(f"{_shown(name, q, k, v)}, expected (total, heads, width)")
     check_widths(name, q, k, v, -2, -3)
+    causal, with_lse = _validate.truth(name, "is_causal", is_causal), _validate.truth(name, "return_lse", return_lse)
     starts_q = _starts(name, "cu_seqlens_q", cu_seqlens_q, "query", q)
     starts_k = _starts(name, "cu_seqlens_k", cu_seqlens_k, "key", k)
     if len(starts_q) != len(starts_k):
@@ -132,11 +134,11 @@ def varlen(
     shape = (total, heads, v.shape[-1])
     out = empty_like(q, shape) if out is None else output(name, out, shape, q.dtype)
     lengths = np.diff(starts_k)
-    lse = np.empty((heads, total), computed(q)) if return_lse else None
+    lse = np.empty((heads, total), computed(q)) if with_lse else None
     return Call(
         *(x.swapaxes(0, 1) for x in (q, k, v, out)), lead, lse, None,
         _slopes(name, alibi_slopes, (*lead, heads), computed(q)), _sinks(name, sinks, heads, computed(q)),
-        lengths - np.diff(starts_q), lengths, bool(is_causal), _window(name, window), _scale(name, scale, q.shape[-1]),
+        lengths - np.diff(starts_q), lengths, causal, _window(name, window), _scale(name, scale, q.shape[-1]),
         _softcap(name, softcap), starts_q, starts_k,
     )
 
@@ -164,6 +166,8 @@ def _integers(name: str, label: str, x: Any) -> np.ndarray:
     array = np.asarray(x)
     if array.dtype.kind not in "iu" and array.size:
         raise TypeError(f"{name}: {label} has dtype {array.dtype}, expected integers")
+    if array.dtype == np.uint64:                # numbers of int64 stay what they are, larger ones large
+        array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))
     return array.astype(np.int64)
 
 

@@ -59,9 +59,18 @@ def whole(name: str, label: str, value: Any, least: int) -> int:
     return int(value)
 
 
+def truth(name: str, label: str, value: Any) -> bool:
+    """True or False, also as NumPy's or as 1 or 0."""
+    if not isinstance(value, bool | np.bool_ | int | np.integer) or value not in (0, 1):
+        raise TypeError(f"{name}: {label} must be True or False, not {value!r} of type {type(value).__name__}")
+    return bool(value)
+
+
 def real(name: str, label: str, value: Any) -> float:
     """A number that is not NaN."""
     try:
+        if isinstance(value, str | bytes):
+            raise TypeError("a number is no text")
         number = float(value)
     except OverflowError:
         raise ValueError(f"{name}: {label} is beyond float64's range") from None

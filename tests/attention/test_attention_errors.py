@@ -93,3 +93,28 @@ def test_packed_dtypes_and_shapes() -> None:
         fastla.attention_varlen(x[None], x, x, [0, 6], [0, 6])
     with pytest.raises(ValueError, match="heads"):
         fastla.attention_varlen(normal(0, 6, 3, 4), x, x, [0, 6], [0, 6])
+
+
+@pytest.mark.parametrize("argument", ["is_causal", "return_lse"])
+@pytest.mark.parametrize("value", ["no", None, 2, 0.0, np.ones(2, bool)])
+def test_truths(argument, value):
+    """Neither a text nor an array is taken for True."""
+    q = np.zeros((1, 3, 4), np.float32)
+    with pytest.raises(TypeError, match=f"attention: {argument} must be True or False"):
+        fastla.attention(q, q, q, **{argument: value})
+
+
+def test_numbers_are_no_texts():
+    q = np.zeros((1, 3, 4), np.float32)
+    with pytest.raises(TypeError, match="attention: scale must be a number"):
+        fastla.attention(q, q, q, scale="1")
+
+
+def test_offsets_beyond_int64():
+    """Large ones are far to the right, never negative."""
+    q = np.random.default_rng(0).standard_normal((1, 3, 4)).astype(np.float32)
+    whole = fastla.attention(q, q, q)
+    for offset in (2**62, 2**63 - 1, 2**63, np.uint64(2**64 - 1)):
+        np.testing.assert_array_equal(fastla.attention(q, q, q, is_causal=True, q_offset=offset), whole)
+    with pytest.raises(ValueError, match="kv_lengths"):
+        fastla.attention(q, q, q, kv_lengths=np.uint64(2**64 - 1))

@@ -292,3 +292,15 @@ def test_operator_s_exceptions_come_through():
 def test_the_route_by_size():
     assert tuning.is_dense(200, 1) and tuning.is_dense(1000, 201)
     assert not tuning.is_dense(201, 1) and not tuning.is_dense(1000, 200)
+
+
+@pytest.mark.parametrize("kind", ["array", "operator"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_value_apart_from_a_narrow_spectrum(kind, seed):
+    """All vectors have small residuals from the start, as tol is relative; but one value lies ten times as far away."""
+    n = 1500
+    w = np.full(n, -1000.0)
+    w[5] = -990
+    a = np.diag(w) if kind == "array" else fastla.linear_operator((n, n), lambda x: w * x, dtype=float)
+    value = fastla.eigsh(a, 1, which="LA", tol=1e-3, return_eigenvectors=False, rng=seed)
+    assert abs(value[0] - -990) <= 2

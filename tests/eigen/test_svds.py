@@ -87,3 +87,12 @@ def test_errors():
     ):
         with pytest.raises(ValueError, match=words):
             call()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_value_apart_from_a_narrow_spectrum(seed):
+    """All vectors have small residuals from the start; but one value lies ten times as far away."""
+    w = np.full(600, 1.0)
+    w[5] = 1.01
+    s = fastla.svds(np.diag(w), 1, tol=1e-3, return_singular_vectors=False, rng=seed)
+    assert abs(s[0] - 1.01) <= 2e-3
