@@ -28,13 +28,12 @@ for name in ${SANITIZERS:-address thread}; do
         # Python leaves much behind when it ends: leaks of the native code are found by a count (tests/sanitized.py).
         export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1
         export UBSAN_OPTIONS=print_stacktrace=1
-        # Addresses as ThreadSanitizer expects them.
-        export TSAN_OPTIONS="halt_on_error=1 exitcode=66 suppressions=$PWD/tests/sanitize.suppressions"
+        export TSAN_OPTIONS="halt_on_error=1 exitcode=66"
+        # setarch: addresses as ThreadSanitizer expects them.
         run() { echo "+ $name: $*"; LD_PRELOAD=$preload setarch -R "$python" "$@"; }
         run tests/sanitized.py
         if [ "$name" = address ]; then
-            run -m pytest -q -x -p no:cacheprovider tests/runtime/test_scratch.py tests/search tests/index \
-                tests/products tests/rows tests/eigen tests/attention tests/layers -k "not memory and not fork"
+            run -m pytest -q -x -p no:cacheprovider tests/runtime/test_scratch.py tests/index
         else
             run -m pytest -q -x -p no:cacheprovider tests/index/test_changes.py tests/runtime/test_threads.py \
                 -k "not fork"
