@@ -34,6 +34,7 @@ def _normalized(kind: str, x: Any, axis: int, out: Any) -> np.ndarray:
     return result
 
 
+@core.entry("softmax", "")
 def softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.ndarray:
     """Exponentials divided by their sum, exp(x) / sum(exp(x)), along an axis; safe from overflow.
 
@@ -64,6 +65,7 @@ def softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.n
     return _normalized("softmax", x, axis, out)
 
 
+@core.entry("log_softmax", "")
 def log_softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> np.ndarray:
     """The logarithm of `softmax`: x - log(sum(exp(x))) along an axis.
 
@@ -91,6 +93,7 @@ def log_softmax(x: ArrayLike, axis: int = -1, out: np.ndarray | None = None) -> 
     return _normalized("log_softmax", x, axis, out)
 
 
+@core.entry("logsumexp", "")
 def logsumexp(x: ArrayLike, axis: int = -1, keepdims: bool = False) -> Any:
     """The logarithm of a sum of exponentials, log(sum(exp(x))), along an axis.
 

@@ -43,6 +43,12 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_paired
     elif kernel == "attention":
         row.kernel = compiled_attention
+    elif kernel == "softmax":
+        row.kernel = compiled_softmax
+    elif kernel == "log_softmax":
+        row.kernel = compiled_log_softmax
+    elif kernel == "logsumexp":
+        row.kernel = compiled_logsumexp
     elif kernel == "linear":
         row.kernel = compiled_linear
     elif kernel == "gated_linear":
