@@ -33,7 +33,7 @@ for name in ${SANITIZERS:-address thread}; do
         run() { echo "+ $name: $*"; LD_PRELOAD=$preload setarch -R "$python" "$@"; }
         run tests/sanitized.py
         if [ "$name" = address ]; then
-            run -m pytest -q -x -p no:cacheprovider tests/runtime/test_scratch.py tests/index
+            run -m pytest -q -x -p no:cacheprovider tests/runtime/test_scratch.py tests/index -k "not fork"
         else
             run -m pytest -q -x -p no:cacheprovider tests/index/test_changes.py tests/runtime/test_threads.py \
                 -k "not fork"
