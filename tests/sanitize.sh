@@ -28,7 +28,7 @@ for name in ${SANITIZERS:-address thread}; do
         # Python leaves much behind when it ends: leaks of the native code are found by a count (tests/sanitized.py).
         export ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0:allocator_may_return_null=1
         export UBSAN_OPTIONS=print_stacktrace=1
-        export TSAN_OPTIONS="halt_on_error=1 exitcode=66 suppressions=$PWD/tests/sanitize.suppressions"
+        export TSAN_OPTIONS="halt_on_error=1 exitcode=66 history_size=7 suppressions=$PWD/tests/sanitize.suppressions"
         # setarch: addresses as ThreadSanitizer expects them.
         run() { echo "+ $name: $*"; LD_PRELOAD=$preload setarch -R "$python" "$@"; }
         run tests/sanitized.py
