@@ -68,6 +68,8 @@ class PackedWeight(core.Weight):
     def dequantize(self) -> np.ndarray:
         """The weight as an array again: float64 if it is stored so, else float32."""
         n, d = self._shape
+        if n == 0:
+            return np.empty((n, d), np.float64 if self.stored == "float64" else np.float32)
         numbers = np.moveaxis(self.elements, 2, 1).reshape(len(self.elements) * _BLOCK, -1)[:n, :d]
         if self.stored == "int8":
             with np.errstate(invalid="ignore"):

@@ -144,3 +144,11 @@ def test_arguments_that_do_not_fit():
     kind, (elements, shape, *rest) = fastla.pack(np.ones((3, 4), np.float32)).__reduce__()
     with pytest.raises(ValueError, match="other sizes"):
         kind(elements, (300, 400), *rest)
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
+@pytest.mark.parametrize("make", [fastla.pack, fastla.quantize])
+def test_empty_weights_come_back(make, shape):
+    weight = make(np.zeros(shape, np.float32))
+    assert weight.dequantize().shape == shape
+    assert weight.dequantize().dtype == np.float32
