@@ -33,20 +33,25 @@ class Description:
     Raises
     ------
     TypeError
-        If the function does not take `count` arguments; the message begins with a verb.
+        If f is no function of `count` arguments, which are `shown` so; the message begins with a verb.
     """
 
-    def __init__(self, f: Any, count: int) -> None:
+    def __init__(self, f: Any, count: int, shown: str) -> None:
         if isinstance(f, np.ufunc | types.BuiltinFunctionType):
             f = wrap_builtin(f, count)
-        self.function, given, keywords = unwrapped(f)
-        if self.function.__code__.co_flags & NOT_PLAIN:
-            raise TypeError("is a generator or a coroutine")
+        try:
+            self.function, given, keywords = unwrapped(f)
+            if self.function.__code__.co_flags & NOT_PLAIN:
+                raise TypeError("is a generator or a coroutine")
+            _must_take(count, self.function, given, keywords)
+        except TypeError as error:
+            raise TypeError(f"{error}, expected a function of ({shown})") from None
         self.values: list[Any] = []
         self.slots: list[Slot] = []
         self._keys: list[Any] = []
         self._known: dict[tuple, Helper | None] = {_identity(self.function, given, keywords): None}
         self._kept: list[Any] = []              # objects whose identity is part of the key
+        self._places: dict[int, Place] = {}     # by identity: Numba compares them with `is`
         self.parameters = self._parameters(self.function, given, keywords, count)
         self.names = self._names(self.function)
         self.key = (count, *self._keys)
@@ -56,14 +61,12 @@ class Description:
         """What stands for each parameter of a function: the number of an argument of the call, or a substitute."""
         code = function.__code__
         names = code.co_varnames[:code.co_argcount]
-        defaults = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
-        free = _free(function, given, keywords)
-        if (code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount
-                or len(free) < count or any(name not in defaults for name in free[count:]) or len(given) > len(names)):
-            raise TypeError(f"takes {inspect.signature(function)}")
+        defaults = _defaults(function)
+        free = _free(function, given, keywords)[:count]
+        self._keys.append(tuple(name in free for name in names))
         found: list[Any] = []
         for i, name in enumerate(names):
-            if name in free[:count]:
+            if name in free:
                 found.append(free.index(name))
             else:
                 value = given[i] if i < len(given) else keywords.get(name, defaults.get(name))
@@ -103,8 +106,9 @@ class Description:
             return self._helper(value)
         if any(value is module for module in KNOWN_MODULES) or not _has_members(value):
             return self._constant(value)
-        self._keys.append("place")
-        place = Place(f"{type(value).__name__} object at {id(value):#x}")
+        self._keys += "place", id(value)
+        self._kept.append(value)
+        place = self._places.setdefault(id(value), Place.of(value))
         for name in dict.fromkeys(chain[0] for chain in chains if chain):
             if hasattr(value, name):
                 below = [chain[1:] for chain in chains if chain and chain[0] == name]
@@ -125,9 +129,10 @@ class Description:
         try:
             hash(value)
             by_value = isinstance(value, str | bytes | tuple | complex | type(None))
-        except TypeError:
+        except (TypeError, ValueError):
             by_value = False
-        self._keys.append((type(value), value) if by_value else id(value))
+        # Equal values may differ: 0.0 and -0.0, 1 and True.
+        self._keys.append((type(value), value, repr(value)) if by_value else id(value))
         self._kept.append(value)
         return value
 
@@ -143,14 +148,29 @@ class Description:
         else:
             self._known[which] = None                   # while it is being described
             self._kept.append((function, given, keywords))
-            self._constant(function.__defaults__)
             free = _free(function, given, keywords)
             parameters = self._parameters(function, given, keywords, len(free)) if given or keywords else None
-            self._known[which] = Helper(function, free, parameters, self._names(function))
+            defaults = {name: self._substitute(value, ((),)) for name, value in _defaults(function).items()}
+            shown = f"function {function.__qualname__} at {id(function):#x}"
+            self._known[which] = Helper(shown, function, free, parameters, self._names(function), defaults)
         helper = self._known[which]
         if helper is None:
             raise TypeError(f"calls {function.__qualname__}, which calls itself")
         return helper
+
+
+def _defaults(function: types.FunctionType) -> dict[str, Any]:
+    """The defaults of parameters, from the last on."""
+    code = function.__code__
+    return dict(zip(reversed(code.co_varnames[:code.co_argcount]), reversed(function.__defaults__ or ()), strict=False))
+
+
+def _must_take(count: int, function: types.FunctionType, given: list[Any], keywords: dict[str, Any]) -> None:
+    """TypeError unless a function can be called with so many arguments beside those given."""
+    code, free = function.__code__, _free(function, given, keywords)
+    if (code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount or len(free) < count
+            or any(name not in _defaults(function) for name in free[count:]) or len(given) > code.co_argcount):
+        raise TypeError(f"takes {inspect.signature(function, follow_wrapped=False)}")
 
 
 def _free(function: types.FunctionType, given: list[Any], keywords: dict[str, Any]) -> list[str]:
@@ -171,5 +191,6 @@ def _has_members(value: Any) -> bool:
     if of.__module__.partition(".")[0] in ("numba", "numpy") or isinstance(value, enum.Enum):
         return False
     if isinstance(value, type):
-        return bool(value.__flags__ & HEAP_TYPE)
-    return hasattr(value, "__dict__") and (not callable(value) or isinstance(call_of(value), types.FunctionType))
+        return bool(value.__flags__ & HEAP_TYPE) and not issubclass(value, BaseException)
+    has_own = hasattr(value, "__dict__") or hasattr(type(value), "__slots__") and not isinstance(value, tuple)
+    return has_own and (not callable(value) or isinstance(call_of(value), types.FunctionType))

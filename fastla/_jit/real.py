@@ -2,7 +2,8 @@
 
 `Real` is as wide as the array that the function works on, and whatever meets it becomes one: integers (Numba makes
 float64 of float32 and an index), float64 scalars, elements of captured arrays. A `Literal`, a number of the function's
-text, is exact until it meets something: a Real or an integer gives a Real, another float stays what it is. Their
+text, is exact until it meets something: a Real gives a Real, an integer a
+float64, another float stays what it is. Their
 operations are Numba's own on the float underneath; functions that Numba would call number by number are those of
 `real_math.py`, which LLVM inlines and vectorises.
 """
@@ -89,7 +90,7 @@ def meet(a: Any, b: Any) -> Any:
         return a
     if isinstance(a, Literal):
         if isinstance(b, types.Integer | types.Boolean):
-            return Real(a.of)
+            return Real(a.of) if isinstance(b, types.Boolean) else types.float64
         return b if isinstance(b, _FLOATS) else None
     return None
 

@@ -13,36 +13,46 @@ from typing import Any
 import numpy as np
 from numba.core import compiler, ir, ir_utils, postproc, types
 from numba.core.analysis import compute_cfg_from_blocks
-from numba.core.inline_closurecall import InlineWorker
-from numba.core.ir_utils import guard, simplify_CFG
+from numba.core.cpu import ParallelOptions
+from numba.core.inline_closurecall import InlineClosureCallPass, InlineWorker
+from numba.core.ir_utils import find_topo_order, guard, simplify_CFG
 from numba.core.registry import cpu_target
-from numba.extending import typeof_impl
 
+from fastla._jit import known  # noqa: F401
 from fastla._jit.captured import Description
+from fastla._jit.pythonic import power, where
 from fastla._jit.real import MOST_POWER, LiteralValue
 from fastla._jit.substitutes import Helper, Place, Slot, copy_with
 
 MOST_INLINED = 500
 
 
-@typeof_impl.register(Place)
-def _type_of_place(place: Place, context: Any) -> types.Type:
-    """That of an object of which only attributes are known: equal to nothing, and never None."""
-    return types.Opaque(place.shown)
+ASKED = (hasattr, getattr, isinstance, issubclass, type, id, callable, vars, dir)    # of objects, in Python
+
+
+def _is_frozen(t: Any) -> bool:
+    """Whether Numba's constants of a type do not follow the object."""
+    if isinstance(t, types.BaseTuple):
+        return any(_is_frozen(element) for element in t)
+    return isinstance(t, types.Array | types.Record | types.List | types.Set)
 
 
 def _must_be_known(read: Any) -> None:
-    """TypeError if a function reads an object that Numba has no constants of."""
+    """TypeError if a function reads an object that Numba has no constants of, or asks what compiled code cannot."""
     value = read.value
+    if any(value is asked for asked in ASKED):
+        raise TypeError(f"calls {read.name}, whose answer compiled code does not know")
     if callable(value) or isinstance(value, Slot | Helper | ModuleType) or value is ir.UNDEFINED:
         return
     try:
         found = cpu_target.typing_context.resolve_value_type(value)
-    except ValueError:
+    except Exception:           # a ValueError, or NumPy's of a dtype
         found = None
-    if found is None or isinstance(found, types.List | types.Set):
-        raise TypeError(f"reads {read.name}, of type {type(value).__name__}, where it may read numbers, arrays, "
-                        "tuples, strings, functions, and attributes of objects that are such")
+    if found is None or _is_frozen(found):
+        of = f"dtype {value.dtype}" if isinstance(value, np.ndarray) else f"type {type(value).__name__}"
+        inside = " of arrays" if isinstance(found, types.BaseTuple) else ""
+        raise TypeError(f"reads {read.name}, of {of}{inside}, where it may read numbers, arrays of numbers, tuples of "
+                        "numbers, strings, functions, and attributes of objects that are such")
 
 
 class _Rewriter:
@@ -50,7 +60,8 @@ class _Rewriter:
 
     def __init__(self, of: types.Float, own: bool) -> None:
         self.of, self.own = of, own
-        self.constants: dict[str, float] = {}
+        self.constants: dict[str, float] = {}       # variables that are literals
+        self.numpy: set[str] = set()                # that are the module
         self.places: dict[str, Place] = {}
 
     def literal(self, value: float) -> Any:
@@ -60,7 +71,7 @@ class _Rewriter:
 
     def run(self, func_ir: ir.FunctionIR, parameters: list[Any] | None) -> None:
         """parameters: what stands for the function's arguments (Description.parameters); None: they stay."""
-        for label in sorted(func_ir.blocks):
+        for label in find_topo_order(func_ir.blocks):
             body: list[Any] = []
             for statement in func_ir.blocks[label].body:
                 if isinstance(statement, ir.Assign):
@@ -80,29 +91,55 @@ class _Rewriter:
             members = self.places[value.value.name].members
             if value.attr in members:
                 value = ir.Global(value.attr, members[value.attr], loc)
+        elif isinstance(value, ir.Expr) and value.op == "getattr" and value.value.name in self.numpy:
+            value = ir.Global(value.attr, getattr(np, value.attr, ir.UNDEFINED), loc)
         if isinstance(value, ir.Global | ir.FreeVar):
             if isinstance(value.value, Place):
                 self.places[statement.target.name] = value.value
-                value = ir.Const(value.value, loc)
             else:
                 _must_be_known(value)
+            if isinstance(value.value, Place | Helper):
+                value = ir.Const(value.value, loc)
+            elif value.value is np:
+                self.numpy.add(statement.target.name)
+            elif value.value is np.where:
+                value = ir.Global("where", where, loc)
             statement.value = value
         elif isinstance(value, ir.Var) and value.name in self.places:
             self.places[statement.target.name] = self.places[value.name]
-        elif isinstance(value, ir.Const) and type(value.value) is float:
+        elif isinstance(value, ir.Const) and type(value.value) in (int, float):
             self.constants[statement.target.name] = value.value
-            statement.value = ir.Const(self.literal(value.value), loc)
-        elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop"):
-            self._whole_power(value, statement, body)
+            if type(value.value) is float:
+                statement.value = ir.Const(self.literal(value.value), loc)
+        elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop") \
+                and value.fn in (operator.pow, operator.ipow):
+            self._power(value, statement, body)
 
-    def _whole_power(self, value: ir.Expr, statement: ir.Assign, body: list[Any]) -> None:
-        """Make x ** 2.0 of x ** 2."""
-        exponent = self.constants.get(value.rhs.name)
-        if value.fn in (operator.pow, operator.ipow) and exponent is not None and exponent == exponent // 1 \
-                and abs(exponent) <= MOST_POWER:
-            whole = statement.target.scope.redefine("$whole", loc=statement.loc)
-            body.append(ir.Assign(ir.Const(int(exponent), statement.loc), whole, statement.loc))
-            value.rhs = whole
+    def _power(self, value: ir.Expr, statement: ir.Assign, body: list[Any]) -> None:
+        """Make x ** 2 of x ** 2.0, 1.0 / x ** 2 of x ** -2, and power(x, y) where y is no literal."""
+        loc, exponent = statement.loc, self.constants.get(value.rhs.name)
+
+        def new(what: Any, name: str) -> ir.Var:
+            variable = statement.target.scope.redefine(name, loc=loc)
+            body.append(ir.Assign(what, variable, loc))
+            return variable
+        if exponent is None or exponent != exponent // 1 or abs(exponent) > MOST_POWER:
+            function = new(ir.Global("power", power, loc), "$power")
+            statement.value = ir.Expr.call(function, (value.lhs, value.rhs), (), loc)
+            return
+        rhs = new(ir.Const(int(abs(exponent)), loc), "$whole")
+        raised = ir.Expr.binop(operator.pow, value.lhs, rhs, loc)
+        if exponent < 0:
+            one = new(ir.Const(self.literal(1.0), loc), "$one")
+            raised = ir.Expr.binop(operator.truediv, one, new(raised, "$raised"), loc)
+        statement.value = raised
+
+
+def _untyped(function: Any) -> ir.FunctionIR:
+    """A function's representation, with the functions within it inlined where they are called."""
+    func_ir = compiler.run_frontend(function)
+    InlineClosureCallPass(func_ir, ParallelOptions(False)).run()
+    return func_ir
 
 
 def _next_helper(func_ir: ir.FunctionIR) -> tuple[Any, int, Helper] | None:
@@ -127,8 +164,8 @@ def _inline_helpers(func_ir: ir.FunctionIR, of: types.Float, own: bool) -> None:
         if found is None:
             break
         block, i, helper = found
-        function = copy_with(helper.function, helper.names, helper.function.__defaults__)
-        called = compiler.run_frontend(function)
+        function = helper.copy()
+        called = _untyped(function)
         _Rewriter(of, own).run(called, helper.parameters)
         if helper.parameters is not None:       # what the worker holds a call against
             signature = inspect.signature(function)
@@ -137,11 +174,6 @@ def _inline_helpers(func_ir: ir.FunctionIR, of: types.Float, own: bool) -> None:
         worker.inline_ir(func_ir, block, i, called, helper.function.__code__.co_freevars)
     else:
         raise TypeError(f"calls more than {MOST_INLINED} functions")
-    for block in func_ir.blocks.values():       # the names of what has been inlined
-        for statement in block.body:
-            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Global | ir.FreeVar) \
-                    and isinstance(statement.value.value, Helper):
-                statement.value = ir.Const(None, statement.loc)
     for dead in compute_cfg_from_blocks(func_ir.blocks).dead_nodes():
         del func_ir.blocks[dead]
     func_ir.blocks = simplify_CFG(func_ir.blocks)
@@ -150,7 +182,7 @@ def _inline_helpers(func_ir: ir.FunctionIR, of: types.Float, own: bool) -> None:
 def _slots_as_arguments(func_ir: ir.FunctionIR, count: int) -> None:
     for block in func_ir.blocks.values():
         for statement in block.body:
-            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Global | ir.FreeVar) \
+            if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Global | ir.FreeVar | ir.Const) \
                     and isinstance(statement.value.value, Slot):
                 at = count + statement.value.value.index
                 statement.value = ir.Arg(func_ir.arg_names[at], at, statement.loc)
@@ -159,7 +191,7 @@ def _slots_as_arguments(func_ir: ir.FunctionIR, count: int) -> None:
 def compiled(description: Description, arguments: list[types.Type], slots: list[types.Type], of: types.Float,
              own: bool) -> compiler.CompileResult:
     """Compile a function of `arguments`, then `slots`; errors are Numba's."""
-    func_ir = compiler.run_frontend(copy_with(description.function, description.names))
+    func_ir = _untyped(copy_with(description.function, description.names))
     _Rewriter(of, own).run(func_ir, description.parameters)
     _inline_helpers(func_ir, of, own)
     func_ir.arg_names = tuple(f"argument{i}" for i in range(len(arguments) + len(slots)))

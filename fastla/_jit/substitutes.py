@@ -28,8 +28,25 @@ class Place:
     """
 
     shown: str
+    compared: bool              # whether its class has a == of its own
+    counted: bool               # whether its class says when it is true
     members: dict[str, Any] = field(default_factory=dict)
     call: "Helper | None" = None
+
+    def __eq__(self, other: object) -> bool:
+        if self.compared:
+            raise TypeError("known when it is called")
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    @classmethod
+    def of(cls, value: Any) -> "Place":
+        """An object's place, without members."""
+        t = type(value)
+        return cls(f"{t.__name__} object at {id(value):#x}", t.__eq__ is not object.__eq__,
+                   hasattr(t, "__bool__") or hasattr(t, "__len__"))
 
 
 @dataclass(eq=False)
@@ -39,10 +56,17 @@ class Helper:
     `free` are its parameters that a call gives; `parameters`, if others are given before: what stands for each.
     """
 
+    shown: str
     function: types.FunctionType
     free: list[str]
     parameters: list[Any] | None
     names: tuple[dict[str, Any], dict[str, Any]]
+    defaults: dict[str, Any]
+
+    def copy(self) -> types.FunctionType:
+        """The function, over what stands for what it reads."""
+        names = self.function.__code__.co_varnames[:self.function.__code__.co_argcount]
+        return copy_with(self.function, self.names, tuple(self.defaults[n] for n in names if n in self.defaults))
 
 
 def copy_with(function: types.FunctionType, names: tuple[dict[str, Any], dict[str, Any]],

@@ -10,8 +10,7 @@ import inspect
 import linecache
 import re
 import struct
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -68,21 +67,38 @@ class UserFunction:
         arguments = [given[letter] for letter in self.kind.letters]
         self.f(*arguments)
         shown = ", ".join(str(argument) for argument in arguments)
-        raise RuntimeError(f"{self.label} failed in compiled code on ({shown}), though not in Python")
+        raise RuntimeError(f"{self.label} failed in compiled code on ({shown}), though not in Python (within try it must "
+                           "not)")
 
 
-@contextmanager
-def calling(*functions: UserFunction | None) -> Iterator[None]:
+class calling:  # noqa: N801
     """Around a kernel that calls functions: what one of them raises comes out as it would in Python."""
-    try:
-        yield
-    except core.UserFunctionRaised:
+
+    def __init__(self, *functions: UserFunction | None) -> None:
+        self.functions = functions
+
+    def __enter__(self) -> None:
         pass
-    else:
-        return
-    for function in functions:
-        if function is not None and function.block[0]:
-            function.raise_failure()
+
+    def __exit__(self, kind: Any, raised: BaseException | None, traceback: Any) -> None:
+        if not isinstance(raised, core.UserFunctionRaised):
+            return
+        for function in self.functions:
+            if function is not None and function.block[0]:
+                try:
+                    function.raise_failure()
+                except BaseException as error:
+                    _forget(raised, error)
+                    raise
+
+
+def _forget(raised: BaseException, error: BaseException) -> None:
+    """Let an error not tell that a kernel gave up before."""
+    while error.__context__ is not None:
+        if error.__context__ is raised:
+            error.__context__ = None
+            return
+        error = error.__context__
 
 
 def _packed(values: list[Any]) -> np.ndarray:
@@ -118,9 +134,9 @@ def compiled(name: str, argument: str, f: Any, dtype: np.dtype) -> UserFunction:
     kind, label = KINDS[argument], f"{name}: {argument}"
     _need_numba(label)
     try:
-        described = Description(f, len(kind.letters))
+        described = Description(f, len(kind.letters), kind.shown)
     except TypeError as error:
-        raise TypeError(f"{label} {error}, expected a function of ({kind.shown})") from None
+        raise TypeError(f"{label} {error}") from None
     key = (kind, dtype, described.key)
     found = _kept.get(key)
     if found is None:
@@ -142,16 +158,14 @@ def _need_numba(label: str) -> None:
 
 
 def _compile(label: str, described: Description, kind: Kind, dtype: np.dtype) -> Any:
-    from numba.core.errors import NumbaError, UnsupportedBytecodeError
-
     from fastla._jit.tile_function import tile_function
     try:
         return tile_function(described, kind.letters, dtype, kind.masks)
-    except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
-        raise TypeError(_message(label, described.function, error)) from error
     except TypeError as error:
         function = described.function
         raise TypeError(f"{label} {error}; {function.__qualname__} is at {_place(function)}") from error
+    except Exception as error:          # Numba has many
+        raise TypeError(_message(label, described.function, error)) from error
 
 
 def _place(function: Any) -> str:
