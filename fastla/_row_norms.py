@@ -13,38 +13,7 @@ from fastla._core import core
 from fastla._layers import delivered
 from fastla._validate import layers as _checks
 
-_PLAIN = {np.dtype(name): name for name in ("float32", "float64")}
-
-
-def _adjacent(x: Any, dtype: np.dtype, shape: tuple[int, ...]) -> bool:
-    """Whether it is an array that the kernels read as it is."""
-    return type(x) is np.ndarray and x.dtype is dtype and x.shape == shape and x.flags.c_contiguous and x.flags.aligned
-
-
-def _usual_norm(x: Any, weight: Any, bias: Any, eps: Any, residual: Any, centered: bool) -> Any:
-    """The common call: adjacent arrays of one dtype, and no `out`. None: it is not that, or wrong."""
-    if type(x) is not np.ndarray or x.dtype not in _PLAIN or not x.size or not x.ndim:
-        return None
-    dtype, shape = x.dtype, x.shape[-1:]
-    if not (_adjacent(x, dtype, x.shape) and (weight is None or _adjacent(weight, dtype, shape))
-            and (bias is None or _adjacent(bias, dtype, shape))
-            and (residual is None or _adjacent(residual, dtype, x.shape))
-            and type(eps) is float and 0 <= eps < math.inf):
-        return None
-    rows, result = (-1, *shape), np.empty(x.shape, dtype)
-    added = total = None
-    if residual is not None:
-        total = np.empty(x.shape, dtype)
-        added = residual.reshape(rows)
-    core.row_norm(_core.search(_PLAIN[dtype]), x.reshape(rows), added, weight, bias, eps, centered,
-                  result.reshape(rows), None if total is None else total.reshape(rows))
-    return result if total is None else (result, total)
-
-
 def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, out: Any, centered: bool) -> Any:
-    usual = _usual_norm(x, weight, bias, eps, residual, centered) if out is None else None
-    if usual is not None:
-        return usual
     call = _checks.row_norm(name, x, weight, bias, eps, residual, out)
     shape = (math.prod(call.x.shape[:-1]), call.x.shape[-1])
     rows, added = call.x.reshape(shape), None if call.residual is None else call.residual.reshape(shape)
@@ -66,6 +35,7 @@ def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, ou
     return results if len(results) == 2 else results[0]
 
 
+@core.entry("layer_norm", "")
 def layer_norm(
     x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, *, eps: float = 1e-5,
     residual: ArrayLike | None = None, out: Any = None,
@@ -106,6 +76,7 @@ def layer_norm(
     return _norm("layer_norm", x, weight, bias, eps, residual, out, True)
 
 
+@core.entry("rms_norm", "")
 def rms_norm(
     x: ArrayLike, weight: ArrayLike | None = None, *, eps: float = 1e-5, residual: ArrayLike | None = None,
     out: Any = None,
