@@ -13,6 +13,7 @@ from fastla._core import core
 from fastla._layers import delivered
 from fastla._validate import layers as _checks
 
+
 def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, out: Any, centered: bool) -> Any:
     call = _checks.row_norm(name, x, weight, bias, eps, residual, out)
     shape = (math.prod(call.x.shape[:-1]), call.x.shape[-1])
