@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
+import mmap
+import threading
+
 import numpy as np
 
 from fastla._core import core
@@ -14,15 +19,57 @@ _MOST = {"int8": "float32's 3.4e+38, of which scales are", "float16": "float16's
          "bfloat16": "bfloat16's 3.4e+38"}
 
 
+# Weights are read as fast as memory gives them only from huge pages (docs/measurements.md, "Huge pages"), for which a
+# system is asked in mappings of their own. Weights smaller than a chunk share it.
+_HUGE_PAGE, _CHUNK, _SMALLEST = 2 << 20, 8 << 20, 1 << 16
+_chunk_lock = threading.Lock()
+_left = np.empty(0, np.uint8)       # of the last chunk
+
+
+def _mapped(nbytes: int) -> np.ndarray:
+    """Memory that begins with a huge page, where there are such."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return np.empty(nbytes, np.uint8)
+    try:
+        pages = mmap.mmap(-1, nbytes + _HUGE_PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError as error:
+        raise MemoryError(f"no memory for a weight of {nbytes} bytes") from error
+    with contextlib.suppress(OSError):      # a kernel without huge pages
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    memory = np.frombuffer(pages, np.uint8)
+    return memory[-memory.ctypes.data % _HUGE_PAGE:]
+
+
+def room(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """An array to be filled; below _SMALLEST bytes, which caches hold, anywhere."""
+    global _left
+    nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes < _SMALLEST:
+        return np.empty(shape, dtype)
+    with _chunk_lock:
+        memory = _left if nbytes <= _left.size else _mapped(max(nbytes, _CHUNK))
+        rest = memory[-(-nbytes // 64) * 64:_CHUNK]
+        if memory is _left or rest.size > _left.size:
+            _left = rest
+    return memory[:nbytes].view(dtype).reshape(shape)
+
+
+def in_room(numbers: np.ndarray) -> np.ndarray:
+    """A contiguous copy."""
+    copy = room(numbers.shape, numbers.dtype)
+    copy[...] = numbers
+    return copy
+
+
 def blocks(numbers: np.ndarray, side_by_side: int) -> np.ndarray:
-    """(n, d) as (blocks, d / side_by_side, BLOCK, side_by_side), absent numbers being zeros."""
+    """(n, d) as (blocks, d / side_by_side, BLOCK, side_by_side), absent numbers being zeros; always a copy."""
     n, d = numbers.shape
-    blocks, steps = -(-n // BLOCK), -(-d // side_by_side)
-    if (blocks * BLOCK, steps * side_by_side) != (n, d):
-        whole = np.zeros((blocks * BLOCK, steps * side_by_side), numbers.dtype)
+    count, steps = -(-n // BLOCK), -(-d // side_by_side)
+    if (count * BLOCK, steps * side_by_side) != (n, d):
+        whole = np.zeros((count * BLOCK, steps * side_by_side), numbers.dtype)
         whole[:n, :d] = numbers
         numbers = whole
-    return np.ascontiguousarray(numbers.reshape(blocks, BLOCK, steps, side_by_side).swapaxes(1, 2))
+    return in_room(numbers.reshape(count, BLOCK, steps, side_by_side).swapaxes(1, 2))
 
 
 def in_levels(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

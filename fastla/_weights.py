@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from fastla import _validate
 from fastla._core import core
 from fastla._validate import layers as _checks
-from fastla._weight_blocks import BLOCK, QUAD, blocks, in_16_bits, in_levels, starts_of
+from fastla._weight_blocks import BLOCK, QUAD, blocks, in_16_bits, in_levels, in_room, starts_of
 
 STORED = ("int8", "float16", "bfloat16")
 
@@ -90,8 +90,9 @@ class PackedWeight(core.Weight):
 
 def _restored(elements: np.ndarray, shape: tuple[int, int], stored: str, scale: np.ndarray | None,
               starts: np.ndarray | None) -> PackedWeight:
-    contiguous = [x if x is None else np.ascontiguousarray(x) for x in (elements, scale, starts)]
-    return PackedWeight(contiguous[0], shape, stored, *contiguous[1:])
+    """From a pickle."""
+    rest = [x if x is None else np.ascontiguousarray(x) for x in (scale, starts)]
+    return PackedWeight(in_room(elements), shape, stored, *rest)
 
 
 def pack(weight: ArrayLike) -> PackedWeight:
@@ -124,7 +125,7 @@ def pack(weight: ArrayLike) -> PackedWeight:
     array = np.asarray(array, _checks.floating(array.dtype))
     stored = array.dtype.name
     elements = blocks(array.view(np.uint16) if stored == "bfloat16" else array, 1)
-    return _restored(elements, array.shape, stored, None, None)
+    return PackedWeight(elements, array.shape, stored)
 
 
 def quantize(weight: ArrayLike, *, dtype: DTypeLike = "int8") -> PackedWeight:
@@ -161,12 +162,12 @@ def quantize(weight: ArrayLike, *, dtype: DTypeLike = "int8") -> PackedWeight:
     stored = _stored(dtype)
     array = _matrix("quantize", weight)
     if stored != "int8":
-        return _restored(blocks(in_16_bits(array, stored), 1), array.shape, stored, None, None)
+        return PackedWeight(blocks(in_16_bits(array, stored), 1), array.shape, stored)
     levels, scale = in_levels(array)
     elements = blocks(levels, QUAD)
     padded = np.zeros(len(elements) * BLOCK, np.float32)
     padded[:len(scale)] = scale
-    return _restored(elements, levels.shape, stored, padded, starts_of(elements))
+    return PackedWeight(elements, levels.shape, stored, padded, starts_of(elements))
 
 
 def _stored(dtype: Any) -> str:

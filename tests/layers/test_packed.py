@@ -149,6 +149,22 @@ def test_arguments_that_do_not_fit():
         kind(elements, (300, 400), *rest)
 
 
+@pytest.mark.parametrize("shape", [(48, 1), (48, 4), (96, 1), (3, 5), (500, 300), (2000, 1500)])
+@pytest.mark.parametrize("make", [fastla.pack, fastla.quantize])
+def test_a_packed_weight_is_a_copy_of_its_own(make, shape):
+    """Large or small: where weights share a piece of memory they do not meet."""
+    w = normal(1, *shape)
+    kept = [make(w), make(w + 1), make(w)]
+    before = [k.dequantize().copy() for k in kept]
+    kept[1].elements[...] = 1
+    w[...] = 5
+    np.testing.assert_array_equal(kept[0].dequantize(), before[0])
+    np.testing.assert_array_equal(kept[2].dequantize(), before[2])
+    again = pickle.loads(pickle.dumps(kept[0]))
+    kept[0].elements[...] = 1
+    np.testing.assert_array_equal(again.dequantize(), before[0])
+
+
 def test_a_packed_weight_is_not_an_array():
     kept, x = fastla.pack(np.ones((2, 2))), np.ones((2, 2))
     for call in (lambda: fastla.linear(kept, x), lambda: fastla.linear(x, x, kept), lambda: fastla.matmul(x, kept),

@@ -1,5 +1,5 @@
-# What layers are made of: activations by their names, and whether arrays are as the kernels take them. No layer warns of
-# anything.
+# What layers are made of: activations by their names, and whether arrays are as the kernels take them. No layer warns
+# of anything.
 
 ACTIVATIONS = {
     "relu": ACTIVATION_RELU, "gelu": ACTIVATION_GELU, "gelu_tanh": ACTIVATION_GELU_TANH, "silu": ACTIVATION_SILU,
