@@ -19,7 +19,7 @@ from benchmarks.minilm.docstrings import docstrings
 from benchmarks.reporting import options
 from benchmarks.reporting.machine import machine
 from benchmarks.smollm import libraries, report
-from benchmarks.smollm.cases import LanguageModel
+from benchmarks.smollm.cases import MEMORY, LanguageModel
 from benchmarks.smollm.model import Decoder
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import SideFailed, Workers, here
@@ -64,7 +64,7 @@ def measure(args: argparse.Namespace, threads: int, cases: list[LanguageModel],
             sides: list[str]) -> tuple[list[Measurement], dict]:
     """Return what was measured of reading and writing, and what each side writes first."""
     rounds = 2 if args.quick else 5
-    with Workers(threads, [here(side) for side in sides]) as workers:
+    with Workers(threads, [here(side) for side in (*sides, MEMORY)]) as workers:
         written = workers.measure(cases[-1], 0, results=True).results
         return [workers.measure(case, rounds, 0.0, warm=False) for case in cases], written
 
@@ -94,7 +94,7 @@ def main() -> int:
         print(machine(), end="\n\n")
         for threads in options.thread_counts(args):
             found, written = measure(args, threads, cases, sides)
-            print(report.table(found, sides, report.reading(threads)), end="\n\n")
+            print(report.table(found, sides), end="\n\n")
             print(report.differences(written, decode), end="\n\n")
             right = right and report.agrees(written)
     except (ModuleNotFoundError, SideFailed, Unavailable) as error:
