@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("tabulate")
 pytest.importorskip("platformdirs")
 
-from benchmarks.smollm import libraries, report  # noqa: E402
+from benchmarks.smollm import libraries, parts, report  # noqa: E402
 from benchmarks.smollm.cases import LanguageModel, Written  # noqa: E402
 from benchmarks.smollm.model import Decoder, Shape, angles, random_weights, rotated  # noqa: E402
 from benchmarks.timing.measurement import Measurement, Turn  # noqa: E402
@@ -82,3 +82,11 @@ def test_the_table_says_what_part_of_memorys_speed_is_used():
     lines = report.table(found, ["fastla", "fastla int8"]).splitlines()
     assert [line.split()[-2:] for line in lines[2:]] == [
         ["128/s", "320/s"], ["16.0/s", "40.0/s"], ["5.38", "10.8"], ["0.80", "0.50"]]
+
+
+def test_where_a_tokens_time_goes():
+    lines = parts.table(SMALL, random_weights(SMALL), TOKENS, 3, {"fastla": libraries.FASTLA}).splitlines()
+    assert lines[0].split()[3:] == ["products", "norms", "attention", "between", "token"]
+    *spent, token = map(float, lines[2].split()[1:])
+    assert sum(spent) == pytest.approx(token, abs=0.03)
+    assert min(spent) >= 0
