@@ -143,6 +143,10 @@ def gated_linear(
     TypeError, ValueError
         As `linear` does.
 
+    Notes
+    -----
+    Packed weights of one kind take a single pass over x; arrays are two products, the second of which meets the gate.
+
     Examples
     --------
     >>> import fastla, numpy as np

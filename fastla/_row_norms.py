@@ -47,7 +47,9 @@ def layer_norm(
     ----------
     x : array_like, shape (..., d)
     weight, bias : array_like, shape (d,), optional
-    eps : float
+        What a row is multiplied by, column by column, and what is then added.
+    eps : float, default 1e-5
+        Added to the variance, so that rows of equal numbers become 0. Not negative.
     residual : array_like of x's shape, optional
         The norm is that of x + residual, which is returned too.
     out : ndarray of x's shape and dtype, optional
@@ -56,18 +58,22 @@ def layer_norm(
     Returns
     -------
     ndarray of x's shape, or with residual a pair of them
-        The norm, and x + residual. Of x's floating-point dtype; 16-bit numbers are computed in float32. Sums are in
-        float64, the variance is that about the mean.
+        The norm, and x + residual. Of x's floating-point dtype (integers: as `linear` promotes them); 16-bit numbers
+        are computed in float32. A row with NaN or infinity gives NaN.
 
     Raises
     ------
     TypeError, ValueError
         If an operand is not of real numbers, or a shape or `out` does not fit.
 
+    Notes
+    -----
+    Sums are in float64, the variance is that about the mean; rows of subnormal or of huge numbers keep their digits.
+
     Examples
     --------
     >>> import fastla, numpy as np
-    >>> fastla.layer_norm(np.array([[1.0, 3.0], [5.0, 5.0]]), eps=0.0 + 1e-12).round(6)
+    >>> fastla.layer_norm(np.array([[1.0, 3.0], [5.0, 5.0]]), eps=1e-12).round(6)
     array([[-1.,  1.],
            [ 0.,  0.]])
     >>> y, total = fastla.layer_norm(np.array([1.0, 3.0]), residual=np.array([1.0, 1.0]))
@@ -87,7 +93,7 @@ def rms_norm(
     Parameters
     ----------
     x, weight, eps, residual, out
-        As for `layer_norm`.
+        As for `layer_norm`; eps is added to the mean square.
 
     Returns
     -------

@@ -1,6 +1,7 @@
 """Packed and quantized weights: what they keep, what layers make of them, on every target."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -163,6 +164,14 @@ def test_a_packed_weight_is_a_copy_of_its_own(make, shape):
     again = pickle.loads(pickle.dumps(kept[0]))
     kept[0].elements[...] = 1
     np.testing.assert_array_equal(again.dequantize(), before[0])
+
+
+def test_threads_that_pack_at_once():
+    weights = [np.full((100, 300 + i), i, np.float32) for i in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(fastla.pack, weights))
+    for packed, weight in zip(kept, weights, strict=True):
+        np.testing.assert_array_equal(packed.dequantize(), weight)
 
 
 def test_a_packed_weight_is_not_an_array():
