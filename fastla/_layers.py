@@ -145,7 +145,7 @@ def gated_linear(
 
     Notes
     -----
-    Packed weights of one kind take a single pass over x; arrays are two products, the second of which meets the gate.
+    Two arrays of float32 or float64 are two products, the second of which meets the gate. All else is one pass over x.
 
     Examples
     --------

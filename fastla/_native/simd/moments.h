@@ -5,7 +5,7 @@
 
 #include "vmath.h"
 
-/* Doubles fill a register each, in as many sums as hide the latency of adding: wider vectors would live on the stack. */
+/* Doubles fill a register each, in as many sums as hide the latency of adding ("Norms of rows"). */
 enum { MOMENT_LANES = VECTOR_BYTES / 8, MOMENT_SUMS = 4 };
 typedef double moments __attribute__((vector_size(VECTOR_BYTES)));
 typedef real moment_reals __attribute__((vector_size(VECTOR_BYTES / 8 * sizeof(real))));
