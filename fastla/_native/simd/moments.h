@@ -1,5 +1,5 @@
-/* Sums over adjacent numbers times a factor, in double: what the mean and the variance of a row are made of. A factor of
- * 1 is a literal, and costs nothing. */
+/* Sums over adjacent numbers times a factor, in double: what the mean and the variance of a row are made of. A factor
+ * of 1 is a literal, and costs nothing. */
 #ifndef FASTLA_MOMENTS_H
 #define FASTLA_MOMENTS_H
 
