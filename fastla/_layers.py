@@ -143,6 +143,10 @@ def gated_linear(
     TypeError, ValueError
         As `linear` does.
 
+    Notes
+    -----
+    Two arrays of float32 or float64 are two products, the second of which meets the gate. All else is one pass over x.
+
     Examples
     --------
     >>> import fastla, numpy as np

@@ -13,38 +13,8 @@ from fastla._core import core
 from fastla._layers import delivered
 from fastla._validate import layers as _checks
 
-_PLAIN = {np.dtype(name): name for name in ("float32", "float64")}
-
-
-def _adjacent(x: Any, dtype: np.dtype, shape: tuple[int, ...]) -> bool:
-    """Whether it is an array that the kernels read as it is."""
-    return type(x) is np.ndarray and x.dtype is dtype and x.shape == shape and x.flags.c_contiguous and x.flags.aligned
-
-
-def _usual_norm(x: Any, weight: Any, bias: Any, eps: Any, residual: Any, centered: bool) -> Any:
-    """The common call: adjacent arrays of one dtype, and no `out`. None: it is not that, or wrong."""
-    if type(x) is not np.ndarray or x.dtype not in _PLAIN or not x.size or not x.ndim:
-        return None
-    dtype, shape = x.dtype, x.shape[-1:]
-    if not (_adjacent(x, dtype, x.shape) and (weight is None or _adjacent(weight, dtype, shape))
-            and (bias is None or _adjacent(bias, dtype, shape))
-            and (residual is None or _adjacent(residual, dtype, x.shape))
-            and type(eps) is float and 0 <= eps < math.inf):
-        return None
-    rows, result = (-1, *shape), np.empty(x.shape, dtype)
-    added = total = None
-    if residual is not None:
-        total = np.empty(x.shape, dtype)
-        added = residual.reshape(rows)
-    core.row_norm(_core.search(_PLAIN[dtype]), x.reshape(rows), added, weight, bias, eps, centered,
-                  result.reshape(rows), None if total is None else total.reshape(rows))
-    return result if total is None else (result, total)
-
 
 def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, out: Any, centered: bool) -> Any:
-    usual = _usual_norm(x, weight, bias, eps, residual, centered) if out is None else None
-    if usual is not None:
-        return usual
     call = _checks.row_norm(name, x, weight, bias, eps, residual, out)
     shape = (math.prod(call.x.shape[:-1]), call.x.shape[-1])
     rows, added = call.x.reshape(shape), None if call.residual is None else call.residual.reshape(shape)
@@ -66,6 +36,7 @@ def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, ou
     return results if len(results) == 2 else results[0]
 
 
+@core.entry("layer_norm", "")
 def layer_norm(
     x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None, *, eps: float = 1e-5,
     residual: ArrayLike | None = None, out: Any = None,
@@ -76,7 +47,9 @@ def layer_norm(
     ----------
     x : array_like, shape (..., d)
     weight, bias : array_like, shape (d,), optional
-    eps : float
+        What a row is multiplied by, column by column, and what is then added.
+    eps : float, default 1e-5
+        Added to the variance, so that rows of equal numbers become 0. Not negative.
     residual : array_like of x's shape, optional
         The norm is that of x + residual, which is returned too.
     out : ndarray of x's shape and dtype, optional
@@ -85,18 +58,22 @@ def layer_norm(
     Returns
     -------
     ndarray of x's shape, or with residual a pair of them
-        The norm, and x + residual. Of x's floating-point dtype; 16-bit numbers are computed in float32. Sums are in
-        float64, the variance is that about the mean.
+        The norm, and x + residual. Of x's floating-point dtype (integers: as `linear` promotes them); 16-bit numbers
+        are computed in float32. A row with NaN or infinity gives NaN.
 
     Raises
     ------
     TypeError, ValueError
         If an operand is not of real numbers, or a shape or `out` does not fit.
 
+    Notes
+    -----
+    Sums are in float64, the variance is that about the mean; rows of subnormal or of huge numbers keep their digits.
+
     Examples
     --------
     >>> import fastla, numpy as np
-    >>> fastla.layer_norm(np.array([[1.0, 3.0], [5.0, 5.0]]), eps=0.0 + 1e-12).round(6)
+    >>> fastla.layer_norm(np.array([[1.0, 3.0], [5.0, 5.0]]), eps=1e-12).round(6)
     array([[-1.,  1.],
            [ 0.,  0.]])
     >>> y, total = fastla.layer_norm(np.array([1.0, 3.0]), residual=np.array([1.0, 1.0]))
@@ -106,6 +83,7 @@ def layer_norm(
     return _norm("layer_norm", x, weight, bias, eps, residual, out, True)
 
 
+@core.entry("rms_norm", "")
 def rms_norm(
     x: ArrayLike, weight: ArrayLike | None = None, *, eps: float = 1e-5, residual: ArrayLike | None = None,
     out: Any = None,
@@ -115,7 +93,7 @@ def rms_norm(
     Parameters
     ----------
     x, weight, eps, residual, out
-        As for `layer_norm`.
+        As for `layer_norm`; eps is added to the mean square.
 
     Returns
     -------

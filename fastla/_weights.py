@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 from fastla import _validate
 from fastla._core import core
 from fastla._validate import layers as _checks
+from fastla._weight_blocks import BLOCK, QUAD, blocks, in_16_bits, in_levels, in_room, starts_of
 
-_BLOCK = core.CORPUS_BLOCK      # outputs in a block of a LayerWeight (kernels.h)
-_QUAD = 4                       # int8 numbers of an output that lie side by side
-_PART = 65536                   # LEVELS_SUMMED
-_LEVELS = 127
 STORED = ("int8", "float16", "bfloat16")
 
 
@@ -70,7 +67,7 @@ class PackedWeight(core.Weight):
         n, d = self._shape
         if n == 0:
             return np.empty((n, d), np.float64 if self.stored == "float64" else np.float32)
-        numbers = np.moveaxis(self.elements, 2, 1).reshape(len(self.elements) * _BLOCK, -1)[:n, :d]
+        numbers = np.moveaxis(self.elements, 2, 1).reshape(len(self.elements) * BLOCK, -1)[:n, :d]
         if self.stored == "int8":
             with np.errstate(invalid="ignore"):
                 return numbers * self.scale[:n, np.newaxis]
@@ -82,6 +79,10 @@ class PackedWeight(core.Weight):
         """Say its shape, what is stored, and how much memory that takes."""
         return f"<fastla.PackedWeight of shape {self._shape}, {self.stored}, {self.nbytes} bytes>"
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Refuse: NumPy would make an array of one object."""
+        raise TypeError("it is laid out for layers: pass its dequantize()")
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Its arrays, which no target's kernels have changed."""
         return _restored, (self.elements, self._shape, self.stored, self.scale, self.starts)
@@ -89,41 +90,9 @@ class PackedWeight(core.Weight):
 
 def _restored(elements: np.ndarray, shape: tuple[int, int], stored: str, scale: np.ndarray | None,
               starts: np.ndarray | None) -> PackedWeight:
-    contiguous = [x if x is None else np.ascontiguousarray(x) for x in (elements, scale, starts)]
-    return PackedWeight(contiguous[0], shape, stored, *contiguous[1:])
-
-
-def _blocks(numbers: np.ndarray, side_by_side: int) -> np.ndarray:
-    """(n, d) as (blocks, d / side_by_side, _BLOCK, side_by_side), absent numbers being zeros."""
-    n, d = numbers.shape
-    blocks, steps = -(-n // _BLOCK), -(-d // side_by_side)
-    if (blocks * _BLOCK, steps * side_by_side) != (n, d):
-        whole = np.zeros((blocks * _BLOCK, steps * side_by_side), numbers.dtype)
-        whole[:n, :d] = numbers
-        numbers = whole
-    return np.ascontiguousarray(numbers.reshape(blocks, _BLOCK, steps, side_by_side).swapaxes(1, 2))
-
-
-def _levels(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int8 numbers from -127 to 127 and the scale of each row: NaN, beside zeros, for a row with NaN or infinity."""
-    with np.errstate(all="ignore"):
-        most = np.abs(numbers).max(axis=1, initial=0)
-        exact = most.astype(np.float64) / _LEVELS
-        scale = exact.astype(np.float32)
-        scale = np.where(scale < exact, np.nextafter(scale, np.float32(np.inf)), scale)     # so that none is above 127
-        scale[~np.isfinite(most)] = np.nan
-        levels = np.rint(numbers / scale[:, np.newaxis])
-    return np.nan_to_num(levels, copy=False, nan=0).astype(np.int8), scale
-
-
-def _starts(blocks: np.ndarray) -> np.ndarray:
-    """For each block and part of a row, -128 times the sum of each output's numbers.
-
-    That is what x's levels owe, whose bytes are 128 more.
-    """
-    steps = _PART // _QUAD
-    parts = [blocks[:, p:p + steps].sum(axis=(1, 3), dtype=np.int32) for p in range(0, max(1, blocks.shape[1]), steps)]
-    return np.ascontiguousarray(-128 * np.stack(parts, axis=1))
+    """From a pickle."""
+    rest = [x if x is None else np.ascontiguousarray(x) for x in (scale, starts)]
+    return PackedWeight(in_room(elements), shape, stored, *rest)
 
 
 def pack(weight: ArrayLike) -> PackedWeight:
@@ -155,18 +124,18 @@ def pack(weight: ArrayLike) -> PackedWeight:
     array = _matrix("pack", weight)
     array = np.asarray(array, _checks.floating(array.dtype))
     stored = array.dtype.name
-    elements = _blocks(array.view(np.uint16) if stored == "bfloat16" else array, 1)
-    return _restored(elements, array.shape, stored, None, None)
+    elements = blocks(array.view(np.uint16) if stored == "bfloat16" else array, 1)
+    return PackedWeight(elements, array.shape, stored)
 
 
-def quantize(weight: ArrayLike, *, dtype: str = "int8") -> PackedWeight:
+def quantize(weight: ArrayLike, *, dtype: DTypeLike = "int8") -> PackedWeight:
     """Store a weight in fewer bits, for `linear` and `gated_linear`.
 
     Parameters
     ----------
     weight : array_like, shape (outputs, inputs)
         It is copied.
-    dtype : {"int8", "float16", "bfloat16"}
+    dtype : {"int8", "float16", "bfloat16"}, or NumPy's dtype of that name
         int8: whole numbers from -127 to 127 times a scale for each output, its largest number / 127. x is then
         quantized likewise, row by row, and products are of whole numbers, exactly. The others only store.
 
@@ -177,7 +146,7 @@ def quantize(weight: ArrayLike, *, dtype: str = "int8") -> PackedWeight:
     Raises
     ------
     TypeError, ValueError
-        If it is not a matrix of real numbers, or holds finite numbers beyond those of float16.
+        If it is not a matrix of real numbers, or holds finite numbers beyond those of dtype (of float32 with int8).
 
     Notes
     -----
@@ -190,25 +159,20 @@ def quantize(weight: ArrayLike, *, dtype: str = "int8") -> PackedWeight:
     array([[ 1. , -0.5],
            [ 0. ,  4. ]], dtype=float32)
     """
-    _validate.one_of("quantize", "dtype", dtype, STORED)
-    array = np.asarray(_matrix("quantize", weight)).astype(np.float32)
-    if dtype == "int8":
-        levels, scale = _levels(array)
-        elements = _blocks(levels, _QUAD)
-        padded = np.zeros(len(elements) * _BLOCK, np.float32)
-        padded[:len(scale)] = scale
-        return _restored(elements, array.shape, dtype, padded, _starts(elements))
-    if dtype == "float16":
-        with np.errstate(over="ignore"):
-            narrow = array.astype(np.float16)
-        if (np.isinf(narrow) & ~np.isinf(array)).any():
-            most = float(np.abs(array[np.isfinite(array)]).max())
-            raise ValueError(f"quantize: weight holds {most:g}, beyond float16's 65504: use bfloat16 or int8")
-    else:
-        bits = array.view(np.uint32)
-        rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
-        narrow = np.where(np.isnan(array), 0x7FC0, rounded).astype(np.uint16)
-    return _restored(_blocks(narrow, 1), array.shape, dtype, None, None)
+    stored = _stored(dtype)
+    array = _matrix("quantize", weight)
+    if stored != "int8":
+        return PackedWeight(blocks(in_16_bits(array, stored), 1), array.shape, stored)
+    levels, scale = in_levels(array)
+    elements = blocks(levels, QUAD)
+    padded = np.zeros(len(elements) * BLOCK, np.float32)
+    padded[:len(scale)] = scale
+    return PackedWeight(elements, levels.shape, stored, padded, starts_of(elements))
+
+
+def _stored(dtype: Any) -> str:
+    name = np.dtype(dtype).name if isinstance(dtype, np.dtype | type) else dtype
+    return _validate.one_of("quantize", "dtype", name, STORED)
 
 
 def _matrix(name: str, weight: Any) -> np.ndarray:

@@ -18,14 +18,16 @@ import fastla
 from benchmarks.minilm.docstrings import docstrings
 from benchmarks.reporting import options
 from benchmarks.reporting.machine import machine
-from benchmarks.smollm import libraries, report
-from benchmarks.smollm.cases import LanguageModel
+from benchmarks.smollm import libraries, parts, report
+from benchmarks.smollm.cases import MEMORY, LanguageModel, held_by
 from benchmarks.smollm.model import Decoder
 from benchmarks.timing.measurement import Measurement
 from benchmarks.timing.sides import SideFailed, Workers, here
 from benchmarks.wheels import Unavailable
 
-READ, WRITTEN, ANSWER = 256, 32, 200        # tokens that are measured; of an answer, at most
+READ, WRITTEN, ANSWER = 256, 32, 200        # tokens: timed; compared; of an answer, at most
+TURN = 8        # tokens written in a turn: memory's speed changes within seconds, so turns are short, and more of them
+OURS = {"fastla": libraries.FASTLA, "fastla int8": libraries.FASTLA_INT8}
 QUESTION = "What is the capital of France, and why is it famous?"
 
 
@@ -64,9 +66,11 @@ def measure(args: argparse.Namespace, threads: int, cases: list[LanguageModel],
             sides: list[str]) -> tuple[list[Measurement], dict]:
     """Return what was measured of reading and writing, and what each side writes first."""
     rounds = 2 if args.quick else 5
-    with Workers(threads, [here(side) for side in sides]) as workers:
-        written = workers.measure(cases[-1], 0, results=True).results
-        return [workers.measure(case, rounds, 0.0, warm=False) for case in cases], written
+    read, write, compare = cases
+    with Workers(threads, [here(side) for side in (*sides[:2], MEMORY, *sides[2:])]) as workers:
+        written = workers.measure(compare, 0, results=True).results
+        turns = {read: rounds, write: 4 * rounds}
+        return [workers.measure(case, count, 0.0, warm=False) for case, count in turns.items()], written
 
 
 def main() -> int:
@@ -90,11 +94,13 @@ def main() -> int:
             answer(args.question)
         long, short, decode = prompts(args.question, args.random)
         cases = [LanguageModel("model", tuple(long), random=args.random),
-                 LanguageModel("model", tuple(short), WRITTEN, args.random)]
+                 *(LanguageModel("model", tuple(short), count, args.random) for count in (TURN, WRITTEN))]
         print(machine(), end="\n\n")
         for threads in options.thread_counts(args):
             found, written = measure(args, threads, cases, sides)
-            print(report.table(found, sides, report.reading(threads)), end="\n\n")
+            print(report.table(found, sides), end="\n\n")
+            with fastla.num_threads(threads):
+                print(parts.table(*held_by(cases[0]), short, WRITTEN, OURS), end="\n\n")
             print(report.differences(written, decode), end="\n\n")
             right = right and report.agrees(written)
     except (ModuleNotFoundError, SideFailed, Unavailable) as error:

@@ -2,52 +2,38 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from benchmarks.reporting import text
-from benchmarks.smollm.cases import Written
+from benchmarks.smollm.cases import MEMORY, Written
 from benchmarks.smollm.model import SMOLLM, parameters
 from benchmarks.timing.measurement import Measurement
 
 AGREEMENT = 1e-3        # between logits of the sides that compute in float32
 EXACT = ("numpy", "torch")
-READ_BYTES = 512 * 2**20    # beyond any cache
 FILE = 98.4e6           # bytes of the model's file, in which weights have 4 to 8 bits
 BYTES = {"fastla int8": 1, "llama_cpp": FILE / parameters(SMOLLM)}      # of a weight, else 4
 
 
-def reading(threads: int) -> float:
-    """Return how many bytes a second so many threads read from memory: the most over some readings."""
-    x = np.ones(READ_BYTES // 4, np.float32)
-    parts, times = np.array_split(x, threads), []
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in range(8):
-            started = time.perf_counter()
-            list(pool.map(np.max, parts))
-            times.append(time.perf_counter() - started)
-    return x.nbytes / min(times)
-
-
-def table(found: Sequence[Measurement], sides: Sequence[str], most: float) -> str:
+def table(found: Sequence[Measurement], sides: Sequence[str]) -> str:
     """Return tokens a second by side, and what reading the weights once for each token comes to.
 
-    most : bytes a second that memory gives.
+    That is in GB/s, and as a part of what memory gave in the same round, in the median over the rounds.
     """
     body: list[list[object]] = []
     for measured in found:
         case = measured.case
         rates = {side: case.tokens / measured.median(side) for side in sides}
-        body.append([case.label(), measured.threads, *(f"{text.digits(rates[side])}/s" for side in sides)])
+        body.append([case.label(), measured.threads, *(f"{text.digits(rates[side])}/s" for side in sides), ""])
         if case.writes:
-            moved = {side: rates[side] * parameters(SMOLLM) * BYTES.get(side, 4) / 1e9 for side in sides}
-            body.append(["  weights, GB/s", measured.threads, *(text.digits(moved[side]) for side in sides)])
-            body.append([f"  of {most / 1e9:.0f} GB/s", measured.threads,
-                         *(f"{moved[side] * 1e9 / most:.2f}" for side in sides)])
-    return text.table(body, ("tokens", "threads", *sides), "simple", left=1)
+            size = {side: parameters(SMOLLM) * BYTES.get(side, 4) for side in (*sides, MEMORY)}
+            moved = [case.tokens * size[side] / measured.median(side) / 1e9 for side in size]
+            body.append(["  weights, GB/s", measured.threads, *map(text.digits, moved)])
+            parts = [measured.ratio(MEMORY, side) * size[side] / size[MEMORY] for side in sides]
+            body.append(["  of memory's", measured.threads, *(f"{part:.2f}" for part in parts), ""])
+    return text.table(body, ("tokens", "threads", *sides, MEMORY), "simple", left=1)
 
 
 def in_common(ours: Written, theirs: Written) -> int:
@@ -75,7 +61,7 @@ def differences(written: Mapping[str, Written], decode: Callable[[list[int]], st
     """Return what each side writes beside fastla, and how far its logits are from fastla's."""
     ours, lines = written["fastla"], []
     for side, theirs in written.items():
-        if side == "fastla":
+        if side in ("fastla", MEMORY):
             continue
         same, count = theirs.tokens == ours.tokens, len(ours.tokens)
         most, deviations = apart(ours, theirs)

@@ -119,16 +119,16 @@ def _vector(name: str, label: str, value: Any, n: int, dtype: np.dtype) -> np.nd
     return np.require(array, dtype, "AC")
 
 
-def _rows(name: str, x: Any) -> np.ndarray:
+def _rows(name: str, x: Any, last: str) -> np.ndarray:
     array = numbers(name, "x", x)
     if array.ndim == 0:
-        raise ValueError(f"{name}: x has shape (), expected (..., inputs)")
+        raise ValueError(f"{name}: x has shape (), expected (..., {last})")
     return array
 
 
 def layer(name: str, x: Any, labelled: dict[str, Any], bias: Any, act: Any, residual: Any, out: Any) -> Layer:
     """What `linear` and `gated_linear` work on; labelled: their one or two weights by argument name."""
-    rows = _rows(name, x)
+    rows = _rows(name, x, "inputs")
     weights = {label: weight(name, label, value) for label, value in labelled.items()}
     for label, w in weights.items():
         if rows.shape[-1] != w.shape[1]:
@@ -153,7 +153,7 @@ def layer(name: str, x: Any, labelled: dict[str, Any], bias: Any, act: Any, resi
 
 def row_norm(name: str, x: Any, weight_: Any, bias: Any, eps: Any, residual: Any, out: Any) -> RowNorm:
     """What `layer_norm` and `rms_norm` work on."""
-    rows = _rows(name, x)
+    rows = _rows(name, x, "d")
     dtype, n = floating(rows.dtype), rows.shape[-1]
     least = real(name, "eps", eps)
     if not 0 <= least < np.inf:

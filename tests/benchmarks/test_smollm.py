@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("tabulate")
 pytest.importorskip("platformdirs")
 
-from benchmarks.smollm import libraries, report  # noqa: E402
+from benchmarks.smollm import libraries, parts, report  # noqa: E402
 from benchmarks.smollm.cases import LanguageModel, Written  # noqa: E402
 from benchmarks.smollm.model import Decoder, Shape, angles, random_weights, rotated  # noqa: E402
 from benchmarks.timing.measurement import Measurement, Turn  # noqa: E402
@@ -74,8 +74,19 @@ def test_how_far_sides_are_apart():
 
 
 def test_the_table_says_what_part_of_memorys_speed_is_used():
+    """The part is that of each round: memory is slower in the second, and so is fastla."""
     cases = [LanguageModel("model", tuple(range(256))), LanguageModel("model", (1, 2), 32)]
-    found = [Measurement(case, 2, 1, [{"fastla": Turn(2.0, 2.0, 0.0)}]) for case in cases]
-    lines = report.table(found, ["fastla"], 1e10).splitlines()
-    assert [line.split()[-1] for line in lines[2:]] == ["128/s", "16.0/s", "8.61", "0.86"]
-    assert report.reading(1) > 1e8
+    rounds = [{"fastla": Turn(time, time, 0), "fastla int8": Turn(0.8, 0.8, 0), "memory": Turn(0.8 * time, time, 0)}
+              for time in (2.0, 4.0, 2.0)]
+    found = [Measurement(case, 2, 3, rounds) for case in cases]
+    lines = report.table(found, ["fastla", "fastla int8"]).splitlines()
+    assert [line.split()[-2:] for line in lines[2:]] == [
+        ["128/s", "320/s"], ["16.0/s", "40.0/s"], ["5.38", "10.8"], ["0.80", "0.50"]]
+
+
+def test_where_a_tokens_time_goes():
+    lines = parts.table(SMALL, random_weights(SMALL), TOKENS, 3, {"fastla": libraries.FASTLA}).splitlines()
+    assert lines[0].split()[3:] == ["products", "norms", "attention", "between", "token"]
+    *spent, token = map(float, lines[2].split()[1:])
+    assert sum(spent) == pytest.approx(token, abs=0.03)
+    assert min(spent) >= 0

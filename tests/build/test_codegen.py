@@ -295,24 +295,22 @@ LAYERED = [target for target, row in IN_REGISTERS if row == "float32"]
 
 @pytest.mark.parametrize("target", LAYERED)
 def test_quantized_layers_stay_in_registers(target):
-    """Rows of x against a block's outputs: a product of quads or pairs for each vector, and no sum on the stack.
+    """Rows of x against a block's outputs: a product of quads or pairs for each vector, and nothing on the stack.
 
-    A single row takes all 48 outputs at once. Pairs need three registers beside the sums, a row's numbers and their
-    sizes: where registers are 16 and 12 of them sums, up to three sums wait on the stack.
+    A single row takes all 48 outputs at once: without AVX 12 sums, one of which waits on the stack.
     """
-    rows, vectors = tile(target, "float32")
+    mr, vectors = tile(target, "float32")
+    rows = {"avx2": 3}.get(target, mr)          # levels.h
     product = "vpdpbusd" if target == "avx512vnni" else "v?pmaddwd"
     blocks = disassembly(path(target, "float32")).split("\n\n")
     functions = [block for block in blocks if re.match(r"\s*[0-9a-f]+ <\w*level_block", block)]
     loops = [loop for loop in loops_of(functions) if loop.count(product)]
-    expected = {vectors // rows * m for m in (rows, 4, 2) if m <= rows} | {48 * 4 // VECTOR_BYTES[target]}
+    expected = {vectors // mr * m for m in (rows, 4, 2) if m <= rows} | {48 * 4 // VECTOR_BYTES[target]}
     assert {loop.count(product) for loop in loops} == expected
     for loop in loops:
         assert loop.count("j") == 1, str(loop)
         on_stack = [i for i in loop.body if i.stack is not None]
-        full_of_sums = VECTOR_BYTES[target] < 64 and loop.count(product) >= 12
-        assert not on_stack or full_of_sums, f"on the stack:\n{loop}"
-        assert len([i for i in on_stack if i.stores]) <= 3, f"spilled:\n{loop}"
+        assert len(on_stack) <= 2 * (loop.count(product) == 12 and target == "baseline"), f"on the stack:\n{loop}"
 
 
 @pytest.mark.parametrize("target", LAYERED)

@@ -6,6 +6,7 @@ from layered import EPSILON, dtype_of, normal, wide
 from operands import LAYOUTS
 
 import fastla
+from fastla import _row_norms
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 
@@ -77,6 +78,59 @@ def test_a_large_mean_and_special_rows(target):
     assert np.isnan(fastla.rms_norm(x)[2]).all()
     assert fastla.layer_norm(np.empty((0, 5))).shape == (0, 5)
     assert fastla.layer_norm(np.empty((5, 0))).shape == (5, 0)
+
+
+LEAST = {"float32": 2.0**-149, "float64": 2.0**-1074, "float16": 2.0**-24, "bfloat16": 2.0**-133}
+MOST = {"float32": 1.7e38, "float64": 8.9e307, "float16": 32000, "bfloat16": 1.6e38}
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("d", [2, 33, 400])
+def test_rows_of_any_size(target, name, dtype, d):
+    """From subnormal numbers to the largest: what a row is once a power of two has brought it near 1."""
+    weight = np.random.default_rng(4).uniform(0.5, 2, d)
+    numbers = np.random.default_rng(3).integers(-200, 200, (3, d)) / 100
+    for size in (100 * LEAST[dtype], 1e4 * LEAST[dtype], 1e-3 * MOST[dtype], MOST[dtype]):
+        x = (numbers * size).astype(dtype_of(dtype))
+        near = np.ldexp(wide(x), -int(np.log2(size)))
+        got = call(name, x, weight.astype(np.float64 if dtype == "float64" else np.float32), eps=0.0)
+        np.testing.assert_allclose(wide(got), expected(name, near, weight, eps=0), rtol=8 * EPSILON[dtype],
+                                   atol=8 * EPSILON[dtype])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_without_a_spread(target, dtype):
+    """Equal numbers of any size are 0, or the bias, as long as eps is not 0."""
+    for size in (0.0, 100 * LEAST[dtype], 1.0, MOST[dtype]):
+        for eps in (1e-5, 1e-290, 5e-324):
+            x, bias = np.full((2, 70), size, dtype), normal(3, 70, dtype=dtype)
+            np.testing.assert_array_equal(fastla.layer_norm(x, None, bias, eps=eps), np.broadcast_to(bias, x.shape))
+        assert np.isnan(fastla.layer_norm(x, eps=0.0)).all()
+    assert np.isnan(fastla.rms_norm(np.zeros((2, 70), dtype), eps=0.0)).all()
+
+
+@pytest.mark.parametrize("name", ["layer_norm", "rms_norm"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7,), (1, 9), (3, 5, 40), (0, 4), (4, 0)])
+def test_the_compiled_entry_gives_what_the_python_function_does(target, name, dtype, shape):
+    x, r, weight = normal(1, *shape, dtype=dtype), normal(2, *shape, dtype=dtype), normal(3, shape[-1], dtype=dtype)
+    function = getattr(fastla, name)
+    for keywords in ({}, {"eps": 1e-3}, {"residual": r}, {"residual": r, "eps": np.float64(2.0)}):
+        got, want = function(x, weight, **keywords), function.__wrapped__(x, weight, **keywords)
+        for ours, theirs in zip(*(pair if isinstance(pair, tuple) else (pair,) for pair in (got, want)), strict=True):
+            assert ours.dtype == theirs.dtype
+            np.testing.assert_array_equal(ours, theirs)
+
+
+def test_the_common_call_is_compiled(monkeypatch):
+    monkeypatch.setattr(_row_norms, "_norm", None)
+    x = normal(1, 6, 8)
+    fastla.layer_norm(x, x[0], x[1], eps=1e-6, residual=x)
+    fastla.rms_norm(x, x[0])
+    for other in (x.astype(np.float16), x[:, ::2], x.tolist()):
+        with pytest.raises(TypeError, match="not callable"):
+            fastla.rms_norm(other)
 
 
 @pytest.mark.parametrize(("keywords", "error", "words"), [

@@ -1,6 +1,7 @@
 """Packed and quantized weights: what they keep, what layers make of them, on every target."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -137,8 +138,11 @@ def test_bits_do_not_depend_on_threads(target):
 def test_arguments_that_do_not_fit():
     with pytest.raises(ValueError, match="dtype must be one of"):
         fastla.quantize(np.ones((2, 2)), dtype="int4")
-    with pytest.raises(ValueError, match="beyond float16"):
-        fastla.quantize(np.full((2, 2), 1e6), dtype="float16")
+    with pytest.raises(ValueError, match="must be one of 'int8'.*not 'float64'"):
+        fastla.quantize(np.ones((2, 2)), dtype=np.float64)
+    for most, stored in ((1e6, "float16"), (3.4e38, "bfloat16"), (1e39, "bfloat16"), (1e39, "int8")):
+        with pytest.raises(ValueError, match=f"weight holds .*, beyond {'float32' if stored == 'int8' else stored}'s"):
+            fastla.quantize(np.full((2, 2), most), dtype=stored)
     with pytest.raises(ValueError, match="weight has shape"):
         fastla.pack(np.ones(3))
     kind, (elements, shape, *rest) = fastla.pack(np.ones((3, 4), np.float32)).__reduce__()
@@ -146,9 +150,53 @@ def test_arguments_that_do_not_fit():
         kind(elements, (300, 400), *rest)
 
 
-@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
+@pytest.mark.parametrize("shape", [(48, 1), (48, 4), (96, 1), (3, 5), (500, 300), (2000, 1500)])
 @pytest.mark.parametrize("make", [fastla.pack, fastla.quantize])
-def test_empty_weights_come_back(make, shape):
+def test_a_packed_weight_is_a_copy_of_its_own(make, shape):
+    """Large or small: where weights share a piece of memory they do not meet."""
+    w = normal(1, *shape)
+    kept = [make(w), make(w + 1), make(w)]
+    before = [k.dequantize().copy() for k in kept]
+    kept[1].elements[...] = 1
+    w[...] = 5
+    np.testing.assert_array_equal(kept[0].dequantize(), before[0])
+    np.testing.assert_array_equal(kept[2].dequantize(), before[2])
+    again = pickle.loads(pickle.dumps(kept[0]))
+    kept[0].elements[...] = 1
+    np.testing.assert_array_equal(again.dequantize(), before[0])
+
+
+def test_threads_that_pack_at_once():
+    weights = [np.full((100, 300 + i), i, np.float32) for i in range(60)]
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(pool.map(fastla.pack, weights))
+    for packed, weight in zip(kept, weights, strict=True):
+        np.testing.assert_array_equal(packed.dequantize(), weight)
+
+
+def test_a_packed_weight_is_not_an_array():
+    kept, x = fastla.pack(np.ones((2, 2))), np.ones((2, 2))
+    for call in (lambda: fastla.linear(kept, x), lambda: fastla.linear(x, x, kept), lambda: fastla.matmul(x, kept),
+                 lambda: fastla.rms_norm(x, kept), lambda: x @ kept, lambda: np.asarray(kept)):
+        with pytest.raises(TypeError, match="pass its dequantize"):
+            call()
+
+
+def test_dtypes_are_names_or_numpys(target):
+    w = normal(1, 5, 9)
+    for dtype in (np.int8, np.dtype("float16"), dtype_of("bfloat16")):
+        assert fastla.quantize(w, dtype=dtype).dtype == dtype
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
+@pytest.mark.parametrize("make", [np.asarray, fastla.pack, fastla.quantize])
+def test_empty_weights(target, make, shape):
     weight = make(np.zeros(shape, np.float32))
-    assert weight.dequantize().shape == shape
-    assert weight.dequantize().dtype == np.float32
+    if make is not np.asarray:
+        assert weight.dequantize().shape == shape
+        assert weight.dequantize().dtype == np.float32
+    bias = np.arange(shape[0], dtype=np.float32)
+    for lead in ((), (0,), (3,), (2, 0), (2, 3)):
+        x = np.ones((*lead, shape[1]), np.float32)
+        np.testing.assert_array_equal(fastla.linear(x, weight, bias), np.broadcast_to(bias, (*lead, shape[0])))
+        assert (fastla.gated_linear(x, weight, weight) == np.zeros((*lead, shape[0]))).all()

@@ -53,6 +53,10 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_linear
     elif kernel == "gated_linear":
         row.kernel = compiled_gated_linear
+    elif kernel == "layer_norm":
+        row.kernel = compiled_layer_norm
+    elif kernel == "rms_norm":
+        row.kernel = compiled_rms_norm
     else:
         raise ValueError(f"no compiled function {kernel!r}")
     return 0

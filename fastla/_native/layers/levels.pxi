@@ -2,6 +2,8 @@
 # each becomes a real and meets both scales by itself, so a row's results are the same in any batch.
 
 cdef extern from "levels.h":
+    enum:
+        LEVEL_ROWS
     float write_levels(uint8_t* to, const output* x, Py_ssize_t d) noexcept nogil
 
 cdef extern from "vec.h":
@@ -14,7 +16,7 @@ cdef extern from "vec.h":
 # rows and nv are literals at every call: the accumulators stay in registers.
 cdef inline void level_tile(const int rows, const int nv, Py_ssize_t count, const int32_t* x, Py_ssize_t x_row,
                             const int32_t* b, const int32_t* start, real* tile, bint add) noexcept nogil:
-    cdef quads acc[MR][VECTORS]
+    cdef quads acc[LEVEL_ROWS][VECTORS]
     cdef quads b_quads[VECTORS]
     cdef quads x_quads
     cdef Py_ssize_t q
@@ -63,10 +65,10 @@ cdef void level_block(const LayerWeight* w, Py_ssize_t block, Py_ssize_t rows, c
         count = smaller(most, quads - p)
         i = 0
         while i < rows:
-            if rows - i >= MR:
-                level_rows(MR, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
-                i += MR
-            elif MR > 4 and rows - i >= 4:
+            if rows - i >= LEVEL_ROWS:
+                level_rows(LEVEL_ROWS, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
+                i += LEVEL_ROWS
+            elif LEVEL_ROWS > 4 and rows - i >= 4:
                 level_rows(4, count, x + i * x_row + p, x_row, b, start, tile + i * BLOCK_ROWS, p > 0)
                 i += 4
             elif rows - i >= 2:

@@ -2,8 +2,15 @@
 # variance is that about the mean, so neither a large mean nor a long row costs digits.
 
 cdef extern from "moments.h":
-    double row_sum(const real* x, Py_ssize_t n) noexcept nogil
-    double row_squares(const real* x, Py_ssize_t n, double mean) noexcept nogil
+    double row_sum(const real* x, Py_ssize_t n, const double factor) noexcept nogil
+    double row_squares(const real* x, Py_ssize_t n, const double factor, double mean) noexcept nogil
+
+cdef inline double least_square() noexcept nogil:
+    return 1e-60 if sizeof(real) == 4 else 1e-270
+
+
+cdef inline double most_square() noexcept nogil:
+    return 1e60 if sizeof(real) == 4 else 1e300
 
 
 cdef struct RowNormJob:
@@ -53,22 +60,48 @@ cdef inline const real* add_residual(const RowNorm* n, Py_ssize_t i, const real*
     return buffer
 
 
+# The same of a row whose mean square is beyond what `real` can divide by without losing digits: in double, and doubles
+# by way of a power of two. Rows with NaN or infinity come here too.
+cdef void norm_row_apart(const RowNorm* n, const real* x, double mean, double divisor, real* y) noexcept nogil:
+    cdef const real* weight = <const real*>n.weight
+    cdef const real* bias = <const real*>n.bias
+    cdef double factor = 1, eps, scale
+    cdef Py_ssize_t d = n.x.d, j
+    if sizeof(real) == 8 and divisor < least_square():
+        factor = 2.0 ** 600 if -1 < mean < 1 else 1         # equal numbers may be large
+    elif sizeof(real) == 8 and not divisor <= most_square():
+        factor = 2.0 ** -600
+    # An eps that vanishes beside such numbers still keeps rows of one number from being 0 / 0.
+    eps = n.eps * factor * factor
+    if eps == 0 and n.eps > 0:
+        eps = 1e-300
+    if n.centered:
+        mean = row_sum(x, d, factor) / d
+    scale = 1 / square_root(row_squares(x, d, factor, mean) / d + eps)
+    for j in range(d):
+        y[j] = <real>((x[j] * factor - mean) * scale * (1 if weight == NULL else weight[j]) +
+                      (-0.0 if bias == NULL else bias[j]))
+
+
 cdef void norm_row(const RowNorm* n, Py_ssize_t i, real* buffer, real* second) noexcept nogil:
     cdef Py_ssize_t d = n.x.d
     cdef const real* x = row_of(&n.x, i, buffer)
     cdef char* to = <char*>n.out.data + i * n.out.row
     cdef bint there = adjacent(to, n.out.column, n.out.type)
     cdef real* y = <real*>to if there else buffer
-    cdef double mean = 0, squares
+    cdef double mean = 0, square
     cdef real high
     if n.residual.data != NULL:
         x = add_residual(n, i, x, buffer, second)
     if n.centered:
-        mean = row_sum(x, d) / d
-    squares = row_squares(x, d, mean) / d
-    high = <real>mean
-    scale_row(x, d, high, <real>(mean - high), <real>(1 / square_root(squares + n.eps)), <const real*>n.weight,
-              <const real*>n.bias, y)
+        mean = row_sum(x, d, 1) / d
+    square = row_squares(x, d, 1, mean) / d
+    if square >= least_square() and square + n.eps <= most_square():
+        high = <real>mean
+        scale_row(x, d, high, <real>(mean - high), <real>(1 / square_root(square + n.eps)), <const real*>n.weight,
+                  <const real*>n.bias, y)
+    else:
+        norm_row_apart(n, x, mean, square + n.eps, y)
     if not there:
         write_row(to, n.out.column, <const output*>buffer, d, n.out.type)
 

@@ -4,6 +4,16 @@
 
 #include "write.h"
 
+/* Rows of x in a tile. Pairs of bytes take four registers beside the sums and the weight's vectors: a number of x, its
+ * size, a product and ones. */
+#if defined(__AVX512F__) || defined(__aarch64__)
+enum { VECTOR_REGISTERS = 32 };
+#else
+enum { VECTOR_REGISTERS = 16 };
+#endif
+enum { LEVEL_ROWS_THAT_FIT = (VECTOR_REGISTERS - 4) / TILE_NV - 1 };
+enum { LEVEL_ROWS = TILE_MR < LEVEL_ROWS_THAT_FIT ? TILE_MR : LEVEL_ROWS_THAT_FIT };
+
 /* to[i] = the level of x[i], LEVEL_OFFSET more, and that of 0 up to a multiple of four. Returns the scale; NaN, and
  * levels of 0, for a row with an infinity or NaN. */
 static float write_levels(uint8_t *to, const output *x, ptrdiff_t d)

@@ -1,39 +1,61 @@
-/* Sums over adjacent numbers, in double, by vectors: what the mean and the variance of a row are made of. */
+/* Sums over adjacent numbers times a factor, in double: what the mean and the variance of a row are made of. A factor
+ * of 1 is a literal, and costs nothing. */
 #ifndef FASTLA_MOMENTS_H
 #define FASTLA_MOMENTS_H
 
 #include "vmath.h"
 
-INLINE double reduce_doubles(doubles sum)
+/* Doubles fill a register each, in as many sums as hide the latency of adding ("Norms of rows"). */
+enum { MOMENT_LANES = VECTOR_BYTES / 8, MOMENT_SUMS = 4 };
+typedef double moments __attribute__((vector_size(VECTOR_BYTES)));
+typedef real moment_reals __attribute__((vector_size(VECTOR_BYTES / 8 * sizeof(real))));
+
+/* x factor - mean. */
+INLINE moments load_moments(const real *x, const double factor, double mean)
 {
+    moment_reals reals;
+    memcpy(&reals, x, sizeof reals);
+    return __builtin_convertvector(reals, moments) * factor - mean;
+}
+INLINE double reduce_moments(const moments *sums)
+{
+    moments sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
     double total = 0;
-    for (int i = 0; i < LANES; i++)
+    for (int i = 0; i < MOMENT_LANES; i++)
         total += sum[i];
     return total;
 }
-static double row_sum(const real *x, ptrdiff_t n)
+INLINE double row_sum(const real *x, ptrdiff_t n, const double factor)
 {
-    doubles sum = {0};
+    moments sums[MOMENT_SUMS] = {{0}};
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        sum += __builtin_convertvector(load(x + i), doubles);
-    double total = reduce_doubles(sum);
+    for (; i + MOMENT_SUMS * MOMENT_LANES <= n; i += MOMENT_SUMS * MOMENT_LANES)
+        for (int j = 0; j < MOMENT_SUMS; j++)
+            sums[j] += load_moments(x + i + j * MOMENT_LANES, factor, 0);
+    for (; i + MOMENT_LANES <= n; i += MOMENT_LANES)
+        sums[0] += load_moments(x + i, factor, 0);
+    double total = reduce_moments(sums);
     for (; i < n; i++)
-        total += x[i];
+        total += x[i] * factor;
     return total;
 }
-/* The sum of (x - mean)^2. */
-static double row_squares(const real *x, ptrdiff_t n, double mean)
+/* The sum of (x factor - mean)^2. */
+INLINE double row_squares(const real *x, ptrdiff_t n, const double factor, double mean)
 {
-    doubles sum = {0};
+    moments sums[MOMENT_SUMS] = {{0}}, away;
     ptrdiff_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        doubles away = __builtin_convertvector(load(x + i), doubles) - mean;
-        sum += away * away;
+    for (; i + MOMENT_SUMS * MOMENT_LANES <= n; i += MOMENT_SUMS * MOMENT_LANES)
+        for (int j = 0; j < MOMENT_SUMS; j++) {
+            away = load_moments(x + i + j * MOMENT_LANES, factor, mean);
+            sums[j] += away * away;
+        }
+    for (; i + MOMENT_LANES <= n; i += MOMENT_LANES) {
+        away = load_moments(x + i, factor, mean);
+        sums[0] += away * away;
     }
-    double total = reduce_doubles(sum);
+    double total = reduce_moments(sums);
     for (; i < n; i++)
-        total += (x[i] - mean) * (x[i] - mean);
+        total += (x[i] * factor - mean) * (x[i] * factor - mean);
     return total;
 }
 
