@@ -13,8 +13,8 @@ cdef enum:
 
 cdef extern from *:
     """
-    /* Instances of this type are called by the vectorcall protocol, by the function `offset` bytes from their start, and
-     * bind to instances as functions do. */
+    /* Instances of this type are called by the vectorcall protocol, by the function `offset` bytes from their start,
+     * and are methods where they stand in a class. */
     static void call_by_vector(PyObject *type, Py_ssize_t offset)
     {
         ((PyTypeObject *)type)->tp_vectorcall_offset = offset;

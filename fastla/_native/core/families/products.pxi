@@ -59,13 +59,16 @@ cdef bint set_matrices(Product* g, cnp.ndarray a, int a_core, cnp.ndarray b, int
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(a)
     cdef int a_last = cnp.PyArray_NDIM(a) - 1, b_last = cnp.PyArray_NDIM(b) - 1
     cdef int b_k = b_last - 1 if b_core == 2 else b_last
-    memset(g, 0, sizeof(Product))
+    g.syrk = False
+    g.epilogue = NULL
+    g.first_row = g.first_column = g.item = 0
     g.a = cnp.PyArray_DATA(a)
     g.b = cnp.PyArray_DATA(b)
     g.k = cnp.PyArray_DIM(a, a_last)
     g.a_col = cnp.PyArray_STRIDE(a, a_last) // size
     g.b_row = cnp.PyArray_STRIDE(b, b_k) // size
     g.m = g.n = g.b_col = 1
+    g.a_row = g.c_row = 0
     if a_core == 2:
         g.m = cnp.PyArray_DIM(a, a_last - 1)
         g.a_row = cnp.PyArray_STRIDE(a, a_last - 1) // size
