@@ -9,8 +9,8 @@ cdef struct Inner:
 
 
 cdef enum:
-    COLUMN_DEPTH = 16       # vectors of k from which a lone column's rows are prefetched along k
-    ROWS_AHEAD = 1024       # so many bytes ahead
+    ROWS_AHEAD = 1024       # bytes ahead that rows longer than three times as much are prefetched along k, against a
+                            # lone column: "Routes judged"
 
 # c[m] = x[m, k] . y[k], four rows at once, prefetched ROWS_AHEAD. Rows left over are added up in the same order, for a
 # row's place must not show in its bits.
@@ -80,7 +80,7 @@ cdef void inner_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
         short_dots(3, m, x, g.a_row, w.y, c, g.c_row)
     elif g.n == 1 and g.k == 4:
         short_dots(4, m, x, g.a_row, w.y, c, g.c_row)
-    elif g.n == 1 and g.k >= COLUMN_DEPTH * LANES:
+    elif g.n == 1 and g.k * <Py_ssize_t>sizeof(real) > 3 * ROWS_AHEAD:
         dot_column(m, g.k, x, g.a_row, w.y, c, g.c_row)
     elif g.syrk:
         for p from 0 <= p < g.k by DOT_CHUNK:

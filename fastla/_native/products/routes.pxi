@@ -15,12 +15,9 @@ cdef inline bint inner_pays(Py_ssize_t columns, Py_ssize_t k, bint rival_in_plac
 # Of a long k, where both operands are adjacent along it, dot products need no packing. That is worth more than the L2
 # they wait for where c is small, or where few rows meet a large b ("Inner products").
 cdef bint long_inner_pays(const Product* g) noexcept nogil:
-    cdef Py_ssize_t side = larger(g.m, g.n)
     if g.k < 8 * LANES:
         return False
-    if side <= INNER_SIDE and (g.syrk or g.k >= 32 * LANES):
-        return True
-    return g.m <= INNER_ROWS and (g.n <= INNER_ROWS or g.n > g.m and not g.syrk)
+    return g.syrk and g.n <= INNER_SIDE or g.m <= INNER_ROWS and (g.n <= INNER_ROWS or g.n > g.m and not g.syrk)
 
 
 # Dot products along k, of a's rows or, transposed, of b's columns; -1: neither.
@@ -58,7 +55,7 @@ cdef bint transposed_pays(const Product* g) noexcept nogil:
         return True
     # Where both operands would have to be transposed neither has to.
     return g.b_row == 1 and g.b_col != 1 and g.m > 1 and side <= TRANSPOSE_SIDE and \
-        (g.k > SHALLOW or g.k >= (PACK_A_DEPTH if g.m < g.n else side))
+        (g.k > SHALLOW or g.k >= side)
 
 
 # The depth of a part where k is split; k or more: it is not.
@@ -85,11 +82,11 @@ cdef Route part_route(const Product* g) noexcept nogil:
         return ROUTE_STREAM
     if adjacent and by_rows and (g.m <= SKINNY or g.k <= SHALLOW):
         return ROUTE_ROWS
-    if adjacent and (g.m <= SKINNY or g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
+    if adjacent and (g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
         return ROUTE_IN_PLACE
     if by_rows and g.k <= SHALLOW and not adjacent:
         return ROUTE_TRANSPOSE_B
-    return ROUTE_PACK_B if g.a_col == 1 or g.k <= PACK_A_DEPTH else ROUTE_PACK_BOTH
+    return ROUTE_PACK_B if g.a_col == 1 else ROUTE_PACK_BOTH
 
 
 cdef int product_route(const Product* g) noexcept nogil:

@@ -7,12 +7,11 @@ cdef enum:
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
     SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than micro-panel by micro-panel
-    INNER_COLUMNS = 8               # columns that dot products along k are for
-    INNER_SIDE = 48                 # rows and columns up to which a long k, along which both operands are adjacent, is
-                                    # for them too
+    INNER_COLUMNS = 32 // REAL_BYTES        # that dot products along k are for: "Routes judged"
+    INNER_SIDE = 48                 # rows up to which a long k is for them too, where c is symmetric
     INNER_ROWS = 12 + 64 // LANES   # rows up to which it is, however many the columns: the fewer the lanes, the cheaper
                                     # their sum
-    SYRK_DEPTH = 4 * LANES          # k up to which writing c's other half costs more than computing it
+    SYRK_DEPTH = 16                 # k up to which writing c's other half costs more than computing it: "Routes judged"
     LANES_SUM = 6                   # what adding up a vector's lanes costs, in vector operations
     PACK_COST = 1                   # what transposing an element costs, in the same
     TRANSPOSE_DEPTH = 64            # k from which transposing a long c of few columns costs less than transposing a
@@ -20,7 +19,6 @@ cdef enum:
                                     # against columns along k"
     TRANSPOSE_SIDE = 256            # rows or columns up to which a.T and b.T, both at hand, are multiplied instead of
                                     # transposing them
-    PACK_A_DEPTH = 32               # k up to which a is read in place even across its rows
     SPLIT_K = 512                   # least depth of a part where k is split ...
     SPLIT_ELEMENTS = 128 * 128      # ... because c is this small: "Splitting k"
     SPLIT_COLUMN = 16               # the same, where c is a column of dot products
