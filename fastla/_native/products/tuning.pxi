@@ -33,6 +33,7 @@ cdef enum:
     OWN_BYTES = 524288              # of b, in a task that packs its own columns of it: "Packing b"
     OWN_ROWS = 256                  # of a in such a task, at least, as long as columns can be divided, ...
     OWN_LEAST_ROWS = 64             # ... and anyway
+    CACHED_BYTES = 32 << 20         # of an operand: from here on it comes from memory
     STREAM_BYTES = 8192             # of a row of b in a task, where b is streamed: "Few rows against a large b"
     BATCH_NS = 500000               # duration from which the products of a batch are done one by one, by all threads
     BATCH_BYTES = 4096              # of one product's operands: up to here a batch is done tile by tile, not product by
