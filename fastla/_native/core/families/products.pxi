@@ -97,7 +97,7 @@ cdef bint writeable(const Product* g, cnp.ndarray c, int type_number, int dims, 
     return True
 
 
-# The result: `out`, or a new array; None where the kernels cannot write `out`. g.c, its strides and the batch's are set.
+# The result: `out`, or a new array; None where the kernels cannot write `out`. g and the batch learn where it lies.
 cdef cnp.ndarray result_of(Product* g, const Batch* batch, Leading* lead, cnp.ndarray a, bint has_rows, cnp.ndarray b,
                            bint has_columns, object out):
     cdef cnp.npy_intp shape[MAX_DIMS + 2]
