@@ -108,7 +108,7 @@ PATHS = {
     "both packed, b large": Shape(53, 290, 301, "F", "C"),
     "packed, k sliced": Shape(53, 1100, 70, "F", "C"),
     "packed, n in blocks": Shape(50, 65, 1130),
-    "dots": Shape(21, 70, 5, "C", "F"),
+    "dots": Shape(21, 70, 3, "C", "F"),
     "dots, b packed": Shape(21, 700, 2),     # not where a vector is two elements
     "dot": Shape(1, 3000, 1),
     "matrix @ vector": Shape(37, 2100, 1),

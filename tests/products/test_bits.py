@@ -113,3 +113,12 @@ def test_not_on_the_place_in_a_stack_of_vectors(target: str, dtype: type) -> Non
                 assert not differing(fastla.vecdot(left, right))
                 assert not differing(fastla.matmul(left, b))
                 assert not differing(fastla.matmul(left[:, np.newaxis], right[..., np.newaxis]))
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_not_on_whether_rows_come_from_memory(target: str, dtype: type, columns: int) -> None:
+    a, b = normal_operands(Shape(70_000, 130, columns, "C", "F"), dtype)
+    product = fastla.matmul(a, b)
+    for first in (0, 33_333, 69_500):
+        rows = slice(first, first + 500)
+        np.testing.assert_array_equal(product[rows], fastla.matmul(a[rows], b))

@@ -129,10 +129,12 @@ cdef void soften_row(const Attention* a, Panel* panel, Py_ssize_t row, Py_ssize_
 
 # sums[rows, value_width] (+)= weights[rows, keys] @ V
 cdef void add_values(const Attention* a, const Panel* panel, const KeyBlock* block, const real* weights) noexcept nogil:
-    cdef Py_ssize_t panels = ceil_div(ceil_div(a.value_width, LANES), NV), i
+    cdef Py_ssize_t vectors = ceil_div(a.value_width, LANES), panels = ceil_div(vectors, NV), i, first
     cdef Strip s
     cdef int nv
     for i in range(panels):
+        first = panel_start(vectors, panels, i)
+        nv = <int>(panel_start(vectors, panels, i + 1) - first)
         s.a = weights
         s.a_row = KEYS
         s.a_col = 1
@@ -145,7 +147,7 @@ cdef void add_values(const Attention* a, const Panel* panel, const KeyBlock* blo
         s.b_next = s.ahead = s.share = 0
         s.k = block.count
         s.accumulate = panel.started
-        nv = place_panel(&s, a.value_width, i, panels, False)
+        place_strip(&s, a.value_width, first * LANES, nv, False)
         s.tiles = panel.count // MR
         if s.tiles:
             micro_kernel_any(MR, nv, &s)

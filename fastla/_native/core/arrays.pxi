@@ -5,23 +5,26 @@ cdef inline bint is_plain(object x) noexcept:
     return PyArray_CheckExact(x) or type(x) is memmap
 
 
+# The memory between an array's first and last byte.
+cdef inline void set_extent(cnp.ndarray x, const char** low, const char** high) noexcept:
+    cdef const cnp.npy_intp* shape = cnp.PyArray_DIMS(x)
+    cdef const cnp.npy_intp* strides = cnp.PyArray_STRIDES(x)
+    cdef Py_ssize_t below = 0, above = cnp.PyArray_ITEMSIZE(x), reach
+    cdef int d
+    for d in range(cnp.PyArray_NDIM(x)):
+        reach = (shape[d] - 1) * strides[d]
+        below += reach if reach < 0 else 0
+        above += reach if reach > 0 else 0
+    low[0] = <const char*>cnp.PyArray_DATA(x) + below
+    high[0] = <const char*>cnp.PyArray_DATA(x) + above
+
+
+# Whether the extents of two arrays meet; what lies between their elements counts too.
 cdef inline bint overlap(cnp.ndarray x, cnp.ndarray y) noexcept:
-    """Whether the two extents of memory meet; what lies between their elements counts too."""
     cdef const char* low[2]
     cdef const char* high[2]
-    cdef cnp.ndarray z
-    cdef Py_ssize_t reach
-    cdef int s, d
-    for s in range(2):
-        z = x if s == 0 else y
-        low[s] = high[s] = <const char*>cnp.PyArray_DATA(z)
-        for d in range(cnp.PyArray_NDIM(z)):
-            reach = (cnp.PyArray_DIM(z, d) - 1) * cnp.PyArray_STRIDE(z, d)
-            if reach > 0:
-                high[s] += reach
-            else:
-                low[s] += reach
-        high[s] += cnp.PyArray_ITEMSIZE(z)
+    set_extent(x, &low[0], &high[0])
+    set_extent(y, &low[1], &high[1])
     return low[0] < high[1] and low[1] < high[0]
 
 

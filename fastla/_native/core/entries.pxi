@@ -11,9 +11,30 @@
 cdef enum:
     MOST_PARAMETERS = 16
 
+cdef extern from *:
+    """
+    /* Instances of this type are called by the vectorcall protocol, by the function `offset` bytes from their start,
+     * and are methods where they stand in a class. */
+    static void call_by_vector(PyObject *type, Py_ssize_t offset)
+    {
+        ((PyTypeObject *)type)->tp_vectorcall_offset = offset;
+        ((PyTypeObject *)type)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR;
+    }
+    static _Thread_local unsigned raised;
+    """
+    void call_by_vector(object type, Py_ssize_t offset)
+    unsigned raised             # floating-point exceptions met by this thread's calls and not yet reported
+    object PyObject_Vectorcall(object function, PyObject* const* arguments, size_t flags, PyObject* names)
+    object PyVectorcall_Call(object function, tuple arguments, dict keywords)
+    Py_ssize_t PyVectorcall_NARGS(size_t flags) noexcept
+    object PyMethod_New(object function, object instance)
+
 
 cdef class Entry:
-    """A row of the table."""
+    """A public function: a row of the table, called as the Python function that it stands before."""
+    cdef object (*call)(object row, PyObject* const* arguments, size_t flags, PyObject* names)
+    cdef dict __dict__                      # name, docstring ... of the Python function
+    cdef object __weakref__
     cdef object function, numpy_function
     cdef tuple names, defaults              # of the parameters; those that have no default have `missing`
     cdef int positional_only, positional, required, parameters, out
@@ -21,6 +42,18 @@ cdef class Entry:
     cdef int most_dims                      # of the second operand
     cdef bint takes_out
     cdef object (*kernel)(PyObject** arguments, Entry row)
+
+    def __call__(self, *arguments, **keywords):
+        return PyVectorcall_Call(self, arguments, keywords)
+
+    def __get__(self, instance, owner):
+        return self if instance is None else PyMethod_New(self, instance)
+
+    def __repr__(self):
+        return f"<function {self.__qualname__}>"
+
+    def __reduce__(self):
+        return self.__qualname__
 
 cdef object missing = object()
 
@@ -62,14 +95,6 @@ cdef int set_kernel(Entry row, str kernel) except -1:
     return 0
 
 
-# Floating-point exceptions met by this thread's calls and not yet reported.
-cdef extern from *:
-    """
-    static _Thread_local unsigned raised;
-    """
-    unsigned raised
-
-
 def entry(str kernel, str signature, numpy_function=None, *, int most_dims=MAX_DIMS, bint takes_out=True):
     """Decorate a public function with its compiled side.
 
@@ -81,65 +106,64 @@ def entry(str kernel, str signature, numpy_function=None, *, int most_dims=MAX_D
     """
     def decorate(function):
         cdef Entry row = Entry()
-        fill_row(row, function, kernel, signature, numpy_function, most_dims, takes_out)
-
-        def call(*arguments, **keywords):
-            cdef object result = attempt(row, arguments, keywords)
-            if result is None:
-                result = row.function(*arguments, **keywords)
-                if result is NotImplemented:
-                    return row.numpy_function(*arguments, **keywords)
-            if raised:
-                report(row)
-            return result
-        return update_wrapper(call, function)
+        parameters = [p for p in inspect_signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        operands = signature.partition("->")[0].strip("()").split("),(")
+        if len(parameters) > MOST_PARAMETERS:
+            raise ValueError(f"{function.__name__} has more than {MOST_PARAMETERS} parameters")
+        row.function = function
+        row.numpy_function = numpy_function
+        row.names = tuple(p.name for p in parameters)
+        row.defaults = tuple(missing if p.default is p.empty else p.default for p in parameters)
+        row.parameters = len(parameters)
+        row.required = sum(p.default is p.empty for p in parameters)        # they come first
+        row.positional_only = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
+        row.positional = sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
+        row.out = row.names.index("out") if "out" in row.names else -1
+        for i, operand in enumerate(operands[:2]):
+            row.core_dims[i] = 0 if "?" in operand else len(operand.split(","))
+        row.most_dims = most_dims
+        row.takes_out = takes_out
+        set_kernel(row, kernel)
+        row.call = call_entry
+        call_by_vector(Entry, <char*>&row.call - <char*><PyObject*>row)
+        return update_wrapper(row, function)
     return decorate
 
 
-cdef int fill_row(Entry row, function, str kernel, str signature, numpy_function, int most_dims,
-                  bint takes_out) except -1:
-    parameters = [p for p in inspect_signature(function).parameters.values() if p.kind is not p.VAR_KEYWORD]
-    operands = signature.partition("->")[0].strip("()").split("),(")
-    if len(parameters) > MOST_PARAMETERS:
-        raise ValueError(f"{function.__name__} has more than {MOST_PARAMETERS} parameters")
-    row.function = function
-    row.numpy_function = numpy_function
-    row.names = tuple(p.name for p in parameters)
-    row.defaults = tuple(missing if p.default is p.empty else p.default for p in parameters)
-    row.parameters = len(parameters)
-    row.required = sum(p.default is p.empty for p in parameters)        # they come first
-    row.positional_only = sum(p.kind is p.POSITIONAL_ONLY for p in parameters)
-    row.positional = sum(p.kind is not p.KEYWORD_ONLY for p in parameters)
-    row.out = row.names.index("out") if "out" in row.names else -1
-    for i, operand in enumerate(operands[:2]):
-        row.core_dims[i] = 0 if "?" in operand else len(operand.split(","))
-    row.most_dims = most_dims
-    row.takes_out = takes_out
-    set_kernel(row, kernel)
-    return 0
-
-
-# The compiled function's answer, or None.
-cdef object attempt(Entry row, tuple arguments, dict keywords):
+# The compiled function's answer; where it has none the Python function's, and where that has none NumPy's.
+cdef object call_entry(object entry, PyObject* const* arguments, size_t flags, PyObject* names):
+    cdef Entry row = <Entry>entry
     cdef PyObject* bound[MOST_PARAMETERS]
-    cdef Py_ssize_t given = len(arguments), i
-    cdef object key, value
+    cdef object result = None
+    if bind(row, bound, arguments, PyVectorcall_NARGS(flags), names):
+        result = row.kernel(bound, row)
+    if result is None:
+        result = PyObject_Vectorcall(row.function, arguments, flags, names)
+        if result is NotImplemented:
+            return PyObject_Vectorcall(row.numpy_function, arguments, flags, names)
+    if raised:
+        report(row)
+    return result
+
+
+# The arguments in the order of the parameters. False: they do not bind; the Python function says why.
+cdef bint bind(Entry row, PyObject** bound, PyObject* const* arguments, Py_ssize_t given, PyObject* names) except -1:
+    cdef Py_ssize_t i, named
     if given > row.positional:
-        return None
+        return False
     for i in range(given):
-        bound[i] = PyTuple_GET_ITEM(arguments, i)
+        bound[i] = arguments[i]
     for i in range(given, row.parameters):
         bound[i] = PyTuple_GET_ITEM(row.defaults, i)
-    if keywords:
-        for key, value in keywords.items():
-            i = place_of(row, key)
-            if i < row.positional_only or i < given:
-                return None
-            bound[i] = <PyObject*>value
+    for named in range(len(<tuple>names) if names != NULL else 0):
+        i = place_of(row, <object>PyTuple_GET_ITEM(<tuple>names, named))
+        if i < row.positional_only or i < given:
+            return False
+        bound[i] = arguments[given + named]
     for i in range(given, row.required):
         if bound[i] == <PyObject*>missing:
-            return None
-    return row.kernel(bound, row)
+            return False
+    return True
 
 
 # Which parameter a keyword names; -1: none. Names in a program's text are interned, as the row's are.

@@ -22,6 +22,7 @@ cdef struct Batched:
 cdef int multiply_small(const Product* g, Py_ssize_t count, Py_ssize_t a_stride, Py_ssize_t b_stride,
                         Py_ssize_t c_stride) noexcept nogil:
     cdef Py_ssize_t vectors = ceil_div(g.n, LANES), panels = ceil_div(vectors, NV), panel, row, done = 0, group, i
+    cdef Py_ssize_t first, nv
     cdef Product one = g[0]
     cdef Strip s
     cdef int status = KERNEL_OK
@@ -39,11 +40,14 @@ cdef int multiply_small(const Product* g, Py_ssize_t count, Py_ssize_t a_stride,
     while done < count:
         s.tiles = smaller(group, count - done)
         for panel in range(panels):
+            first = panel_start(vectors, panels, panel)
+            nv = panel_start(vectors, panels, panel + 1) - first
             for row from 0 <= row < g.m by MR:
                 s.a = <const real*>g.a + done * a_stride + row * g.a_row
                 s.b = <const stored*>g.b + done * b_stride
                 s.c = <real*>g.c + done * c_stride + row * g.c_row
-                micro_kernel_any(<int>smaller(MR, g.m - row), place_panel(&s, g.n, panel, panels, True), &s)
+                place_strip(&s, g.n, first * LANES, nv, True)
+                micro_kernel_any(<int>smaller(MR, g.m - row), <int>nv, &s)
         for i in range(done, done + s.tiles if g.epilogue != NULL else 0):
             one.c = <real*>g.c + i * c_stride
             one.item = g.item + i
@@ -95,9 +99,10 @@ cdef void batched_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
 
 cdef int matmul(const Product* first, const Batch* batch, const Runtime* runtime) noexcept nogil:
     cdef Batched w
-    cdef double ns = duration(first)
+    cdef double ns
     if batch.dims == 0:
         return multiply(first, runtime)
+    ns = duration(first)
     w.job = start_job(runtime)
     w.first = first
     w.batch = batch

@@ -6,7 +6,7 @@
 
 cdef struct Blocked:
     Job job
-    Product product
+    const Product* product
     Route route
     real* packed_b                      # ROUTE_PACK_BOTH: the micro-panels of b's block, shared; else NULL
     Py_ssize_t column, n                # the block of columns
@@ -59,13 +59,14 @@ cdef void multiply_panel(Strip* s, Py_ssize_t m, int nv, bint b_packed) noexcept
 cdef void macro_kernel(Blocked* w, Py_ssize_t row, Py_ssize_t m, Py_ssize_t column, Py_ssize_t n, Py_ssize_t p,
                        Py_ssize_t k,
                        const real* packed_a, const real* packed_b) noexcept nogil:
-    cdef const Product* g = &w.product
+    cdef const Product* g = w.product
     cdef bint in_place = packed_b == NULL
     # Shared micro-panels are those of the whole block, and the task has those that start in its columns; else its
     # columns have micro-panels of their own.
     cdef bint shared = w.packed_b != NULL
     cdef Py_ssize_t width = w.n if shared else n, base = 0 if shared else column
-    cdef Py_ssize_t vectors = ceil_div(width, LANES), panels = ceil_div(vectors, NV), panel, start, skip
+    cdef Py_ssize_t vectors = ceil_div(width, LANES), panels = ceil_div(vectors, NV), panel
+    cdef Py_ssize_t first, next = 0, start, skip
     cdef const real* a = packed_a
     cdef int nv
     cdef Strip s
@@ -84,7 +85,9 @@ cdef void macro_kernel(Blocked* w, Py_ssize_t row, Py_ssize_t m, Py_ssize_t colu
     s.accumulate = p > 0
     s.ahead = 0
     for panel in range(panels):
-        start = base + panel_start(vectors, panels, panel) * LANES
+        first = next
+        next = panel_start(vectors, panels, panel + 1)
+        start = base + first * LANES
         if not column <= start < column + n:
             continue
         skip = 0
@@ -96,9 +99,10 @@ cdef void macro_kernel(Blocked* w, Py_ssize_t row, Py_ssize_t m, Py_ssize_t colu
         s.b = <const stored*>g.b + p * g.b_row + base
         s.b_row = g.b_row
         s.c = <real*>g.c + (row + skip) * g.c_row + w.column + base
-        nv = place_panel(&s, width, panel, panels, in_place and not s.accumulate)
+        nv = <int>(next - first)
+        place_strip(&s, width, first * LANES, nv, in_place and not s.accumulate)
         if not in_place:
-            s.b = <const stored*>packed_b + (start - base) * k
+            s.b = <const stored*>packed_b + first * LANES * k
             s.b_row = nv * LANES
         multiply_panel(&s, m - skip, nv, not in_place)
         if p + k == g.k:
@@ -120,7 +124,7 @@ cdef void pack_rows(const Product* g, real* packed, Py_ssize_t column, Py_ssize_
 
 cdef void pack_b_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Blocked* w = <Blocked*>job
-    pack_rows(&w.product, w.packed_b, w.column, w.n, w.p, w.p_end - w.p, index * PACK_ROWS)
+    pack_rows(w.product, w.packed_b, w.column, w.n, w.p, w.p_end - w.p, index * PACK_ROWS)
 
 
 # --- tasks ---
@@ -141,7 +145,7 @@ cdef Py_ssize_t lay_packed(const Blocked* w, Py_ssize_t m, Py_ssize_t n, Packed*
 
 cdef void blocked_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Blocked* w = <Blocked*>job
-    cdef const Product* g = &w.product
+    cdef const Product* g = w.product
     cdef Py_ssize_t row = index // w.column_tasks * w.rows, column = index % w.column_tasks * w.columns
     cdef Py_ssize_t m = smaller(w.rows, g.m - row), n = smaller(w.columns, w.n - column), p = w.p, k, i
     cdef Packed packed
@@ -178,7 +182,7 @@ cdef void blocked_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
 
 # How a block of c is divided into tasks: MC rows each, or fewer to give all threads work; then columns side by side.
 cdef Py_ssize_t divide(Blocked* w, double ns) noexcept nogil:
-    cdef const Product* g = &w.product
+    cdef const Product* g = w.product
     cdef int threads = w.job.runtime.threads if ns >= OFFER_NS else 1
     cdef Py_ssize_t tasks = tasks_for(ns, threads), row_tasks = 1
     if w.route == ROUTE_PACK_BOTH:
@@ -201,8 +205,8 @@ cdef Py_ssize_t divide(Blocked* w, double ns) noexcept nogil:
 # are too few tasks, first into rows as long as their a repays packing b once more, then into fewer columns, then into
 # fewer rows.
 cdef Py_ssize_t divide_own(Blocked* w, double ns) noexcept nogil:
-    cdef const Product* g = &w.product
-    cdef Py_ssize_t tasks = tasks_for(ns, w.job.runtime.threads if ns >= OFFER_NS else 1), panels = ceil_div(g.n, NR)
+    cdef const Product* g = w.product
+    cdef Py_ssize_t tasks = tasks_for(ns, w.job.runtime.threads), panels = ceil_div(g.n, NR)
     cdef Py_ssize_t row_tasks
     cdef Py_ssize_t each = smaller(panels, larger(1, OWN_BYTES // (w.depth * NR * <Py_ssize_t>sizeof(real))))
     row_tasks = larger(1, smaller(g.m // OWN_ROWS, ceil_div(tasks, ceil_div(panels, each))))
@@ -217,7 +221,7 @@ cdef Py_ssize_t divide_own(Blocked* w, double ns) noexcept nogil:
 # --- the loops ---
 # Goto's outer loops: blocks of b's columns, KC deep.
 cdef int pack_both(Blocked* w, double ns) noexcept nogil:
-    cdef const Product* g = &w.product
+    cdef const Product* g = w.product
     cdef Py_ssize_t width = ceil_div(ceil_div(g.n, ceil_div(g.n, NC)), NR) * NR, slices = ceil_div(g.k, KC), slice
     cdef int status = KERNEL_OK
     w.depth = ceil_div(g.k, slices)
@@ -241,9 +245,10 @@ cdef int pack_both(Blocked* w, double ns) noexcept nogil:
 
 # One job or, of a long k, several of whole steps of depth: an interrupt is noticed between tasks.
 cdef int multiply_slices(Blocked* w, Py_ssize_t tasks, double ns) noexcept nogil:
-    cdef Py_ssize_t k = w.product.k
-    cdef Py_ssize_t width = ceil_div(ceil_div(k, <Py_ssize_t>(ns / tasks / TASK_NS) + 1), w.depth) * w.depth
+    cdef Py_ssize_t k = w.product.k, width = k
     cdef int status = KERNEL_OK
+    if ns > 1.0 * tasks * TASK_NS:
+        width = ceil_div(ceil_div(k, <Py_ssize_t>(ns / tasks / TASK_NS) + 1), w.depth) * w.depth
     while w.p < k and status == KERNEL_OK:
         w.p_end = smaller(w.p + width, k)
         status = run_tasks(blocked_task, w, tasks, ns)
@@ -256,19 +261,23 @@ cdef int blocked(const Product* g, Route route, const Runtime* runtime) noexcept
     cdef double ns = duration(g)
     cdef int status
     w.job = start_job(runtime)
-    w.product = g[0]
+    w.product = g
     w.route = route
     w.packed_b = NULL
     w.column = w.p = 0
     w.n = g.n
     w.depth = g.k
+    w.rows = g.m
+    w.columns = g.n
+    w.column_tasks = 1
     if route == ROUTE_PACK_BOTH:
         status = pack_both(&w, ns)
     elif route == ROUTE_PACK_B:
         w.depth = ceil_div(g.k, ceil_div(g.k, KC))
-        status = multiply_slices(&w, divide_own(&w, ns), ns)
-    else:
-        if route == ROUTE_STREAM:
-            w.depth = stream_depth(g.m)
+        status = multiply_slices(&w, divide_own(&w, ns) if ns >= OFFER_NS else 1, ns)
+    elif route == ROUTE_STREAM:
+        w.depth = stream_depth(g.m)
         status = multiply_slices(&w, divide(&w, ns), ns)
+    else:
+        status = multiply_slices(&w, divide(&w, ns) if ns >= OFFER_NS else 1, ns)
     return symmetrize(g, ns, runtime) if g.syrk and status == KERNEL_OK else status

@@ -35,7 +35,7 @@ cdef int scale_and_clamp(const Epilogue* self, void* block, Py_ssize_t rows, Py_
 # multiplied while it is in L2.
 
 cdef enum:
-    COSINE_BYTES = 131072       # of the long side, in a piece: "Cosines of a long operand"
+    COSINE_BYTES = 524288       # of the long side, in a piece: "Cosines of a long operand"
 
 cdef struct CosinePieces:
     Job job

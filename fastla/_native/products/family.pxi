@@ -1,7 +1,6 @@
 # Matrix products, from the routes to the entries of the contract.
 from libc.string cimport memset
 
-include "tuning.pxi"
 include "routes.pxi"
 include "gemv.pxi"
 include "skinny.pxi"

@@ -12,7 +12,6 @@ cdef enum:
     PART_MOST_ROWS = 8192       # ... and at most so many: float32 sums
     PIECE_BYTES = 4096          # of a row in a task, at least: each piece of a row must be found by the prefetcher anew
     PIECE = 8192                # columns of a task at most: c's part of them stays in L1
-    CACHED_BYTES = 32 << 20     # of b: from here on it comes from memory, which a CPU's own prefetching reads faster
 
 # a[depth] @ b[depth, one vector or its first `part` lanes]. The rows are added up before they are added to c: a float32
 # sum of thousands one by one would lose two more bits. depth, ahead and cut are literals at every call, here and below.
@@ -99,7 +98,8 @@ cdef inline void combine_tiny(const int n, Py_ssize_t k, const real* a, Py_ssize
         c[j] = (sums[0][j] + sums[1][j]) + (sums[2][j] + sums[3][j])
 
 
-# Short rows four at a time, long ones eight. What comes from memory is not prefetched.
+# Short rows four at a time, long ones eight. What comes from memory is not prefetched: a CPU's own prefetching is
+# faster.
 cdef void combine_rows(Py_ssize_t row, Py_ssize_t n, Py_ssize_t k, bint cached, const real* a, Py_ssize_t a_col,
                        const real* b,
                        Py_ssize_t b_row, real* c) noexcept nogil:

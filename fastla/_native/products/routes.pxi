@@ -1,6 +1,49 @@
 # Which way a product is computed. Shape and strides alone decide, so equal products have equal bits wherever they stand
 # and however many threads there are.
 
+# Where one way becomes better than another: docs/measurements.md, "Products" and "Routes judged".
+cdef enum:
+    IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
+    SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
+    SHALLOW = 64                    # k up to which c is written row by row rather than micro-panel by micro-panel
+    INNER_COLUMNS = 32 // REAL_BYTES        # that dot products along k are for: "Routes judged"
+    INNER_SIDE = 48                 # rows up to which a long k is for them too, where c is symmetric
+    INNER_ROWS = 12 + 64 // LANES   # rows up to which it is, however many the columns: the fewer the lanes, the cheaper
+                                    # their sum
+    SYRK_DEPTH = 16                 # k up to which writing c's other half costs more than computing it: "Routes judged"
+    LANES_SUM = 6                   # what adding up a vector's lanes costs, in vector operations
+    PACK_COST = 1                   # what transposing an element costs, in the same
+    TRANSPOSE_DEPTH = 64            # k from which transposing a long c of few columns costs less than transposing a
+    TURN_ELEMENTS = 2048 * 2048     # of b, from which few rows are transposed though lanes stay empty: "Few rows
+                                    # against columns along k"
+    TRANSPOSE_SIDE = 256            # rows or columns up to which a.T and b.T, both at hand, are multiplied instead of
+                                    # transposing them
+    SPLIT_K = 512                   # least depth of a part where k is split ...
+    SPLIT_ELEMENTS = 128 * 128      # ... because c is this small: "Splitting k"
+    SPLIT_COLUMN = 16               # the same, where c is a column of dot products
+    SPLIT_PARTS = 64                # at most: each has a c of its own
+
+# How much at a time.
+cdef enum:
+    TRANSPOSE_PIECE = 256           # of c's longer side: what is computed transposed, then transposed back
+    TRANSPOSE_COLUMNS = 512         # of b, in a task that transposes it
+    WIDE_DEPTH = 24                 # k from which a cut vector of packed b goes with its neighbours: "Edge tiles"
+    PACK_ROWS = 16                  # of b at a time: at least a cache line's worth along k: "Packing b"
+    OWN_BYTES = 524288              # of b, in a task that packs its own columns of it: "Packing b"
+    OWN_ROWS = 256                  # of a in such a task, at least, as long as columns can be divided, ...
+    OWN_LEAST_ROWS = 64             # ... and anyway
+    CACHED_BYTES = 32 << 20         # of an operand: from here on it comes from memory
+    STREAM_BYTES = 8192             # of a row of b in a task, where b is streamed: "Few rows against a large b"
+    BATCH_NS = 500000               # duration from which the products of a batch are done one by one, by all threads
+    BATCH_BYTES = 4096              # of one product's operands: up to here a batch is done tile by tile, not product by
+                                    # product
+
+
+# How long a product takes one thread, in nanoseconds.
+cdef inline double duration(const Product* g) noexcept nogil:
+    return cost(1.0 * g.m * g.n * g.k, 1.0 * g.m * g.k + 1.0 * g.k * g.n + 1.0 * g.m * g.n, sizeof(real))
+
+
 # Along k a dot product fills its vectors, but ends in LANES_SUM operations that add up the lanes. Its rival, where it
 # may read b in place, has `columns` of LANES lanes full; where not, it must first transpose the large operand, at
 # PACK_COST an element. A lone column is always better off ("Inner products").
@@ -15,12 +58,9 @@ cdef inline bint inner_pays(Py_ssize_t columns, Py_ssize_t k, bint rival_in_plac
 # Of a long k, where both operands are adjacent along it, dot products need no packing. That is worth more than the L2
 # they wait for where c is small, or where few rows meet a large b ("Inner products").
 cdef bint long_inner_pays(const Product* g) noexcept nogil:
-    cdef Py_ssize_t side = larger(g.m, g.n)
     if g.k < 8 * LANES:
         return False
-    if side <= INNER_SIDE and (g.syrk or g.k >= 32 * LANES):
-        return True
-    return g.m <= INNER_ROWS and (g.n <= INNER_ROWS or g.n > g.m and not g.syrk)
+    return g.syrk and g.n <= INNER_SIDE or g.m <= INNER_ROWS and (g.n <= INNER_ROWS or g.n > g.m and not g.syrk)
 
 
 # Dot products along k, of a's rows or, transposed, of b's columns; -1: neither.
@@ -58,7 +98,7 @@ cdef bint transposed_pays(const Product* g) noexcept nogil:
         return True
     # Where both operands would have to be transposed neither has to.
     return g.b_row == 1 and g.b_col != 1 and g.m > 1 and side <= TRANSPOSE_SIDE and \
-        (g.k > SHALLOW or g.k >= (PACK_A_DEPTH if g.m < g.n else side))
+        (g.k > SHALLOW or g.k >= side)
 
 
 # The depth of a part where k is split; k or more: it is not.
@@ -85,11 +125,11 @@ cdef Route part_route(const Product* g) noexcept nogil:
         return ROUTE_STREAM
     if adjacent and by_rows and (g.m <= SKINNY or g.k <= SHALLOW):
         return ROUTE_ROWS
-    if adjacent and (g.m <= SKINNY or g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
+    if adjacent and (g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
         return ROUTE_IN_PLACE
     if by_rows and g.k <= SHALLOW and not adjacent:
         return ROUTE_TRANSPOSE_B
-    return ROUTE_PACK_B if g.a_col == 1 or g.k <= PACK_A_DEPTH else ROUTE_PACK_BOTH
+    return ROUTE_PACK_B if g.a_col == 1 else ROUTE_PACK_BOTH
 
 
 cdef int product_route(const Product* g) noexcept nogil:

@@ -13,7 +13,7 @@ cdef Py_ssize_t stream_depth(Py_ssize_t m) noexcept nogil:
 cdef void multiply_rows(const Product* g, Py_ssize_t first, Py_ssize_t m, Py_ssize_t column, Py_ssize_t n, Py_ssize_t p,
                         Py_ssize_t k, Py_ssize_t ahead) noexcept nogil:
     cdef Py_ssize_t row, whole = n - n % NR
-    cdef int rows, nv
+    cdef int rows, nv = <int>ceil_div(n - whole, LANES)
     cdef Strip s
     s.k = k
     s.a_row = g.a_row
@@ -38,5 +38,5 @@ cdef void multiply_rows(const Product* g, Py_ssize_t first, Py_ssize_t m, Py_ssi
             s.c += whole
         if whole < n:
             s.tiles = 1
-            nv = place_panel(&s, n - whole, 0, 1, False)
+            place_strip(&s, n - whole, 0, nv, False)
             micro_kernel_any(rows, nv, &s)

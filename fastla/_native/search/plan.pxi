@@ -52,7 +52,7 @@ cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
 
 
 cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogil:
-    cdef Py_ssize_t rows, block_bytes, most = CHUNK_BYTES, threads = runtime.threads
+    cdef Py_ssize_t rows, block_bytes, threads = runtime.threads
     memset(plan, 0, sizeof(Plan))
     plan.job.runtime = runtime
     plan.search = s
@@ -67,14 +67,11 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
     plan.ns = cost(1.0 * plan.m * rows * plan.d, 1.0 * rows * plan.d, sizeof(real))
     plan.query_block = NR if plan.route == ROUTE_RAW or plan.route == ROUTE_RAW_PREFILTER else QUERY_BLOCK
 
-    block_bytes = BLOCK_ROWS * larger(1,
-                                      plan.depth) * <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
-    if FEW < plan.m <= QUERY_BLOCK:
-        most = CHUNK_BYTES // 2     # the fewer tiles, the more a re-ranked row costs
-    plan.chunk_blocks = smaller(most // block_bytes, CHUNK_ROWS // BLOCK_ROWS)
-    plan.chunk_blocks = larger(1,
-                               smaller(plan.chunk_blocks,
-                                       ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, runtime.threads))))
+    block_bytes = BLOCK_ROWS * larger(1, plan.depth) * \
+        <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
+    plan.chunk_blocks = smaller(CHUNK_BYTES // block_bytes, CHUNK_ROWS // BLOCK_ROWS)
+    plan.chunk_blocks = larger(1, smaller(plan.chunk_blocks,
+                                          ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, threads))))
     plan.chunks = ceil_div(rows, plan.chunk_blocks * BLOCK_ROWS)
     plan.stride = jump(plan.chunks) if s.result == RESULT_TOPK else 1
 

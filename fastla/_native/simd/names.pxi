@@ -54,7 +54,7 @@ cdef extern from *:
     enum { MR = TILE_MR, NV = TILE_NV, NR = TILE_NV * LANES, MC = BLOCK_MC, KC = BLOCK_KC, NC = BLOCK_NC };
     """
     enum:
-        MR, NV, NR, MC, KC, NC, VECTOR_BYTES
+        MR, NV, NR, MC, KC, NC, VECTOR_BYTES, REAL_BYTES
     const char* TARGET_NAME
     const char* ELEMENT_NAME
     double NUMPY_FLOPS

@@ -141,12 +141,9 @@ cdef inline Py_ssize_t panel_start(Py_ssize_t vectors, Py_ssize_t panels, Py_ssi
     return vectors * i // panels
 
 
-# Where micro-panel `panel` of n columns lies: s.b and s.c move to it, s.last and s.tail are set; its vectors are
-# returned. Where the last vector does not fit it is cut or, with `overlapping`, moved back over its neighbour.
-cdef inline int place_panel(Strip* s, Py_ssize_t n, Py_ssize_t panel, Py_ssize_t panels,
-                            bint overlapping) noexcept nogil:
-    cdef Py_ssize_t vectors = ceil_div(n, LANES), first = panel_start(vectors, panels, panel)
-    cdef Py_ssize_t nv = panel_start(vectors, panels, panel + 1) - first, column = first * LANES
+# The columns of a strip: nv vectors from `column` of n on, to where s.b and s.c move. Where the last vector does not
+# fit it is cut or, with `overlapping`, moved back over its neighbour.
+cdef inline void place_strip(Strip* s, Py_ssize_t n, Py_ssize_t column, Py_ssize_t nv, bint overlapping) noexcept nogil:
     s.b += column
     s.c += column
     s.last = (nv - 1) * LANES
@@ -156,4 +153,3 @@ cdef inline int place_panel(Strip* s, Py_ssize_t n, Py_ssize_t panel, Py_ssize_t
             s.last = n - LANES - column
         else:
             s.tail = n - column - s.last
-    return <int>nv

@@ -64,7 +64,7 @@ cdef object cosine_of(object x_object, object y_object, object out):
     if not (is_plain(x_object) and is_plain(y_object) and (out is None or PyArray_CheckExact(out))):
         return None
     cdef cnp.ndarray x = <cnp.ndarray>x_object, y = <cnp.ndarray>y_object, c
-    cdef int type_number = cnp.PyArray_TYPE(x), x_dims = cnp.PyArray_NDIM(x), y_dims = cnp.PyArray_NDIM(y), dims, d
+    cdef int type_number = cnp.PyArray_TYPE(x), x_dims = cnp.PyArray_NDIM(x), y_dims = cnp.PyArray_NDIM(y)
     cdef int x_core = 2 if x_dims > 1 else 1, y_core = 2 if y_dims > 1 else 1
     if not (type_number == cnp.NPY_FLOAT or type_number == cnp.NPY_DOUBLE) or type_number != cnp.PyArray_TYPE(y):
         return None
@@ -76,7 +76,6 @@ cdef object cosine_of(object x_object, object y_object, object out):
     cdef Product g
     cdef Batch batch
     cdef Leading lead
-    cdef cnp.npy_intp shape[MAX_DIMS + 2]
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x)
     lead.operands = 5
     if not (set_matrices(&g, x, x_core, y, 1) and broadcast_leading(&lead, &batch, x, x_core, y, y_core)):
@@ -84,28 +83,15 @@ cdef object cosine_of(object x_object, object y_object, object out):
     if y_core == 2:
         g.n = cnp.PyArray_DIM(y, y_dims - 2)
         g.b_col = cnp.PyArray_STRIDE(y, y_dims - 2) // size
-    dims = batch.dims
-    for d in range(dims):
-        shape[d] = lead.shape[d]
-    if x_core == 2:
-        shape[dims] = g.m
-        dims += 1
-    if y_core == 2:
-        shape[dims] = g.n
-        dims += 1
-    if out is None:
-        c = <cnp.ndarray>cnp.PyArray_EMPTY(dims, shape, type_number, 0)
-    else:
-        c = <cnp.ndarray>out
-        if not writeable(&g, c, type_number, dims, shape, x_core == 2, y_core == 2) or overlap(c, x) or overlap(c, y):
-            return None
+    c = result_of(&g, &batch, &lead, x, x_core == 2, y, y_core == 2, out)
+    if c is None:
+        return None
     if batch.count and g.m and g.n:
-        set_output(&g, &batch, &lead, c, shape, x_core == 2)
         scale_strides(&lead, &batch, 3, x, x_core, g.m)
         scale_strides(&lead, &batch, 4, y, y_core, g.n)
         if not run_cosine(kernels, &g, &batch, &lead, x, y, own):
             return None
-    return c if dims or out is not None else c[()]
+    return c if out is not None or cnp.PyArray_NDIM(c) else c[()]
 
 
 cdef enum:

@@ -59,13 +59,16 @@ cdef bint set_matrices(Product* g, cnp.ndarray a, int a_core, cnp.ndarray b, int
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(a)
     cdef int a_last = cnp.PyArray_NDIM(a) - 1, b_last = cnp.PyArray_NDIM(b) - 1
     cdef int b_k = b_last - 1 if b_core == 2 else b_last
-    memset(g, 0, sizeof(Product))
+    g.syrk = False
+    g.epilogue = NULL
+    g.first_row = g.first_column = g.item = 0
     g.a = cnp.PyArray_DATA(a)
     g.b = cnp.PyArray_DATA(b)
     g.k = cnp.PyArray_DIM(a, a_last)
     g.a_col = cnp.PyArray_STRIDE(a, a_last) // size
     g.b_row = cnp.PyArray_STRIDE(b, b_k) // size
     g.m = g.n = g.b_col = 1
+    g.a_row = g.c_row = 0
     if a_core == 2:
         g.m = cnp.PyArray_DIM(a, a_last - 1)
         g.a_row = cnp.PyArray_STRIDE(a, a_last - 1) // size
@@ -94,10 +97,27 @@ cdef bint writeable(const Product* g, cnp.ndarray c, int type_number, int dims, 
     return True
 
 
-cdef void set_output(Product* g, const Batch* batch, Leading* lead, cnp.ndarray c, const cnp.npy_intp* shape,
-                     bint has_rows) noexcept:
-    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(c)
-    cdef int d
+# The result: `out`, or a new array; None where the kernels cannot write `out`. g and the batch learn where it lies.
+cdef cnp.ndarray result_of(Product* g, const Batch* batch, Leading* lead, cnp.ndarray a, bint has_rows, cnp.ndarray b,
+                           bint has_columns, object out):
+    cdef cnp.npy_intp shape[MAX_DIMS + 2]
+    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(a)
+    cdef int type_number = cnp.PyArray_TYPE(a), dims = batch.dims, d
+    cdef cnp.ndarray c
+    for d in range(batch.dims):
+        shape[d] = lead.shape[d]
+    if has_rows:
+        shape[dims] = g.m
+        dims += 1
+    if has_columns:
+        shape[dims] = g.n
+        dims += 1
+    if out is None:
+        c = <cnp.ndarray>cnp.PyArray_EMPTY(dims, shape, type_number, 0)
+    else:
+        c = <cnp.ndarray>out
+        if not writeable(g, c, type_number, dims, shape, has_rows, has_columns) or overlap(c, a) or overlap(c, b):
+            return None
     for d in range(batch.dims):
         lead.strides[2][d] = cnp.PyArray_STRIDE(c, d) // size if shape[d] != 1 else 0
     g.c = cnp.PyArray_DATA(c)
@@ -107,6 +127,7 @@ cdef void set_output(Product* g, const Batch* batch, Leading* lead, cnp.ndarray 
         g.a_row = g.k
     if g.n == 1:
         g.b_col = 1
+    return c
 
 
 cdef object product_of(object a_object, object b_object, object out, int a_core, int b_core,
@@ -116,7 +137,7 @@ cdef object product_of(object a_object, object b_object, object out, int a_core,
     if not (is_plain(a_object) and is_plain(b_object) and (out is None or PyArray_CheckExact(out))):
         return None
     cdef cnp.ndarray a = <cnp.ndarray>a_object, b = <cnp.ndarray>b_object, c
-    cdef int type_number = cnp.PyArray_TYPE(a), a_dims = cnp.PyArray_NDIM(a), b_dims = cnp.PyArray_NDIM(b), dims, d
+    cdef int type_number = cnp.PyArray_TYPE(a), a_dims = cnp.PyArray_NDIM(a), b_dims = cnp.PyArray_NDIM(b)
     if not 0 <= type_number < TYPE_NUMBERS or type_number != cnp.PyArray_TYPE(b):
         return None
     cdef const Kernels* kernels = typed_kernels[type_number]
@@ -130,35 +151,20 @@ cdef object product_of(object a_object, object b_object, object out, int a_core,
     cdef Product g
     cdef Batch batch
     cdef Leading lead
-    cdef cnp.npy_intp shape[MAX_DIMS + 2]
-    cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(a)
     lead.operands = 3
     if not (set_matrices(&g, a, a_core, b, b_core) and broadcast_leading(&lead, &batch, a, a_core, b, b_core)):
         return None
-    dims = batch.dims
-    for d in range(dims):
-        shape[d] = lead.shape[d]
-    if a_core == 2:
-        shape[dims] = g.m
-        dims += 1
-    if b_core == 2:
-        shape[dims] = g.n
-        dims += 1
     if epilogue == NULL and 2.0 * batch.count * g.m * g.n * g.k >= numpy_flops[type_number]:
         if not as_matmul:
             return None
         return numpy_matmul(a, b) if out is None else numpy_matmul(a, b, out)
-    if out is None:
-        c = <cnp.ndarray>cnp.PyArray_EMPTY(dims, shape, type_number, 0)
-    else:
-        c = <cnp.ndarray>out
-        if not writeable(&g, c, type_number, dims, shape, a_core == 2, b_core == 2) or overlap(c, a) or overlap(c, b):
-            return None
-    set_output(&g, &batch, &lead, c, shape, a_core == 2)
+    c = result_of(&g, &batch, &lead, a, a_core == 2, b, b_core == 2, out)
+    if c is None:
+        return None
     g.epilogue = epilogue
     if batch.count and g.m and g.n:
         run_product(kernels, &g, &batch, &lead)
-    return c if dims or out is not None else c[()]
+    return c if out is not None or cnp.PyArray_NDIM(c) else c[()]
 
 
 cdef int run_product(const Kernels* kernels, Product* g, Batch* batch, Leading* lead) except -1:
