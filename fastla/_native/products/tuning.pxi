@@ -4,6 +4,8 @@
 
 # Chosen by shape and strides (routes.pxi).
 cdef enum:
+    FEW_NUMBERS = 4                 # k up to which a column of a few rows is a tile, in a batch
+    ROW_DEPTH = 16                  # k from which a row has more sums than a tile of one row, in a batch
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
     SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than micro-panel by micro-panel
@@ -37,8 +39,7 @@ cdef enum:
     OWN_LEAST_ROWS = 64             # ... and anyway
     STREAM_BYTES = 8192             # of a row of b in a task, where b is streamed: "Few rows against a large b"
     BATCH_NS = 500000               # duration from which the products of a batch are done one by one, by all threads
-    BATCH_BYTES = 4096              # of one product's operands: up to here a batch is done tile by tile, not product by
-                                    # product
+    BATCH_BYTES = 4096              # of one product's operands: up to here nothing is decided for each of a batch
 
 
 # How long a product takes one thread, in nanoseconds.
