@@ -17,7 +17,7 @@ from fastla._validate import attention as _checks
 
 def _run(call: _checks.Call, fresh: bool) -> None:
     """Fill call.out and call.lse; unless it is fresh, out may overlap what is read."""
-    kernels = _core.search(_checks.computed(call.query).name)
+    kernels = _core.search("float64" if call.query.dtype == np.float64 else "float32")
     if call.score_mod is not None or call.mask_mod is not None:
         result = call.out if fresh else np.empty_like(call.out)     # a function may raise half way
         with calling(call.score_mod, call.mask_mod):

@@ -1,9 +1,17 @@
-"""The names that a function reads, from its bytecode."""
+"""The names that a function reads and writes, from its bytecode."""
 
 import dis
 import functools
 import types
 from typing import Any
+
+
+@functools.lru_cache(maxsize=1024)
+def written(code: types.CodeType) -> tuple[str, ...]:
+    """The global and closure variables that code assigns or deletes."""
+    return tuple(instruction.argval for instruction in dis.get_instructions(code)
+                 if instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL")
+                 or instruction.opname in ("STORE_DEREF", "DELETE_DEREF") and instruction.argval in code.co_freevars)
 
 
 @functools.lru_cache(maxsize=1024)

@@ -17,8 +17,9 @@ def unwrapped(f: Any) -> tuple[types.FunctionType, list[Any], dict[str, Any]]:
     if isinstance(f, functools.partial):
         function, given, keywords = unwrapped(f.func)
         return function, [*given, *f.args], {**keywords, **f.keywords}
-    if isinstance(f, types.MethodType) and isinstance(f.__func__, types.FunctionType):
-        return f.__func__, [f.__self__], {}
+    if isinstance(f, types.MethodType):
+        function, given, keywords = unwrapped(f.__func__)
+        return function, [f.__self__, *given], keywords
     if isinstance(f, types.FunctionType):
         return f, [], {}
     if isinstance(getattr(f, "py_func", None), types.FunctionType):     # of Numba's @njit
@@ -26,7 +27,7 @@ def unwrapped(f: Any) -> tuple[types.FunctionType, list[Any], dict[str, Any]]:
     call = call_of(f)
     if isinstance(call, types.FunctionType) and not isinstance(f, type):
         return call, [f], {}
-    raise TypeError(f"is of type {type(f).__name__}, expected a Python function")
+    raise TypeError(f"is the class {f.__name__}" if isinstance(f, type) else f"is of type {type(f).__name__}")
 
 
 def call_of(value: Any) -> Any:

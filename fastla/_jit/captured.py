@@ -8,41 +8,23 @@ description holds all that the compiled code depends on.
 """
 
 import builtins
+import enum
+import functools
 import inspect
 import math
 import types
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from fastla._jit.bytecode import references, self_attributes
+from fastla._jit.bytecode import references, self_attributes, written
 from fastla._jit.callables import call_of, unwrapped, wrap_builtin
 from fastla._jit.kinds import kind_of
+from fastla._jit.substitutes import Helper, Place, Slot
 
 KNOWN_MODULES = (math, np, builtins)        # whose constants stay
-
-
-class Slot:
-    """A number or an array, as the compiled function's argument `index`."""
-
-    def __init__(self, index: int, kind: tuple) -> None:
-        self.index, self.kind = index, kind
-
-    def _unknown(self, other: Any = None) -> Any:
-        raise TypeError("known when it is called")      # so that no branch is decided while compiling
-
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __bool__ = _unknown       # type: ignore[assignment]
-
-    def __hash__(self) -> int:
-        return self.index
-
-
-@dataclass
-class Place:
-    """An object whose attributes are read; `members`: what stands for those that the function names."""
-
-    members: dict[str, Any] = field(default_factory=dict)
+NOT_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
+HEAP_TYPE = 1 << 9                          # CPython's flag of classes that a class statement made
 
 
 class Description:
@@ -58,25 +40,27 @@ class Description:
         if isinstance(f, np.ufunc | types.BuiltinFunctionType):
             f = wrap_builtin(f, count)
         self.function, given, keywords = unwrapped(f)
+        if self.function.__code__.co_flags & NOT_PLAIN:
+            raise TypeError("is a generator or a coroutine")
         self.values: list[Any] = []
         self.slots: list[Slot] = []
         self._keys: list[Any] = []
-        self._known: dict[int, Helper | None] = {id(self.function): None}
+        self._known: dict[tuple, Helper | None] = {_identity(self.function, given, keywords): None}
         self._kept: list[Any] = []              # objects whose identity is part of the key
-        self.parameters = self._parameters(given, keywords, count)
+        self.parameters = self._parameters(self.function, given, keywords, count)
         self.names = self._names(self.function)
         self.key = (count, *self._keys)
 
-    def _parameters(self, given: list[Any], keywords: dict[str, Any], count: int) -> list[Any]:
-        """What stands for each parameter of the function: the number of an argument of the call, or a substitute."""
-        code = self.function.__code__
+    def _parameters(self, function: types.FunctionType, given: list[Any], keywords: dict[str, Any],
+                    count: int) -> list[Any]:
+        """What stands for each parameter of a function: the number of an argument of the call, or a substitute."""
+        code = function.__code__
         names = code.co_varnames[:code.co_argcount]
-        defaults = dict(zip(reversed(names), reversed(self.function.__defaults__ or ()), strict=False))
-        free = [name for name in names[len(given):] if name not in keywords]
-        rest = free[count:]
+        defaults = dict(zip(reversed(names), reversed(function.__defaults__ or ()), strict=False))
+        free = _free(function, given, keywords)
         if (code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS) or code.co_kwonlyargcount
-                or len(free) < count or any(name not in defaults for name in rest) or len(given) > len(names)):
-            raise TypeError(f"takes {inspect.signature(self.function)}")
+                or len(free) < count or any(name not in defaults for name in free[count:]) or len(given) > len(names)):
+            raise TypeError(f"takes {inspect.signature(function)}")
         found: list[Any] = []
         for i, name in enumerate(names):
             if name in free[:count]:
@@ -89,6 +73,8 @@ class Description:
     def _names(self, function: types.FunctionType) -> tuple[dict[str, Any], dict[str, Any]]:
         """What stands for the global and for the closure variables that a function reads, where not they themselves."""
         code = function.__code__
+        for name in written(code):
+            raise TypeError(f"writes {name}, which is not its own")
         self._keys.append(code)
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
         roots: dict[tuple[bool, str], list[tuple[str, ...]]] = {}
@@ -113,18 +99,20 @@ class Description:
         kind = kind_of(value)
         if kind is not None:
             return self._slot(value, kind)
-        if isinstance(value, types.FunctionType):
+        if isinstance(value, types.FunctionType | types.MethodType | functools.partial):
             return self._helper(value)
         if any(value is module for module in KNOWN_MODULES) or not _has_members(value):
             return self._constant(value)
         self._keys.append("place")
-        place = Place()
-        chains = [chain for chain in chains if chain]
-        for name in dict.fromkeys(chain[0] for chain in chains):
+        place = Place(f"{type(value).__name__} object at {id(value):#x}")
+        for name in dict.fromkeys(chain[0] for chain in chains if chain):
             if hasattr(value, name):
-                below = [chain[1:] for chain in chains if chain[0] == name]
+                below = [chain[1:] for chain in chains if chain and chain[0] == name]
                 self._keys.append(name)
                 place.members[name] = self._substitute(getattr(value, name), below)
+        if () in chains and isinstance(call_of(value), types.FunctionType):
+            self._keys.append("call")
+            place.call = self._helper(value)
         return place
 
     def _slot(self, value: Any, kind: tuple) -> Slot:
@@ -143,43 +131,45 @@ class Description:
         self._kept.append(value)
         return value
 
-    def _helper(self, function: types.FunctionType) -> "Helper":
-        if id(function) not in self._known:
-            self._known[id(function)] = None            # while it is being described
-            self._kept.append(function)
-            self._constant(function.__defaults__)
-            self._known[id(function)] = Helper(function, self._names(function))
+    def _helper(self, f: Any) -> Any:
+        """A function that this one calls: with what a method or a partial gives it beside the call's arguments."""
+        try:
+            function, given, keywords = unwrapped(f)
+        except TypeError:
+            return self._constant(f)
+        which = _identity(function, given, keywords)
+        if which in self._known:
+            self._keys.append(list(self._known).index(which))
         else:
-            self._keys.append("again")
-        helper = self._known[id(function)]
+            self._known[which] = None                   # while it is being described
+            self._kept.append((function, given, keywords))
+            self._constant(function.__defaults__)
+            free = _free(function, given, keywords)
+            parameters = self._parameters(function, given, keywords, len(free)) if given or keywords else None
+            self._known[which] = Helper(function, free, parameters, self._names(function))
+        helper = self._known[which]
         if helper is None:
             raise TypeError(f"calls {function.__qualname__}, which calls itself")
         return helper
 
 
-class Helper:
-    """A function that another one calls."""
+def _free(function: types.FunctionType, given: list[Any], keywords: dict[str, Any]) -> list[str]:
+    """The parameters that a call gives."""
+    code = function.__code__
+    return [name for name in code.co_varnames[len(given):code.co_argcount] if name not in keywords]
 
-    def __init__(self, function: types.FunctionType, names: tuple[dict[str, Any], dict[str, Any]]) -> None:
-        self.function, self.names = function, names
+
+def _identity(function: types.FunctionType, given: list[Any], keywords: dict[str, Any]) -> tuple:
+    return id(function), *map(id, given), *((name, id(value)) for name, value in keywords.items())
 
 
 def _has_members(value: Any) -> bool:
-    """Whether it is a module or an object of a Python class, whose attributes are read at every call."""
-    return isinstance(value, types.ModuleType) or (
-        hasattr(value, "__dict__") and not isinstance(value, type) and not callable(value)
-    ) or (hasattr(value, "__dict__") and isinstance(call_of(value), types.FunctionType)
-          and not hasattr(value, "py_func"))
-
-
-def copy_with(function: types.FunctionType, names: tuple[dict[str, Any], dict[str, Any]],
-              defaults: tuple | None = None) -> types.FunctionType:
-    """The same code over other global and closure variables."""
-    code = function.__code__
-    closure = tuple(
-        types.CellType(names[1][name]) if name in names[1] else cell
-        for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True)
-    )
-    return types.FunctionType(code, {**function.__globals__, **names[0]}, function.__name__, defaults, closure)
-
-
+    """Whether it is a module, a Python class or an object of one, whose attributes are read at every call."""
+    if isinstance(value, types.ModuleType):
+        return True
+    of = value if isinstance(value, type) else type(value)
+    if of.__module__.partition(".")[0] in ("numba", "numpy") or isinstance(value, enum.Enum):
+        return False
+    if isinstance(value, type):
+        return bool(value.__flags__ & HEAP_TYPE)
+    return hasattr(value, "__dict__") and (not callable(value) or isinstance(call_of(value), types.FunctionType))

@@ -10,9 +10,9 @@ def kind_of(value: Any) -> tuple | None:
     """What a number or an array is compiled as: (dtype, dimensions, layout); None: it is neither."""
     if isinstance(value, bool | np.bool_):
         return "b1", 0, ""
-    if type(value) is int:
+    if isinstance(value, int):
         return ("i8", 0, "") if -2**63 <= value < 2**63 else None
-    if type(value) is float:
+    if isinstance(value, float):
         return "f8", 0, ""
     if isinstance(value, np.generic) and value.dtype.kind in "iuf" and value.dtype.itemsize <= 8:
         return compiled_dtype(value.dtype)[1], 0, ""

@@ -5,7 +5,9 @@ Numba makes of any of them is. In it literals become those of `real.py`, what a 
 argument, attributes of objects become what they stand for, and the functions that it calls are inlined.
 """
 
+import inspect
 import operator
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,11 +16,33 @@ from numba.core.analysis import compute_cfg_from_blocks
 from numba.core.inline_closurecall import InlineWorker
 from numba.core.ir_utils import guard, simplify_CFG
 from numba.core.registry import cpu_target
+from numba.extending import typeof_impl
 
-from fastla._jit.captured import Description, Helper, Place, Slot, copy_with
+from fastla._jit.captured import Description
 from fastla._jit.real import MOST_POWER, LiteralValue
+from fastla._jit.substitutes import Helper, Place, Slot, copy_with
 
 MOST_INLINED = 500
+
+
+@typeof_impl.register(Place)
+def _type_of_place(place: Place, context: Any) -> types.Type:
+    """That of an object of which only attributes are known: equal to nothing, and never None."""
+    return types.Opaque(place.shown)
+
+
+def _must_be_known(read: Any) -> None:
+    """TypeError if a function reads an object that Numba has no constants of."""
+    value = read.value
+    if callable(value) or isinstance(value, Slot | Helper | ModuleType) or value is ir.UNDEFINED:
+        return
+    try:
+        found = cpu_target.typing_context.resolve_value_type(value)
+    except ValueError:
+        found = None
+    if found is None or isinstance(found, types.List | types.Set):
+        raise TypeError(f"reads {read.name}, of type {type(value).__name__}, where it may read numbers, arrays, "
+                        "tuples, strings, functions, and attributes of objects that are such")
 
 
 class _Rewriter:
@@ -59,7 +83,9 @@ class _Rewriter:
         if isinstance(value, ir.Global | ir.FreeVar):
             if isinstance(value.value, Place):
                 self.places[statement.target.name] = value.value
-                value = ir.Const(None, loc)
+                value = ir.Const(value.value, loc)
+            else:
+                _must_be_known(value)
             statement.value = value
         elif isinstance(value, ir.Var) and value.name in self.places:
             self.places[statement.target.name] = self.places[value.name]
@@ -86,8 +112,10 @@ def _next_helper(func_ir: ir.FunctionIR) -> tuple[Any, int, Helper] | None:
             if isinstance(statement, ir.Assign) and isinstance(statement.value, ir.Expr) \
                     and statement.value.op == "call":
                 called = guard(ir_utils.get_definition, func_ir, statement.value.func)
-                if isinstance(called, ir.Global | ir.FreeVar) and isinstance(called.value, Helper):
-                    return block, i, called.value
+                value = called.value if isinstance(called, ir.Global | ir.FreeVar | ir.Const) else None
+                helper = value.call if isinstance(value, Place) else value
+                if isinstance(helper, Helper):
+                    return block, i, helper
     return None
 
 
@@ -99,8 +127,13 @@ def _inline_helpers(func_ir: ir.FunctionIR, of: types.Float, own: bool) -> None:
         if found is None:
             break
         block, i, helper = found
-        called = compiler.run_frontend(copy_with(helper.function, helper.names, helper.function.__defaults__))
-        _Rewriter(of, own).run(called, None)
+        function = copy_with(helper.function, helper.names, helper.function.__defaults__)
+        called = compiler.run_frontend(function)
+        _Rewriter(of, own).run(called, helper.parameters)
+        if helper.parameters is not None:       # what the worker holds a call against
+            signature = inspect.signature(function)
+            function.__signature__ = signature.replace(     # type: ignore[attr-defined]
+                parameters=[signature.parameters[name] for name in helper.free])
         worker.inline_ir(func_ir, block, i, called, helper.function.__code__.co_freevars)
     else:
         raise TypeError(f"calls more than {MOST_INLINED} functions")

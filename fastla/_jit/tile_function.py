@@ -154,8 +154,11 @@ def tile_function(description: Description, kind: str, dtype: np.dtype, masks: b
     of = element if isinstance(element, types.Float) else types.float64
     slots = [numba_type(slot.kind) for slot in description.slots]
     function = _compiled(description, kind, element, of, slots)
-    if not isinstance(function.fndesc.restype, types.Number | types.Boolean):
-        raise TypeError(f"returns {function.fndesc.restype}, expected {'a bool' if masks else 'a number'}")
+    returned = function.fndesc.restype
+    if not isinstance(returned, types.Number | types.Boolean) or isinstance(returned, types.Complex) and not masks:
+        raise TypeError(f"returns {returned}, expected {'a bool' if masks else 'a number'}")
+    if "PyObject_Call" in function.library.get_llvm_str():
+        raise TypeError("goes back to Python (objmode, or a function of fastla), which a kernel cannot wait for")
     fails = may_fail(function, slots)
     call = _caller(kind, function, element, masks)
     has_ids, has_norms = "i" in kind, "n" in kind
@@ -194,6 +197,6 @@ def _compiled(description: Description, kind: str, element: types.Type, of: type
         real = Real(of)
         try:
             return compiled(description, [real if letter in "xqn" else types.intp for letter in kind], slots, of, True)
-        except NumbaError:
+        except (NumbaError, TypeError, NotImplementedError):
             pass
     return compiled(description, [element if letter in "xqn" else types.intp for letter in kind], slots, of, False)

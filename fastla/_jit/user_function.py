@@ -142,12 +142,12 @@ def _need_numba(label: str) -> None:
 
 
 def _compile(label: str, described: Description, kind: Kind, dtype: np.dtype) -> Any:
-    from numba.core.errors import NumbaError
+    from numba.core.errors import NumbaError, UnsupportedBytecodeError
 
     from fastla._jit.tile_function import tile_function
     try:
         return tile_function(described, kind.letters, dtype, kind.masks)
-    except NumbaError as error:
+    except (NumbaError, UnsupportedBytecodeError, NotImplementedError) as error:
         raise TypeError(_message(label, described.function, error)) from error
     except TypeError as error:
         function = described.function
@@ -167,14 +167,22 @@ def _message(label: str, function: Any, error: Exception) -> str:
     loc = getattr(error, "loc", None)
     line = lines[-1] if lines else getattr(loc, "line", None) or code.co_firstlineno
     source = linecache.getline(code.co_filename, line).strip() or _source_of(function)
-    # Numba shows the source after a line that names a file, up to an empty one.
-    sentences = re.sub(r'(?m)^\s*File "[^\n]*\n(?:[^\n]*\S[^\n]*\n?)*', "", text).splitlines()
-    sentences = [s.strip() for s in sentences if not s.strip().startswith(("During:", "[1]", "- ", "This error may",
-                                                                          "This is not usually", "https:", "--"))]
-    sentences = [s for s in sentences if s]
-    said = sentences[-1] if sentences else type(error).__name__
+    said = _said(text) or type(error).__name__
     return (f"{label}: {function.__qualname__} cannot be compiled; "
             f"{code.co_filename}:{line}: {source}\nNumba says: {said}")
+
+
+def _said(text: str) -> str:
+    """What says most in an error of Numba's: a specific reason, what has no implementation, or the last sentence."""
+    reasons = re.findall(r"(?m)^\s*\w*Error: (.+)", text)
+    missing = re.findall(r"(No implementation of function .* found for signature:)\s*>>> (.+)", text)
+    if reasons or missing:
+        return reasons[-1] if reasons else " ".join(missing[-1])
+    # Numba shows the source after a line that names a file, up to an empty one.
+    text = re.sub(r'(?m)^\s*File "[^\n]*\n(?:[^\n]*\S[^\n]*\n?)*', "", text)
+    other = ("During:", "[1]", "- ", "This error may", "This is not usually", "https:", "--")
+    sentences = [s.strip() for s in text.splitlines() if s.strip() and not s.strip().startswith(other)]
+    return sentences[-1] if sentences else ""
 
 
 def _source_of(function: Any) -> str:

@@ -9,7 +9,7 @@ from fastla import _validate
 from fastla._validate.common import broadcasts
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-_PLAIN = (np.dtype(np.float32), np.dtype(np.float64))      # need no further look; other byte orders are unequal
+_FLOAT32, _FLOAT64 = _PLAIN = np.dtype(np.float32), np.dtype(np.float64)   # need no further look; swapped is unequal
 MOST_POSITION = 2**40       # positions are clipped to this; arrays have fewer keys
 
 
@@ -42,7 +42,7 @@ class Call(NamedTuple):
 
 def computed(query: np.ndarray) -> np.dtype:
     """What scores, weights and sums are computed in."""
-    return np.dtype(np.float64 if query.dtype == np.float64 else np.float32)
+    return _FLOAT64 if query.dtype == _FLOAT64 else _FLOAT32
 
 
 def floats(name: str, label: str, x: Any) -> np.ndarray:
@@ -123,8 +123,8 @@ def varlen(
         raise ValueError(f"{_shown(name, q, k, v)}, expected (total, heads, width)")
     check_widths(name, q, k, v, -2, -3)
     causal, with_lse = _validate.truth(name, "is_causal", is_causal), _validate.truth(name, "return_lse", return_lse)
-    starts_q = _starts(name, "cu_seqlens_q", cu_seqlens_q, "query", q)
-    starts_k = _starts(name, "cu_seqlens_k", cu_seqlens_k, "key", k)
+    starts_q, queries = _starts(name, "cu_seqlens_q", cu_seqlens_q, "query", q)
+    starts_k, lengths = _starts(name, "cu_seqlens_k", cu_seqlens_k, "key", k)
     if len(starts_q) != len(starts_k):
         raise ValueError(
             f"{name}: cu_seqlens_q has {len(starts_q)} bounds and cu_seqlens_k {len(starts_k)}, expected as many"
@@ -133,12 +133,11 @@ def varlen(
     lead = (len(starts_q) - 1,)
     shape = (total, heads, v.shape[-1])
     out = empty_like(q, shape) if out is None else output(name, out, shape, q.dtype)
-    lengths = np.diff(starts_k)
     lse = np.empty((heads, total), computed(q)) if with_lse else None
     return Call(
         *(x.swapaxes(0, 1) for x in (q, k, v, out)), lead, lse, None,
         _slopes(name, alibi_slopes, (*lead, heads), computed(q)), _sinks(name, sinks, heads, computed(q)),
-        lengths - np.diff(starts_q), lengths, causal, _window(name, window), _scale(name, scale, q.shape[-1]),
+        lengths - queries, lengths, causal, _window(name, window), _scale(name, scale, q.shape[-1]),
         _softcap(name, softcap), starts_q, starts_k,
     )
 
@@ -256,12 +255,14 @@ def _softcap(name: str, softcap: Any) -> float:
     return cap
 
 
-def _starts(name: str, label: str, cu_seqlens: Any, of: str, x: np.ndarray) -> np.ndarray:
-    starts = _integers(name, label, cu_seqlens)
+def _starts(name: str, label: str, cu_seqlens: Any, of: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The bounds of sequences, and their lengths."""
+    starts = _integers(name, label, cu_seqlens)         # a copy, adjacent
     if starts.ndim != 1 or not starts.size:
         raise ValueError(f"{name}: {label} has shape {starts.shape}, expected (sequences + 1,)")
-    if starts[0] != 0 or starts[-1] != len(x) or (np.diff(starts) < 0).any():
+    lengths = starts[1:] - starts[:-1]
+    if starts[0] != 0 or starts[-1] != len(x) or lengths.min(initial=0) < 0:
         raise ValueError(
             f"{name}: {label} must rise from 0 to {len(x)}, the rows of {of} of shape {x.shape}, not {starts}"
         )
-    return np.ascontiguousarray(starts)
+    return starts, lengths

@@ -1,5 +1,10 @@
 """Functions of fastla inside @njit code."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import numpy as np
 import pytest
 
@@ -45,3 +50,55 @@ def test_attention():
     f = numba.njit(lambda q, m: fastla.attention(q, q, q, m))
     q, mask = np.random.default_rng(1).standard_normal((1, 2, 5, 6)), np.tri(5, dtype=bool)
     np.testing.assert_array_equal(f(q, mask), fastla.attention(q, q, q, mask))
+
+
+def test_errors_can_be_caught_and_come_out_as_they_are():
+    @numba.njit
+    def caught(a, b):
+        tries = 0
+        try:
+            fastla.matmul(a, b)
+        except Exception:
+            tries = 1
+        return tries + fastla.matmul(a, a.T)[0, 0]      # what was caught leaves nothing behind
+
+    @numba.njit
+    def by_axis(a, axis):
+        return fastla.softmax(a, axis)
+
+    @numba.njit
+    def search(a, k, metric):
+        return fastla.knn(a, a, k, metric)
+    a = np.ones((3, 4))
+    for _ in range(2):
+        assert caught(a, a) == 5 and caught(a, a.T) == 4
+        for call, kind in ((lambda: by_axis(a, 2), np.exceptions.AxisError), (lambda: search(a, 4, "dot"), ValueError),
+                           (lambda: search(a, 1, "no"), ValueError), (lambda: search(a, 1.5, "dot"), TypeError)):
+            with pytest.raises(kind, match="softmax|knn"):
+                call()
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        numba.njit(lambda x: fastla.matmul(x, x))(np.full((2, 2), 1e300))
+
+
+CACHED = """
+    import numba, numpy as np, fastla
+    @numba.njit(cache=True)
+    def f(q, x):
+        try:
+            fastla.matmul(q, q)
+        except Exception:
+            return fastla.knn(q, x)[1][0, 0] + fastla.matmul(q, x.T)[1, 0]
+        return -1.0
+    x = np.eye(12)[:, :5]
+    print(f(x[1:3], x), sum(f.stats.cache_hits.values()))
+"""
+
+
+def test_code_with_calls_is_cached(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(CACHED))
+    environment = dict(os.environ, NUMBA_CACHE_DIR=str(tmp_path), PYTHONPATH=os.pathsep.join(sys.path))
+    for hits in "01":
+        command = [sys.executable, str(script)]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["1.0", hits]

@@ -2,7 +2,7 @@
 # what is computed. Each constant was measured: docs/measurements.md, "Products", has the figures of those that name a
 # heading.
 
-# Chosen by shape and strides (routes.pxi).
+# Chosen by shape and strides (routes.pxi; in a batch, batched.pxi: "Small products of a stack").
 cdef enum:
     FEW_NUMBERS = 4                 # k up to which a column of a few rows is a tile, in a batch
     ROW_DEPTH = 16                  # k from which a row has more sums than a tile of one row, in a batch

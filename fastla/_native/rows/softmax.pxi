@@ -94,21 +94,15 @@ cdef inline void results(const int kind, const bint kept, Py_ssize_t n, const re
         i += LANES
 
 
-cdef bint any_nan(const Softmax* s, const char* x) noexcept nogil:
+# log(sum of exp(x)) where the largest number is infinite: so is the sum, unless there is a NaN.
+cdef real infinite_sum(const Softmax* s, const char* x) noexcept nogil:
     cdef output number
     cdef Py_ssize_t i
     for i in range(s.n):
         read_row(&number, x + i * s.x_step, 0, 1, s.type)
         if number != number:
-            return True
-    return False
-
-
-# log(sum of exp(x)) of largest number and sum; infinite where that number is, unless there is a NaN.
-cdef real log_of_sum(const Softmax* s, const char* x, real top, real total) noexcept nogil:
-    if top == REAL_INFINITY:
-        return <real>(total + top) if any_nan(s, x) else top
-    return top + log_of(total)
+            return <real>number
+    return REAL_INFINITY
 
 
 # Numbers [first, first + count) of a line as adjacent reals: where they lie, or in the buffer.
@@ -125,44 +119,62 @@ cdef inline bint adjacent(const void* data, Py_ssize_t step, int type) noexcept 
     return type == TYPE_REAL and step == sizeof(real) and <size_t>data % sizeof(real) == 0
 
 
-# A line of at most SIDE vectors, in registers. nv is a literal; `rest` numbers of the last vector exist.
-cdef inline void short_line(const int nv, Py_ssize_t rest, const real* x, real* y) noexcept nogil:
+# A line of at most SIDE vectors, in registers; its results, or the one number of LOGSUMEXP. nv is a literal; `rest`
+# numbers of the last vector exist. False: its largest is infinite, and only softmax_line knows the answer.
+cdef inline bint short_line(const int kind, const int nv, Py_ssize_t rest, const real* x, real* y) noexcept nogil:
     cdef vec v[SIDE]
+    cdef vec e[SIDE]
     cdef vec top, sum
+    cdef real high
     cdef int j
     for j in range(nv):
         v[j] = load(x + j * LANES) if j < nv - 1 or rest == LANES else load_part(x + j * LANES, rest)
     top = v[0]
     for j in range(1, nv):
         top = larger_of(top, v[j])
-    top = finite_base(splat(reduce_larger(top)))
+    high = reduce_larger(top)
+    if kind == LOGSUMEXP and high == REAL_INFINITY:
+        return False
+    top = finite_base(splat(high))
     for j in range(nv):
-        v[j] = vec_exp_weight(v[j] - top)
-    sum = v[nv - 1] if rest == LANES else first_lanes_of(v[nv - 1], rest)
+        e[j] = vec_exp_weight(v[j] - top)
+    sum = e[nv - 1] if rest == LANES else first_lanes_of(e[nv - 1], rest)
     for j in range(nv - 1):
-        sum = sum + v[j]
-    sum = splat(1 / reduce_add(sum))
+        sum = sum + e[j]
+    if kind == LOGSUMEXP:
+        y[0] = high + log_of(reduce_add(sum))
+        return True
+    sum = splat(1 / reduce_add(sum) if kind == SOFTMAX else log_of(reduce_add(sum)))
     for j in range(nv):
+        v[j] = e[j] * sum if kind == SOFTMAX else v[j] - top - sum
         if j < nv - 1 or rest == LANES:
-            store(y + j * LANES, v[j] * sum)
+            store(y + j * LANES, v[j])
         else:
-            store_part(y + j * LANES, v[j] * sum, rest)
+            store_part(y + j * LANES, v[j], rest)
+    return True
 
 
-cdef inline bint is_short(const Softmax* s, const char* x, char* out) noexcept nogil:
-    return s.kind == SOFTMAX and 0 < s.n <= SIDE * LANES and adjacent(x, s.x_step, s.type) and \
-        adjacent(out, s.out_step, s.type)
-
-
-cdef void short_line_any(Py_ssize_t n, const real* x, real* y) noexcept nogil:
+cdef inline bint short_line_of(const int kind, Py_ssize_t n, const real* x, real* y) noexcept nogil:
     if n <= LANES:
-        short_line(1, n, x, y)
-    elif n <= 2 * LANES:
-        short_line(2, n - LANES, x, y)
-    elif n <= 3 * LANES:
-        short_line(3, n - 2 * LANES, x, y)
-    else:
-        short_line(4, n - 3 * LANES, x, y)
+        return short_line(kind, 1, n, x, y)
+    if n <= 2 * LANES:
+        return short_line(kind, 2, n - LANES, x, y)
+    if n <= 3 * LANES:
+        return short_line(kind, 3, n - 2 * LANES, x, y)
+    return short_line(kind, 4, n - 3 * LANES, x, y)
+
+
+# Whether it was one, and is done.
+cdef bint done_as_short_line(const Softmax* s, const char* x, char* out) noexcept nogil:
+    if not (0 < s.n <= SIDE * LANES and adjacent(x, s.x_step, s.type)):
+        return False
+    if not adjacent(out, sizeof(real) if s.kind == LOGSUMEXP else s.out_step, s.type):
+        return False
+    if s.kind == SOFTMAX:
+        return short_line_of(SOFTMAX, s.n, <const real*>x, <real*>out)
+    if s.kind == LOG_SOFTMAX:
+        return short_line_of(LOG_SOFTMAX, s.n, <const real*>x, <real*>out)
+    return short_line_of(LOGSUMEXP, s.n, <const real*>x, <real*>out)
 
 
 cdef void softmax_line(const Softmax* s, const char* x, char* out, real* buffer) noexcept nogil:
@@ -183,7 +195,7 @@ cdef void softmax_line(const Softmax* s, const char* x, char* out, real* buffer)
         base = 0 if top == -REAL_INFINITY else top
         total = total + (sum_exp(True, count, v, base, y) if keep else sum_exp(False, count, v, base, NULL))
     if s.kind == LOGSUMEXP:
-        high = log_of_sum(s, x, top, <real>total) if s.n else -REAL_INFINITY
+        high = infinite_sum(s, x) if top == REAL_INFINITY else top + log_of(<real>total)
         write_row(out, 0, <output*>&high, 1, s.type)
         return
     factor = <real>(1 / total) if s.kind == SOFTMAX else log_of(<real>total)
@@ -274,6 +286,7 @@ cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t
     cdef Py_ssize_t first, rows, row = 0, y_row, column, i
     cdef const real* v
     cdef real* y
+    cdef vec sum
     if s.kind == SOFTMAX and s.n <= SIDE_ROWS:
         v = rows_of(s, x, 0, s.n, width, there, buffer, &row)
         y = <real*>out if to_there else buffer
@@ -298,14 +311,12 @@ cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t
                 add_columns(True, rows, v + column, row, LANES, top + column, total + column)
             else:
                 add_columns(False, rows, v + column, row, width - column, top + column, total + column)
-    for i in range(width):
-        if s.kind == SOFTMAX:
-            total[i] = 1 / total[i]
-        elif s.kind == LOG_SOFTMAX:
-            total[i] = log_of(total[i])
-        else:
-            total[i] = log_of_sum(s, x + i * s.x_column, top[i], total[i])
+    for column from 0 <= column < width by LANES:
+        sum = load(total + column)
+        store(total + column, splat(1) / sum if s.kind == SOFTMAX else vec_log(sum))
     if s.kind == LOGSUMEXP:
+        for i in range(width):
+            total[i] = infinite_sum(s, x + i * s.x_column) if top[i] == REAL_INFINITY else top[i] + total[i]
         write_row(out, s.out_column, <output*>total, width, s.type)
         return
     for first from 0 <= first < s.n by SIDE_ROWS:
@@ -349,9 +360,7 @@ cdef void softmax_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
         out = s.out + cursor.at[1] + panel * side * s.out_column
         if job.across:
             softmax_columns(s, x, out, smaller(side, s.columns - panel * side), buffer)
-        elif is_short(s, x, out):
-            short_line_any(s.n, <const real*>x, <real*>out)
-        else:
+        elif not done_as_short_line(s, x, out):
             softmax_line(s, x, out, buffer)
         panel += 1
         if panel == each:
