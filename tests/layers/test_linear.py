@@ -14,7 +14,7 @@ import fastla
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 # Products of every route, blocks that are cut, more rows than a task takes.
 SHAPES = [(1, 1, 1), (1, 7, 5), (3, 48, 49), (1, 300, 100), (9, 33, 17), (50, 97, 130), (260, 49, 300), (40, 5, 0),
-          (2, 1, 700), (70, 1, 9)]
+          (2, 1, 700), (70, 1, 9), (45, 3, 5)]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -81,7 +81,12 @@ STACK_LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("core_shape", [(3, 4, 5), (1, 40, 1), (1, 7, 30), (20, 33, 2), (2, 33, 20), (20, 40, 70)])
+# Those of a few kilobytes: tiles, single rows and columns, sums along k, in whose place operands may be packed.
+SMALL = [(1, 40, 1), (2, 1, 1), (4, 5, 1), (9, 6, 1), (90, 7, 1), (30, 40, 1), (1, 1, 11), (1, 17, 30), (1, 60, 3),
+         (3, 70, 2)]
+
+
+@pytest.mark.parametrize("core_shape", [(3, 4, 5), (1, 7, 30), (20, 33, 2), (2, 33, 20), (20, 40, 70), *SMALL])
 def test_layouts(target: str, dtype: type, core_shape: tuple[int, int, int]) -> None:
     m, k, n = core_shape
     a, b = operands(((4, 3, m, k), (4, 3, k, n)), dtype)
@@ -146,6 +151,27 @@ def test_small_products_of_every_shape(target: str, dtype: type) -> None:
         if not (beside and np.array_equal(out[:, :m, :n], reference.matmul(a, b))):
             bad.append((m, k, n))
     assert not bad
+
+
+def test_bits_do_not_hang_on_the_place_in_a_stack(target: str, dtype: type) -> None:
+    """Nor on how many threads share the stack, nor on where a group of products that is packed begins."""
+    rng = np.random.default_rng(3)
+    for (m, k, n), layout in itertools.product([*SMALL, (3, 4, 5), (7, 9, 33)], ("C", "F", "every other")):
+        a = np.tile(rng.standard_normal((3, m, k)), (701, 1, 1))
+        b = np.tile(rng.standard_normal((3, k, n)), (701, 1, 1))
+        for threads in (1, 3):
+            with fastla.num_threads(threads):
+                c = fastla.matmul(place(a, dtype, layout), place(b, dtype, layout)).reshape(701, 3, m, n)
+            assert (c == c[0]).all(), (m, k, n, layout)
+        error = np.abs(c[0] - a[:3] @ b[:3])
+        assert (error <= max(16, k) * np.finfo(dtype).eps * (np.abs(a[:3]) @ np.abs(b[:3]))).all(), (m, k, n, layout)
+
+
+def test_small_stacks_times_their_own_transposes_are_symmetric(target: str, dtype: type) -> None:
+    for m, k in ((2, 1), (3, 9), (5, 40), (9, 17)):
+        x = np.random.default_rng(m).standard_normal((50, m, k)).astype(dtype)
+        c = fastla.matmul(x, x.mT)
+        assert (c == c.mT).all()
 
 
 def test_a_stack_against_one_matrix_is_one_product_in_any_layout(target: str, dtype: type) -> None:

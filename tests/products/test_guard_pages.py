@@ -61,7 +61,7 @@ def test_guard_pages_on_every_path(target: str, dtype: type, threads: int, guard
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_guard_pages_around_stacks(target: str, dtype: type, guarded: list[Guarded]) -> None:
     fill_with_ones(guarded, dtype)
-    core_shapes = (3, 3, 3), (5, 4, 17), (9, 2, 50), (20, 30, 40)
+    core_shapes = (3, 3, 3), (5, 4, 17), (9, 2, 50), (20, 30, 40), (5, 2, 1), (70, 7, 1), (1, 20, 9), (3, 70, 2)
     for count, (m, k, n), at_end in itertools.product((1, 2, 37), core_shapes, (True, False)):
         for layouts in ("CCC", "CFC", "FCC", "RRC", "CCR"):
             shapes = (count, m, k), (count, k, n), (count, m, n)

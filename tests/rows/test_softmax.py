@@ -82,6 +82,16 @@ def test_layouts(target: str, dtype: str) -> None:
     assert (fastla.softmax(swapped) == fastla.softmax(x)).all()
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_stacks_whose_other_axes_are_folded(target: str, dtype: str) -> None:
+    for shape in ((4, 1, 30, 3), (5, 7, 3, 1), (1, 9, 2, 35), (3, 64, 7), (3, 65, 7), (2, 1, 1)):
+        x = normal(5, *shape).astype(dtype)
+        for axis, reverse in itertools.product(range(len(shape)), (False, True)):
+            check(x[..., ::-1, :] if reverse else x, axis, (shape, axis))
+            check(x.T, axis, (shape, axis, "transposed"))
+            check(np.broadcast_to(x, (2, *shape)), axis, (shape, axis, "repeated"))
+
+
 def test_out(target: str) -> None:
     x = normal(5, 30, 40).astype(np.float32)
     for name, axis in itertools.product(FUNCTIONS[:2], (0, 1)):

@@ -36,10 +36,24 @@ cdef inline void finish_row(const int activation, real* c, Py_ssize_t columns, c
 cdef inline void finish_rows(const int activation, real* c, Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t c_row,
                              const real* bias, const real* factor, Py_ssize_t factor_row, const real* residual,
                              Py_ssize_t residual_row) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(rows):
+    cdef real repeated[LANES * LANES]
+    cdef Py_ssize_t i = 0, j
+    if columns < LANES and rows >= LANES and c_row == columns and (factor == NULL or factor_row == columns) and \
+            (residual == NULL or residual_row == columns):
+        # Short rows that continue each other: as many as a vector has lanes are one row of whole vectors.
+        for i in range(LANES if bias != NULL else 0):
+            for j in range(columns):
+                repeated[i * columns + j] = bias[j]
+        i = 0
+        while i + LANES <= rows:
+            finish_row(activation, c + i * columns, LANES * columns, NULL if bias == NULL else repeated,
+                       NULL if factor == NULL else factor + i * columns,
+                       NULL if residual == NULL else residual + i * columns)
+            i += LANES
+    while i < rows:
         finish_row(activation, c + i * c_row, columns, bias, NULL if factor == NULL else factor + i * factor_row,
                    NULL if residual == NULL else residual + i * residual_row)
+        i += 1
 
 
 # The literals.

@@ -43,6 +43,33 @@ cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t
         c[i * c_row] = sum
 
 
+# c[m, n] = x[m, k] . y[n, k], so many rows at once; m is the large side.
+cdef void dots(Py_ssize_t rows, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row, const real* y,
+               Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col) noexcept nogil:
+    cdef Py_ssize_t p, i
+    if n == 1 and k == 2:
+        short_dots(2, m, x, x_row, y, c, c_row)
+    elif n == 1 and k == 3:
+        short_dots(3, m, x, x_row, y, c, c_row)
+    elif n == 1 and k == 4:
+        short_dots(4, m, x, x_row, y, c, c_row)
+    elif n == 1 and k == 5:
+        short_dots(5, m, x, x_row, y, c, c_row)
+    elif n == 1 and k == 6:
+        short_dots(6, m, x, x_row, y, c, c_row)
+    elif n == 1 and k == 7:
+        short_dots(7, m, x, x_row, y, c, c_row)
+    elif n == 1 and k == 8:
+        short_dots(8, m, x, x_row, y, c, c_row)
+    elif n == 1 and k * <Py_ssize_t>sizeof(real) > 3 * ROWS_AHEAD:
+        dot_column(m, k, x, x_row, y, c, c_row)
+    else:
+        for i from 0 <= i < m by rows:
+            for p from 0 <= p < k by DOT_CHUNK:
+                dot_block(smaller(rows, m - i), n, smaller(DOT_CHUNK, k - p), x + i * x_row + p, x_row, y + p, y_row,
+                          c + i * c_row, c_row, c_col, p > 0)
+
+
 # c = x[k] . y[k], a single number. Where an operand is not adjacent, gathering it would cost more than the vectors
 # save.
 cdef void single_dot(const Product* g) noexcept nogil:
@@ -79,24 +106,15 @@ cdef void inner_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Inner* w = <Inner*>job
     cdef const Product* g = w.product
     cdef Py_ssize_t row = index * w.rows, p, i, m = smaller(w.rows, g.m - row)
-    # Of a symmetric c four rows, up to the diagonal.
-    cdef Py_ssize_t rows = 4 if g.syrk else 1 if reads_alone(g) else m
     cdef const real* x = <const real*>g.a + row * g.a_row
     cdef real* c = <real*>g.c + row * g.c_row
-    if g.n == 1 and g.k == 2:
-        short_dots(2, m, x, g.a_row, w.y, c, g.c_row)
-    elif g.n == 1 and g.k == 3:
-        short_dots(3, m, x, g.a_row, w.y, c, g.c_row)
-    elif g.n == 1 and g.k == 4:
-        short_dots(4, m, x, g.a_row, w.y, c, g.c_row)
-    elif g.n == 1 and g.k * <Py_ssize_t>sizeof(real) > 3 * ROWS_AHEAD:
-        dot_column(m, g.k, x, g.a_row, w.y, c, g.c_row)
-    else:
-        for i from 0 <= i < m by rows:
+    if g.syrk:
+        for i from 0 <= i < m by 4:             # up to the diagonal
             for p from 0 <= p < g.k by DOT_CHUNK:
-                dot_block(smaller(rows, m - i), row + smaller(i + rows, m) if g.syrk else g.n,
-                          smaller(DOT_CHUNK, g.k - p), x + i * g.a_row + p, g.a_row, w.y + p, w.y_row,
-                          c + i * g.c_row, g.c_row, 1, p > 0)
+                dot_block(smaller(4, m - i), row + smaller(i + 4, m), smaller(DOT_CHUNK, g.k - p), x + i * g.a_row + p,
+                          g.a_row, w.y + p, w.y_row, c + i * g.c_row, g.c_row, 1, p > 0)
+    else:
+        dots(1 if reads_alone(g) else m, m, g.n, g.k, x, g.a_row, w.y, w.y_row, c, g.c_row, 1)
     finish_block(job, g, row, m, 0, smaller(g.n, row + m) if g.syrk else g.n)
 
 

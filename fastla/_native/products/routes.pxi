@@ -22,6 +22,9 @@ cdef enum:
     SPLIT_ELEMENTS = 128 * 128      # ... because c is this small: "Splitting k"
     SPLIT_COLUMN = 16               # the same, where c is a column of dot products
     SPLIT_PARTS = 64                # at most: each has a c of its own
+    FEW_NUMBERS = 4                 # k up to which a column of a few rows is a tile, in a batch: "Small products of a
+                                    # stack"
+    ROW_DEPTH = 16                  # k from which a row has more sums than a tile of one row, in a batch
 
 # How much at a time.
 cdef enum:
@@ -35,8 +38,7 @@ cdef enum:
     CACHED_BYTES = 32 << 20         # of an operand: from here on it comes from memory
     STREAM_BYTES = 8192             # of a row of b in a task, where b is streamed: "Few rows against a large b"
     BATCH_NS = 500000               # duration from which the products of a batch are done one by one, by all threads
-    BATCH_BYTES = 4096              # of one product's operands: up to here a batch is done tile by tile, not product by
-                                    # product
+    BATCH_BYTES = 4096              # of one product's operands: up to here nothing is decided for each of a batch
 
 
 # How long a product takes one thread, in nanoseconds.

@@ -18,6 +18,7 @@ cdef enum:
 cdef struct SoftmaxJob:
     Job job
     const Softmax* softmax
+    Batch batch                         # operands x and out: of lines, or of all panels of columns at one place
     Py_ssize_t chunk, lines             # lines (or panels of columns) of a task, and of all
     bint across
 
@@ -255,6 +256,27 @@ cdef inline void finish_columns(const int kind, const bint whole, Py_ssize_t row
             store_part(y + i * y_row, v, part)
 
 
+# One vector of columns of a few rows: the exponentials wait in y for their sum; those of a cut vector in `kept`, since
+# what a mask has stored is late to be loaded.
+cdef inline void short_columns(const bint whole, Py_ssize_t rows, const real* x, Py_ssize_t row, Py_ssize_t part,
+                               real* y, Py_ssize_t y_row, real* kept) noexcept nogil:
+    cdef vec high = splat(-REAL_INFINITY), sum = zero(), base, e
+    cdef Py_ssize_t i
+    for i in range(rows):
+        high = larger_of(high, load(x + i * row) if whole else load_part(x + i * row, part))
+    base = finite_base(high)
+    for i in range(rows):
+        e = vec_exp_weight((load(x + i * row) if whole else load_part(x + i * row, part)) - base)
+        sum = sum + e
+        store(y + i * y_row if whole else kept + i * LANES, e)
+    sum = splat(1) / sum
+    for i in range(rows):
+        if whole:
+            store(y + i * y_row, load(y + i * y_row) * sum)
+        else:
+            store_part(y + i * y_row, load(kept + i * LANES) * sum, part)
+
+
 # SIDE vectors of columns, or fewer, whose lines lie across memory's rows.
 cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t width, real* buffer) noexcept nogil:
     cdef real top[SIDE * LANES]
@@ -265,6 +287,19 @@ cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t
     cdef const real* v
     cdef real* y
     cdef vec sum
+    if s.kind == SOFTMAX and s.n <= SIDE_ROWS:
+        v = rows_of(s, x, 0, s.n, width, there, buffer, &row)
+        y = <real*>out if to_there else buffer
+        y_row = s.out_step // <Py_ssize_t>sizeof(real) if to_there else SIDE * LANES
+        for column from 0 <= column < width by LANES:
+            if column + LANES <= width:
+                short_columns(True, s.n, v + column, row, LANES, y + column, y_row, NULL)
+            else:
+                short_columns(False, s.n, v + column, row, width - column, y + column, y_row,
+                              buffer + SIDE_ROWS * SIDE * LANES)
+        for i in range(0 if to_there else s.n):
+            write_row(out + i * s.out_step, s.out_column, <output*>(y + i * y_row), width, s.type)
+        return
     for i in range(SIDE * LANES):
         top[i] = -REAL_INFINITY
         total[i] = 0
@@ -310,42 +345,44 @@ cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t
 cdef void softmax_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef SoftmaxJob* job = <SoftmaxJob*>arg
     cdef const Softmax* s = job.softmax
-    cdef Py_ssize_t side = SIDE * LANES if job.across else 1, each = ceil_div(s.columns, side), line, at, i, column
+    cdef Py_ssize_t side = SIDE * LANES if job.across else 1, each = ceil_div(s.columns, side), line
+    cdef Py_ssize_t panel = index * job.chunk % each
     cdef real* buffer = <real*>job.job.runtime.take(LINE_PIECE)
     cdef const char* x
     cdef char* out
-    cdef int d
+    cdef Cursor cursor
     if buffer == NULL:
         fail(job, KERNEL_NO_MEMORY)
         return
+    start_cursor(&cursor, &job.batch, index * job.chunk // each)
     for line in range(index * job.chunk, smaller((index + 1) * job.chunk, job.lines)):
-        column = line % each * side
-        at = line // each
-        x = s.x + column * s.x_column
-        out = s.out + column * s.out_column
-        d = s.dims
-        while d > 0:
-            d -= 1
-            i = at % s.shape[d]
-            at //= s.shape[d]
-            x += i * s.x_stride[d]
-            out += i * s.out_stride[d]
+        x = s.x + cursor.at[0] + panel * side * s.x_column
+        out = s.out + cursor.at[1] + panel * side * s.out_column
         if job.across:
-            softmax_columns(s, x, out, smaller(side, s.columns - column), buffer)
+            softmax_columns(s, x, out, smaller(side, s.columns - panel * side), buffer)
         elif not done_as_short_line(s, x, out):
             softmax_line(s, x, out, buffer)
+        panel += 1
+        if panel == each:
+            panel = 0
+            advance(&cursor, 1)
     job.job.runtime.give(buffer)
 
 
 cdef int softmax(const Softmax* s, const Runtime* runtime) noexcept nogil:
     cdef SoftmaxJob job
-    cdef Py_ssize_t tasks
+    cdef Py_ssize_t tasks, one = 1, none = 0
     cdef double ns = cost(10.0 * s.count * s.columns * s.n, 3.0 * s.count * s.columns * s.n, sizeof(real))
     if s.count == 0 or s.columns == 0:
         return KERNEL_OK
     job.job.runtime = runtime
     job.job.error = KERNEL_OK
     job.softmax = s
+    job.batch.dims = larger(s.dims, 1)
+    job.batch.count = s.count
+    job.batch.shape = s.shape if s.dims else &one
+    job.batch.strides[0] = s.x_stride if s.dims else &none
+    job.batch.strides[1] = job.batch.strides[2] = s.out_stride if s.dims else &none
     job.across = s.columns > 1
     job.lines = s.count * ceil_div(s.columns, SIDE * LANES if job.across else 1)
     tasks = smaller(job.lines, tasks_for(ns, runtime.threads))

@@ -7,8 +7,10 @@ cdef inline void batch_offsets(const Batch* batch, Py_ssize_t index, int operand
     for o in range(operands):
         offsets[o] = 0
     for d in range(batch.dims - 1, -1, -1):
-        place = index % batch.shape[d]
-        index //= batch.shape[d]
+        place = index
+        if d:
+            place = index % batch.shape[d]
+            index //= batch.shape[d]
         for o in range(operands):
             offsets[o] += place * batch.strides[o][d]
 

@@ -48,6 +48,13 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, cons
         for j in range(cols):
             for u in range(1, unroll):
                 acc[i * unroll][j] = acc[i * unroll][j] + acc[i * unroll + u][j]
+    if rows == 4:
+        for j in range(cols):
+            reduce_add_4(acc[0][j], acc[unroll][j], acc[2 * unroll][j], acc[3 * unroll][j], sums)
+            for i in range(rows):
+                c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sums[i] if add else sums[i]
+        return
+    for i in range(rows):
         if cols == 4:
             reduce_add_4(acc[i * unroll][0], acc[i * unroll][1], acc[i * unroll][2], acc[i * unroll][3], sums)
         for j in range(cols):

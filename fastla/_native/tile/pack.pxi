@@ -21,6 +21,9 @@ cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssiz
                 copy_row(to + p * to_step + w, source + p * p_step + w)
             for w in range(squares, count):
                 to[p * to_step + w] = source[p * p_step + w]
+    elif larger(w_step, -w_step) < larger(p_step, -p_step):
+        for p in range(k):
+            copy_spread(to + p * to_step, source + p * p_step, w_step, count)
     else:
         for w in range(count):
             copy_column(to + w, to_step, k, source + w * w_step, p_step)

@@ -1,4 +1,5 @@
-# The compiled sides of knn and FlatIndex.search: plain float32 or float64 queries and rows, no mask, at least k rows.
+# The compiled sides of knn and FlatIndex.search: plain float32 or float64 queries and rows, at least k of which may be
+# found; of masks knn takes adjacent booleans, one a row.
 
 # Rows (n, d), or a vector as one row. False: not of that type, or of other dimensions.
 cdef bint set_plain_rows(Rows* rows, cnp.ndarray x, int type_number, bint vectors) noexcept:
@@ -14,6 +15,27 @@ cdef bint set_plain_rows(Rows* rows, cnp.ndarray x, int type_number, bint vector
     return True
 
 
+# The mask of all queries, if there is one. False: it is none of n adjacent booleans.
+cdef bint set_plain_mask(Search* search, object mask) noexcept:
+    cdef const uint8_t* allowed
+    cdef Py_ssize_t n = search.rows.n, count = 0, i
+    search.allowed = n
+    if mask is None:
+        return True
+    if not is_plain(mask) or cnp.PyArray_TYPE(<cnp.ndarray>mask) != cnp.NPY_BOOL or \
+            cnp.PyArray_NDIM(<cnp.ndarray>mask) != 1 or cnp.PyArray_DIM(<cnp.ndarray>mask, 0) != n or \
+            not cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray>mask):
+        return False
+    allowed = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
+    for i in range(n):
+        count += allowed[i] != 0
+    search.allowed = count
+    search.mask = allowed
+    search.mask_column = 1
+    return True
+
+
+# knn(queries, corpus, k, metric, mask, ...)
 cdef object compiled_knn(PyObject** arguments, Entry row):
     cdef object k_object = <object>arguments[2], metric = <object>arguments[3]
     cdef Py_ssize_t i
@@ -21,7 +43,7 @@ cdef object compiled_knn(PyObject** arguments, Entry row):
     cdef cnp.ndarray queries, corpus
     cdef const Kernels* kernels
     cdef Search search
-    for i in range(4, row.parameters):
+    for i in range(5, row.parameters):
         if not is_default(row, arguments, i):
             return None
     metric = METRICS.get(metric) if type(metric) is str else None
@@ -37,10 +59,10 @@ cdef object compiled_knn(PyObject** arguments, Entry row):
             not set_plain_rows(&search.queries, queries, type_number, True):
         return None
     kernels = typed_kernels[type_number]
-    if search.queries.d != search.rows.d or not 1 <= k_object <= search.rows.n or kernels == NULL:
+    if search.queries.d != search.rows.d or kernels == NULL or not set_plain_mask(&search, <object>arguments[4]) or \
+            not 1 <= k_object <= search.allowed:
         return None
     search.metric = metric
-    search.allowed = search.rows.n
     search.k = k_object
     return best_of(kernels, &search, cnp.PyArray_NDIM(queries) == 1)
 

@@ -22,11 +22,10 @@ def softmax(capsule, kind, cnp.ndarray x, int axis, cnp.ndarray out):
 cdef int run_softmax(const Kernels* kernels, int kind, cnp.ndarray x, int axis, cnp.ndarray out) except -1:
     cdef Softmax s
     cdef Runtime runtime
-    cdef Py_ssize_t shape[MAX_DIMS]
-    cdef Py_ssize_t x_stride[MAX_DIMS]
-    cdef Py_ssize_t out_stride[MAX_DIMS]
+    cdef Leading lead
+    cdef Batch batch
     cdef unsigned flags = fp_status_get()
-    cdef int status, d, side = -1
+    cdef int status, d, side
     s.kind = kind
     s.type = type_of(x)
     s.x = <const char*>cnp.PyArray_DATA(x)
@@ -34,30 +33,34 @@ cdef int run_softmax(const Kernels* kernels, int kind, cnp.ndarray x, int axis, 
     s.n = cnp.PyArray_DIM(x, axis)
     s.x_step = cnp.PyArray_STRIDE(x, axis)
     s.out_step = cnp.PyArray_STRIDE(out, axis)
-    # Lines are read side by side along an axis whose numbers lie closer together than theirs do; single numbers anyway.
-    for d in range(cnp.PyArray_NDIM(x)):
-        if d != axis and cnp.PyArray_DIM(x, d) > 1 and \
-                0 < abs(cnp.PyArray_STRIDE(x, d)) and (s.n == 1 or abs(cnp.PyArray_STRIDE(x, d)) < abs(s.x_step)) and \
-                (side < 0 or abs(cnp.PyArray_STRIDE(x, d)) < abs(cnp.PyArray_STRIDE(x, side))):
-            side = d
-    s.columns = 1
-    s.x_column = s.out_column = 0
-    s.dims = 0
+    # The other axes, as few as can be. Strides are bytes here.
+    lead.operands = 2
+    batch.dims = 0
     s.count = 1
     for d in range(cnp.PyArray_NDIM(x)):
-        if d == side:
-            s.columns = cnp.PyArray_DIM(x, d)
-            s.x_column = cnp.PyArray_STRIDE(x, d)
-            s.out_column = cnp.PyArray_STRIDE(out, d)
-        elif d != axis:
-            shape[s.dims] = cnp.PyArray_DIM(x, d)
-            x_stride[s.dims] = cnp.PyArray_STRIDE(x, d)
-            out_stride[s.dims] = cnp.PyArray_STRIDE(out, d)
-            s.count *= shape[s.dims]
-            s.dims += 1
-    s.shape = shape
-    s.x_stride = x_stride
-    s.out_stride = out_stride
+        if d != axis and cnp.PyArray_DIM(x, d) != 1:
+            lead.shape[batch.dims] = cnp.PyArray_DIM(x, d)
+            lead.strides[0][batch.dims] = cnp.PyArray_STRIDE(x, d)
+            lead.strides[1][batch.dims] = cnp.PyArray_STRIDE(out, d)
+            s.count *= lead.shape[batch.dims]
+            batch.dims += 1
+    sort_leading(&batch, &lead, NULL)
+    merge_leading(&batch, &lead)
+    # Lines are read side by side along an axis whose numbers lie closer together than theirs do; single numbers anyway.
+    s.columns = 1
+    s.x_column = s.out_column = 0
+    side = batch.dims - 1
+    if side >= 0 and s.count and lead.strides[0][side] and \
+            (s.n == 1 or abs(lead.strides[0][side]) < abs(s.x_step)):
+        s.columns = lead.shape[side]
+        s.x_column = lead.strides[0][side]
+        s.out_column = lead.strides[1][side]
+        s.count //= s.columns
+        batch.dims -= 1
+    s.dims = batch.dims
+    s.shape = lead.shape
+    s.x_stride = lead.strides[0]
+    s.out_stride = lead.strides[1]
     fill(&runtime)
     with cython.nogil:
         status = kernels.softmax(&s, &runtime)
