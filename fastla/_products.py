@@ -128,8 +128,8 @@ def _matmul_with(epilogue: Callable, x1: Any, x2: Any, out: Any, keywords: dict[
     p = None if keywords else _validate.product("matmul", x1, x2, out, _AS_GIVEN)
     if p is None:
         shown = [getattr(x, "dtype", type(x).__name__) for x in (x1, x2, out) if x is not None] + list(keywords)
-        raise TypeError(f"matmul: epilogue needs arrays of one dtype, out's too, of {', '.join(_core.ROWS)}, and no further "
-                        f"keywords, not {', '.join(map(str, shown))}")
+        raise TypeError(f"matmul: epilogue needs arrays of one dtype, out's too, of {', '.join(_core.ROWS)}, "
+                        f"and no further keywords, not {', '.join(map(str, shown))}")
     if max(p.a.shape[-2], p.b.shape[-1]) > MOST_ROWS:
         raise ValueError(f"matmul: x1 has shape {p.a.shape} and x2 {p.b.shape}, expected at most {MOST_ROWS} rows and "
                          f"columns with an epilogue")

@@ -56,7 +56,8 @@ class _Truth(AbstractTemplate):
 
 overload(operator.eq)(_compare(True))
 overload(operator.ne)(_compare(False))
-for operation, answer in (bool, cgutils.true_bit), (operator.truth, cgutils.true_bit), (operator.not_, cgutils.false_bit):
+for operation, answer in ((bool, cgutils.true_bit), (operator.truth, cgutils.true_bit),
+                          (operator.not_, cgutils.false_bit)):
     infer_global(operation)(type("_TruthOf", (_Truth,), {"key": operation}))
     lower_builtin(operation, Known)(lambda context, builder, sig, args, answer=answer: answer)
 

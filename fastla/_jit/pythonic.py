@@ -8,12 +8,12 @@ from numba.extending import overload
 
 
 def power(x: Any, y: Any) -> Any:
-    """x ** y where y is no literal: a whole number to a negative power is no whole number."""
+    """Return x ** y where y is no literal: a whole number to a negative power is no whole number."""
     raise NotImplementedError
 
 
 def where(condition: Any, x: Any, y: Any) -> Any:
-    """numpy.where, of numbers a number."""
+    """Return numpy.where, of numbers a number."""
     raise NotImplementedError
 
 

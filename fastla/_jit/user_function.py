@@ -67,8 +67,8 @@ class UserFunction:
         arguments = [given[letter] for letter in self.kind.letters]
         self.f(*arguments)
         shown = ", ".join(str(argument) for argument in arguments)
-        raise RuntimeError(f"{self.label} failed in compiled code on ({shown}), though not in Python (within try it must "
-                           "not)")
+        raise RuntimeError(f"{self.label} failed in compiled code on ({shown}), though not in Python "
+                           "(within try it must not)")
 
 
 class calling:  # noqa: N801

@@ -44,8 +44,8 @@ cdef inline void short_dots(const int k, Py_ssize_t m, const real* x, Py_ssize_t
 
 
 # c[m, n] = x[m, k] . y[n, k], so many rows at once; m is the large side.
-cdef void dots(Py_ssize_t rows, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row, const real* y,
-               Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col) noexcept nogil:
+cdef void dots(Py_ssize_t rows, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
+               const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col) noexcept nogil:
     cdef Py_ssize_t p, i
     if n == 1 and k == 2:
         short_dots(2, m, x, x_row, y, c, c_row)

@@ -1,0 +1,183 @@
+"""What a user's function reads is what it reads in Python, at every call: nested code, defaults, partials, tests."""
+
+import dataclasses
+import functools
+import math
+
+import numpy as np
+import pytest
+
+import fastla
+
+pytest.importorskip("numba")
+
+ONES, EYE = np.ones((3, 4), np.float32), np.eye(4, dtype=np.float32)
+
+
+def check(f):
+    """f(1.0, i, j) of each of 3 x 4 places, by way of a product with the identity."""
+    expected = [[float(f(np.float32(1), i, j)) for j in range(4)] for i in range(3)]
+    np.testing.assert_allclose(fastla.matmul(ONES, EYE, epilogue=f), expected, 1e-6)
+
+
+def of_four(p, q, r, s=1.0):
+    return p + 10 * q + 100 * r + 1000 * s
+
+
+def test_partials_of_one_function_never_share_code():
+    check(of_four)
+    check(functools.partial(of_four, 2.0))
+    check(functools.partial(of_four, s=3.0))
+    first, third = functools.partial(of_four, 2.0), functools.partial(of_four, r=2.0)
+    check(lambda v, i, j: first(v, i, j))
+    check(lambda v, i, j: third(v, i))
+
+
+factor = 2.0
+
+
+@pytest.mark.parametrize("make", [
+    lambda n: lambda v, i, j: (lambda a: a * n + factor)(v), lambda n: lambda v, i, j: sum([v * n for k in range(3)]),
+    lambda n: lambda v, i, j: sum([v * factor for k in range(3)]) + factor + n,
+])
+def test_code_within_a_function_reads_like_the_rest(make, monkeypatch):
+    for n in (2.0, 30.0, np.float64(4)):
+        check(make(n))
+    f = make(2.0)
+    check(f)
+    monkeypatch.setitem(globals(), "factor", 7.0)
+    check(f)
+
+
+def test_an_object_within_inner_code():
+    shift = dataclasses.make_dataclass("Shift", ["by", "table"])(2.0, np.arange(4.0))
+
+    def f(v, i, j):
+        def moved(a):
+            return a + shift.by * shift.table[j]
+        return moved(v) + shift.by
+    check(f)
+    shift.by, shift.table[:] = 5.0, 1.0
+    check(f)
+
+
+def test_defaults_are_read_at_every_call():
+    table = np.arange(4.0)
+
+    def helper(v, j, table=table, by=2.0):
+        return v + by * table[j]
+    f = lambda v, i, j: helper(v, j) + helper(v, i, by=1.0)     # noqa: E731
+    check(f)
+    table[:] = 100
+    check(f)
+
+
+class Plain:
+    own = 3.0
+
+
+@dataclasses.dataclass
+class Compared:
+    own: float
+
+
+@dataclasses.dataclass(slots=True)
+class Slotted:
+    own: float
+
+
+plain, other, alias = Plain(), Plain(), None
+compared, slotted = Compared(2.0), Slotted(4.0)
+
+
+def scaled(v):
+    return v * 100
+
+
+class Model:
+    def __init__(self, act):
+        self.act = act
+
+    def __call__(self, v, i, j):
+        return self.act(v) if self.act is not None else v
+
+
+@pytest.mark.parametrize("f", [
+    lambda v, i, j: scaled(v) if scaled is not None else v, lambda v, i, j: scaled(v) if scaled else v,
+    Model(scaled), Model(Model(scaled).act), lambda v, i, j: v + 1 if plain else v,
+    lambda v, i, j: v if not plain else -v,
+    lambda v, i, j: v + 1 if plain is plain else v, lambda v, i, j: v + 1 if plain is other else v,
+    lambda v, i, j: v + 1 if plain == other else v, lambda v, i, j: v + 1 if plain != other else v,
+    lambda v, i, j: v + plain.own if plain is not None and scaled is not Plain else v,
+    lambda v, i, j: v + slotted.own * compared.own, lambda v, i, j: v if alias is None else -v,
+])
+def test_objects_and_functions_are_true_and_equal_themselves(f):
+    check(f)
+
+
+@pytest.mark.parametrize("f", [
+    lambda v, i, j: v * 2**-(i + 1), lambda v, i, j: v * (i + 2)**-1, lambda v, i, j: v * (i + 1)**(j - 2),
+    lambda v, i, j: v + 2**i + i**2, lambda v, i, j: (v + 1)**-2 + (v + 1)**(i - j),
+    lambda v, i, j: v * ((i + 20000001.0) % 2), lambda v, i, j: (i * 1e-3 + 1e5) - 1e5 + v,
+    lambda v, i, j: v + np.where(i > j, 1, 0) + np.where(v > 0, v, 2.0) + np.where(i == j, 0.5, 2),
+])
+def test_numbers_are_pythons(f):
+    check(f)
+
+
+def test_constants_that_are_equal_but_not_the_same():
+    def make(numbers):
+        return lambda v, i, j: v * math.copysign(1.0, numbers[0])
+    for numbers in ((0.0,), (-0.0,), (0.0,)):
+        check(make(numbers))
+
+
+class OwnError(Exception):
+    pass
+
+
+def raises_own(v, i, j):
+    if i == 2:
+        raise OwnError("text", i)
+    return v
+
+
+def raises_a_class(v, i, j):
+    if i == 2:
+        raise OwnError
+    return v
+
+
+def raises_stop(v, i, j):
+    if i == 2:
+        raise StopIteration("end")
+    return v
+
+
+@pytest.mark.parametrize(("f", "kind", "says"), [(raises_own, OwnError, "text.*2"), (raises_a_class, OwnError, "^$"),
+                                                 (raises_stop, StopIteration, "end")])
+def test_exceptions_of_any_class(f, kind, says):
+    with pytest.raises(kind, match=says) as caught:
+        fastla.matmul(ONES, EYE, epilogue=f)
+    assert caught.value.__context__ is None
+
+
+records, words, pair = np.zeros(4, [("w", "f8")]), np.array(["a", "b", "c", "d"]), (np.zeros(4), 1.0)
+
+
+def takes_anything(*a, **k):
+    return a[0]
+
+
+@pytest.mark.parametrize(("f", "says"), [
+    (lambda v, i, j: v + records["w"][j], "records, of dtype"),
+    (lambda v, i, j: v + (words[i] == words[j]), "words, of dtype"),
+    (lambda v, i, j: v + pair[0][j], "pair, of type tuple of arrays"),
+    (lambda v, i, j: v + (compared == compared), "eq"),
+    (lambda v, i, j: v + hasattr(plain, "own"), "calls hasattr"), (lambda v, i, j: isinstance(v, float), "isinstance"),
+    (functools.wraps(scaled)(takes_anything), r"takes \(\*a, \*\*k\), expected a function of \(x, i, j\)$"),
+    (lambda v, i, j: takes_anything(v, k=i), "cannot be compiled"),
+])
+def test_what_cannot_be_read_as_python_does_is_refused(f, says):
+    with pytest.raises(TypeError, match="(?s)matmul: epilogue.*" + says):
+        fastla.matmul(ONES, EYE, epilogue=f)
