@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from fastla import _core
 from fastla._block_mask import BlockMask
 from fastla._core import core
-from fastla._jit.user_function import MOST_ROWS, calling, compiled
+from fastla._jit.functions.user_function import MOST_ROWS, calling, compiled
 from fastla._validate import attention as _checks
 
 

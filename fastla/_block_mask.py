@@ -9,7 +9,7 @@ import numpy as np
 
 from fastla import _validate
 from fastla._core import core
-from fastla._jit.user_function import MOST_ROWS, calling, compiled
+from fastla._jit.functions.user_function import MOST_ROWS, calling, compiled
 
 
 class BlockMask:

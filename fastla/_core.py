@@ -2,7 +2,7 @@
 
 A target is an instruction set that the kernels were compiled for (setup.py). The first that the CPU can run is taken at
 import; the environment variable FASTLA_TARGET forces one by name; `use_target` switches within the process. The target
-"numba" (`_jit/target.py`) is one on top of a native one: its entries are compiled when they are first called.
+"numba" (`_jit/kernels/target.py`) is one on top of a native one: its entries are compiled when they are first called.
 """
 
 import importlib
@@ -96,7 +96,7 @@ def _numba_tables(native: str) -> dict[str, Any]:
     """The Numba target's tables, by element row, on top of a native target's."""
     if not has_numba():
         raise ImportError("fastla: the Numba target needs Numba: pip install fastla[numba]")
-    from fastla._jit import target
+    from fastla._jit.kernels import target
 
     elements = {element for elements in target.FAMILIES.values() for element in elements}
     return {element: target.table(core, element, native, importlib.import_module(

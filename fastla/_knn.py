@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from fastla import _search, _validate
 from fastla._core import core
-from fastla._jit.user_function import MOST_ROWS, calling, compiled
+from fastla._jit.functions.user_function import MOST_ROWS, calling, compiled
 from fastla._norms import vector_norm
 
 

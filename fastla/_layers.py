@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from fastla import _core
 from fastla._core import core
-from fastla._jit.user_function import UserFunction, calling
+from fastla._jit.functions.user_function import UserFunction, calling
 from fastla._validate import layers as _checks
 from fastla._weights import PackedWeight
 

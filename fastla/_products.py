@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from fastla import _core, _validate
 from fastla._core import core
-from fastla._jit.user_function import MOST_ROWS, calling, compiled
+from fastla._jit.functions.user_function import MOST_ROWS, calling, compiled
 
 # How the functions of the family see their operands: a stack of vectors, or (None) of whatever its dimensions say.
 _AS_GIVEN = (None, None)

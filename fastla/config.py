@@ -166,7 +166,7 @@ def _numba_facts() -> str:
     if not _core.has_numba():
         return "not installed (pip install fastla[numba])"
     if _core.current_target() == _core.NUMBA:
-        from fastla._jit import target
+        from fastla._jit.kernels import target
 
         families = "; ".join(f"{family} of {', '.join(elements)}" for family, elements in target.FAMILIES.items())
         return f"does {families}; the rest is target {_core.native_target()}'s"

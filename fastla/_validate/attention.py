@@ -36,7 +36,7 @@ class Call(NamedTuple):
     key_scale: np.ndarray | None = None
     value_scale: np.ndarray | None = None
     stored: str | None = None       # what key and value hold, where their dtype does not say: bfloat16 as uint16
-    score_mod: Any = None           # _jit.user_function.UserFunction
+    score_mod: Any = None           # _jit.functions.user_function.UserFunction
     mask_mod: Any = None
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastla._core import core
-from fastla._jit.user_function import compiled
+from fastla._jit.functions.user_function import compiled
 from fastla._validate.common import numbers, output, real
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")

@@ -12,7 +12,7 @@ from fastla import _core
 
 pytest.importorskip("numba")
 
-from fastla._jit import contract, target  # noqa: E402
+from fastla._jit.kernels import contract, target  # noqa: E402
 
 ENTRIES = {"matmul": 3, "search": 2, "attention": 2, "symmetric_product": 2}       # and their arguments
 RNG = np.random.default_rng(0)

@@ -122,7 +122,7 @@ def test_nowhere_to_write(when, monkeypatch):
     from numba import types
     from numba.core import caching
 
-    from fastla._jit import compiling
+    from fastla._jit.kernels import compiling
 
     def refuse(*_):
         raise OSError("read-only file system")

@@ -17,7 +17,7 @@ def numba():
 
 
 def test_structs_are_the_compilers():
-    from fastla._jit import contract
+    from fastla._jit.kernels import contract
 
     for name, size in core.contract_sizes().items():
         assert contract.layout(name).itemsize == size, name

@@ -16,7 +16,7 @@ import fastla
 
 pytest.importorskip("numba")
 
-from fastla._jit import user_function  # noqa: E402
+from fastla._jit.functions import user_function  # noqa: E402
 
 A = np.linspace(-3, 3, 40).reshape(8, 5)
 
@@ -190,7 +190,7 @@ def test_without_numba():
 INSTRUCTIONS = """
     import math, re
     import numpy as np
-    from fastla._jit.user_function import compiled
+    from fastla._jit.functions.user_function import compiled
     table = np.zeros(9)
     for argument, f in [
         ("activation", lambda v: 1.0 / (0.3 + v * v)), ("activation", lambda v: v if v > 0 else 0.1 * v),

@@ -1,4 +1,4 @@
-# Functions of the user, compiled elsewhere (_jit/user_function.py): addresses as kernels call them.
+# Functions of the user, compiled elsewhere (_jit/functions/user_function.py): addresses as kernels call them.
 
 cdef enum:
     USER_ROWS = 64          # of a tile that an epilogue hands on: their numbers lie on the stack

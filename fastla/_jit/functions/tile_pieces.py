@@ -6,7 +6,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastla._jit.user_function import MOST_ROWS
+from fastla._jit.functions.user_function import MOST_ROWS
 from fastla._jit.vec import BYTES
 
 PART = 64               # numbers kept aside

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, int32, intp, types
 
-from fastla._jit.compiling import jit
-from fastla._jit.contract import KERNEL_OK, NO_MEMORY, Runtime
-from fastla._jit.cost import OFFER_NS, WAKE_NS
 from fastla._jit.interop import address_of, c_function, c_pointer, cast, struct
+from fastla._jit.kernels.compiling import jit
+from fastla._jit.kernels.contract import KERNEL_OK, NO_MEMORY, Runtime
+from fastla._jit.kernels.cost import OFFER_NS, WAKE_NS
 
 void_p = types.voidptr
 _parallel_for = c_function(int32, intp, void_p, intp, int32, int32)

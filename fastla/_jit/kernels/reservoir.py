@@ -7,8 +7,8 @@ from typing import Any
 
 from numba import types
 
-from fastla._jit.compiling import jit_for
 from fastla._jit.interop import offset
+from fastla._jit.kernels.compiling import jit_for
 
 
 def reservoirs(real: types.Type) -> Any:

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from fastla._jit.bytecode import references, self_attributes, written
-from fastla._jit.callables import call_of, unwrapped, wrap_builtin
-from fastla._jit.kinds import kind_of
-from fastla._jit.substitutes import Helper, Place, Slot
+from fastla._jit.functions.bytecode import references, self_attributes, written
+from fastla._jit.functions.callables import call_of, unwrapped, wrap_builtin
+from fastla._jit.functions.kinds import kind_of
+from fastla._jit.functions.substitutes import Helper, Place, Slot
 
 KNOWN_MODULES = (math, np, builtins)        # whose constants stay
 NOT_PLAIN = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR

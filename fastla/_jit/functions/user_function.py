@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastla._core import core
-from fastla._jit.captured import Description
-from fastla._jit.kinds import as_compiled, compiled_dtype
+from fastla._jit.functions.captured import Description
+from fastla._jit.functions.kinds import as_compiled, compiled_dtype
 from fastla._jit.lock import Lock
 
 FAILED_WORDS = 8        # claimed, row, column, b, h, the number, the norms of row and column
@@ -158,7 +158,7 @@ def _need_numba(label: str) -> None:
 
 
 def _compile(label: str, described: Description, kind: Kind, dtype: np.dtype) -> Any:
-    from fastla._jit.tile_function import tile_function
+    from fastla._jit.functions.tile_function import tile_function
     try:
         return tile_function(described, kind.letters, dtype, kind.masks)
     except TypeError as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 from numba import types
 
-from fastla._jit.compiling import jit_for
+from fastla._jit.kernels.compiling import jit_for
 from fastla._jit.lanes import fma, reduce_add, splat
 from fastla._jit.memory import load, number
 from fastla._jit.vec import lanes_of

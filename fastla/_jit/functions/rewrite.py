@@ -18,11 +18,11 @@ from numba.core.inline_closurecall import InlineClosureCallPass, InlineWorker
 from numba.core.ir_utils import find_topo_order, guard, simplify_CFG
 from numba.core.registry import cpu_target
 
-from fastla._jit import known  # noqa: F401
-from fastla._jit.captured import Description
-from fastla._jit.pythonic import power, where
-from fastla._jit.real import MOST_POWER, LiteralValue
-from fastla._jit.substitutes import Helper, Place, Slot, copy_with
+from fastla._jit.functions import known  # noqa: F401
+from fastla._jit.functions.captured import Description
+from fastla._jit.functions.pythonic import power, where
+from fastla._jit.functions.real import MOST_POWER, LiteralValue
+from fastla._jit.functions.substitutes import Helper, Place, Slot, copy_with
 
 MOST_INLINED = 500
 

@@ -11,7 +11,7 @@ from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, overload, register_model, typeof_impl
 
-from fastla._jit.substitutes import Helper, Place
+from fastla._jit.functions.substitutes import Helper, Place
 
 
 class Known(types.Opaque):

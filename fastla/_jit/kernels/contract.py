@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import from_dtype, types
 
-HEADER = Path(__file__).parent.parent / "_native" / "contract" / "kernels.h"
+HEADER = Path(__file__).parents[2] / "_native" / "contract" / "kernels.h"
 _SCALARS = {"int": "i4", "unsigned": "u4", "double": "f8", "ptrdiff_t": "p", "size_t": "P", "TileFunction": "p"}
 
 

@@ -2,7 +2,7 @@
 
 from numba import intp
 
-from fastla._jit.compiling import jit
+from fastla._jit.kernels.compiling import jit
 
 # Nanoseconds from which workers that are awake help, from which sleeping ones are woken, and of a task at most, for
 # between tasks an interrupt is noticed.

@@ -32,7 +32,7 @@ def table(core: Any, element: str, native_target: str, native: Any) -> Any:
     with _lock:
         key = element, native_target
         if key not in _tables:
-            from fastla._jit.tile import MR, NV
+            from fastla._jit.kernels.tile import MR, NV
             from fastla._jit.vec import BYTES
 
             size = 8 if element == "float64" else 2 if element == "int8" else 4
@@ -44,10 +44,10 @@ def table(core: Any, element: str, native_target: str, native: Any) -> Any:
 def compile_entry(core: Any, element: str, family: str) -> None:
     """Set an entry of all tables of an element row."""
     with _lock:
-        from fastla._jit.compiling import compiled
+        from fastla._jit.kernels.compiling import compiled
 
         if (element, family) not in _entries:
-            module = importlib.import_module(f"fastla._jit.{family}")
+            module = importlib.import_module(f"fastla._jit.kernels.{family}")
             _entries[element, family] = compiled(f"{family} {element}", module.build(element), module.SIGNATURE)
         for (row, _), capsule in _tables.items():
             if row == element:

@@ -20,7 +20,7 @@ from numba import njit
 from numba.core.caching import FunctionCache, NullCache
 from numba.core.ccallback import CFunc
 
-from fastla._jit.contract import HEADER
+from fastla._jit.kernels.contract import HEADER
 from fastla._jit.vec import BYTES
 
 
@@ -45,7 +45,8 @@ def jit_for(*parameters: Any) -> Any:
 def fingerprint() -> int:
     """A hash of what entries are made of."""
     digest = hashlib.sha256(str(BYTES).encode())
-    for path in [*sorted(Path(__file__).parent.glob("*.py")), HEADER]:
+    here = Path(__file__).parent
+    for path in [*sorted(here.parent.glob("*.py")), *sorted(here.glob("*.py")), HEADER]:
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest()[:7])
 

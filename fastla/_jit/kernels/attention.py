@@ -17,14 +17,14 @@ from typing import Any
 
 from numba import int32, intp, types
 
-from fastla._jit.compiling import jit_for
-from fastla._jit.contract import DECLINED, KERNEL_OK, Runtime, constants, pointer_to
-from fastla._jit.cost import duration
 from fastla._jit.interop import cast, offset, room, struct
+from fastla._jit.kernels.compiling import jit_for
+from fastla._jit.kernels.contract import DECLINED, KERNEL_OK, Runtime, constants, pointer_to
+from fastla._jit.kernels.cost import duration
+from fastla._jit.kernels.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
+from fastla._jit.kernels.tile import MR, NV, micro_kernels, packing
 from fastla._jit.lanes import mask_bits, maximum, select, splat
 from fastla._jit.memory import load, number, set_number, store
-from fastla._jit.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
-from fastla._jit.tile import MR, NV, micro_kernels, packing
 from fastla._jit.vec import lanes_of
 from fastla._jit.vmath import exp_weight
 

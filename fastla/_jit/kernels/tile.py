@@ -4,8 +4,8 @@ from typing import Any
 
 from numba import types
 
-from fastla._jit.compiling import jit_for
 from fastla._jit.interop import offset
+from fastla._jit.kernels.compiling import jit_for
 from fastla._jit.lanes import fma, splat
 from fastla._jit.memory import load, number, prefetch, store, tile
 from fastla._jit.vec import BYTES, lanes_of

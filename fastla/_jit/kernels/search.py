@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 from numba import int32, intp, types
 
-from fastla._jit.compiling import jit_for
-from fastla._jit.contract import DECLINED, KERNEL_OK, NO_MEMORY, Runtime, constants, pointer_to
-from fastla._jit.cost import duration
 from fastla._jit.interop import address_of, cast, offset, room, struct
+from fastla._jit.kernels.compiling import jit_for
+from fastla._jit.kernels.contract import DECLINED, KERNEL_OK, NO_MEMORY, Runtime, constants, pointer_to
+from fastla._jit.kernels.cost import duration
+from fastla._jit.kernels.norms import norms
+from fastla._jit.kernels.reservoir import reservoirs
+from fastla._jit.kernels.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
+from fastla._jit.kernels.tile import MR, NV, micro_kernels, packing
 from fastla._jit.lanes import lowest_bit, mask_bits, maximum, minimum
 from fastla._jit.memory import load, store
-from fastla._jit.norms import norms
-from fastla._jit.reservoir import reservoirs
-from fastla._jit.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
-from fastla._jit.tile import MR, NV, micro_kernels, packing
 from fastla._jit.vec import lanes_of
 
 Search, sizes, flags = pointer_to("Search"), types.CPointer(intp), types.CPointer(types.uint8)

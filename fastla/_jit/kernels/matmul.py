@@ -18,12 +18,12 @@ from typing import Any
 
 from numba import int32, intp, types
 
-from fastla._jit.compiling import jit_for
-from fastla._jit.contract import DECLINED, KERNEL_OK, Runtime, pointer_to
-from fastla._jit.cost import duration, tasks_for
 from fastla._jit.interop import address_of, c_function, cast, copied, offset, room, struct
-from fastla._jit.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
-from fastla._jit.tile import MR, NV, SQUARE, micro_kernels, packing
+from fastla._jit.kernels.compiling import jit_for
+from fastla._jit.kernels.contract import DECLINED, KERNEL_OK, Runtime, pointer_to
+from fastla._jit.kernels.cost import duration, tasks_for
+from fastla._jit.kernels.schedule import begin, ceil_div, give, is_null, job_type, run_tasks, take, task_pointer
+from fastla._jit.kernels.tile import MR, NV, SQUARE, micro_kernels, packing
 from fastla._jit.vec import lanes_of
 
 Product, Batch, sizes = pointer_to("Product"), pointer_to("Batch"), types.CPointer(intp)

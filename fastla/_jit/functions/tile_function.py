@@ -17,11 +17,11 @@ from numba import cfunc, from_dtype
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from fastla._jit.captured import Description
-from fastla._jit.captured_array import CapturedArray
-from fastla._jit.real import Real
-from fastla._jit.rewrite import compiled
-from fastla._jit.tile_pieces import (
+from fastla._jit.functions.captured import Description
+from fastla._jit.functions.captured_array import CapturedArray
+from fastla._jit.functions.real import Real
+from fastla._jit.functions.rewrite import compiled
+from fastla._jit.functions.tile_pieces import (
     INT8,
     PART,
     POINTER,
@@ -32,7 +32,7 @@ from fastla._jit.tile_pieces import (
     wide_vectors,
     word_pointer,
 )
-from fastla._jit.user_function import FAILED_WORDS
+from fastla._jit.functions.user_function import FAILED_WORDS
 
 
 class Callback(NamedTuple):

@@ -11,13 +11,13 @@ from typing import Any
 
 from numba import int32, intp, types
 
-from fastla._jit.compiling import jit_for
-from fastla._jit.contract import KERNEL_OK, NO_MEMORY, Runtime, pointer_to
-from fastla._jit.cost import duration
 from fastla._jit.interop import address_of, cast, offset, room, struct
+from fastla._jit.kernels.compiling import jit_for
+from fastla._jit.kernels.contract import KERNEL_OK, NO_MEMORY, Runtime, pointer_to
+from fastla._jit.kernels.cost import duration
+from fastla._jit.kernels.schedule import begin, give, is_null, job_type, run_tasks, take, task_pointer
 from fastla._jit.lanes import fma, reduce_add, splat
 from fastla._jit.memory import load, load_part, prefetch, store, store_part, tile
-from fastla._jit.schedule import begin, give, is_null, job_type, run_tasks, take, task_pointer
 from fastla._jit.vec import lanes_of
 
 Request = pointer_to("SymmetricProduct")

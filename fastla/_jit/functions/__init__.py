@@ -1,0 +1,1 @@
+"""Functions that only the user knows, compiled into callbacks over tiles (`user_function.py`)."""

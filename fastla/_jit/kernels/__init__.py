@@ -1,0 +1,1 @@
+"""The target's kernels: families of `Kernels` (`_native/contract/kernels.h`), compiled for this CPU (`target.py`)."""
