@@ -82,6 +82,8 @@ def test_errors_can_be_caught_and_come_out_as_they_are():
 
 CACHED = """
     import numba, numpy as np, fastla
+    from fastla._jit import extension
+    extension.init()
     @numba.njit(cache=True)
     def f(q, x):
         try:
