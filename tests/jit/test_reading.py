@@ -2,7 +2,9 @@
 
 import dataclasses
 import functools
+import gc
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ import pytest
 import fastla
 
 pytest.importorskip("numba")
+
+from fastla._jit.functions import user_function  # noqa: E402
 
 ONES, EYE = np.ones((3, 4), np.float32), np.eye(4, dtype=np.float32)
 
@@ -181,3 +185,23 @@ def takes_anything(*a, **k):
 def test_what_cannot_be_read_as_python_does_is_refused(f, says):
     with pytest.raises(TypeError, match="(?s)matmul: epilogue.*" + says):
         fastla.matmul(ONES, EYE, epilogue=f)
+
+
+def test_objects_of_a_class_share_code_and_are_not_kept():
+    f = Model(scaled)
+    check(f)
+    before, gone = len(user_function._kept), weakref.ref(f)
+    for _ in range(3):
+        check(Model(scaled))
+    assert len(user_function._kept) == before
+    del f
+    gc.collect()
+    assert gone() is None
+
+
+def test_identity_is_that_of_the_call():
+    def make(one, two):
+        return lambda v, i, j: v + 1 if one is two else v
+    x, y = Plain(), Plain()
+    for pair_of in ((x, y), (x, x), (y, x), (y, y)):
+        check(make(*pair_of))

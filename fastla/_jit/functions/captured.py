@@ -50,11 +50,13 @@ class Description:
         self.slots: list[Slot] = []
         self._keys: list[Any] = []
         self._known: dict[tuple, Helper | None] = {_identity(self.function, given, keywords): None}
-        self._kept: list[Any] = []              # objects whose identity is part of the key
+        self.constants: list[Any] = []          # objects whose identity is part of the key
+        self._alive: list[Any] = []             # those whose identity matters until all is described
         self._places: dict[int, Place] = {}     # by identity: Numba compares them with `is`
         self.parameters = self._parameters(self.function, given, keywords, count)
         self.names = self._names(self.function)
         self.key = (count, *self._keys)
+        del self._alive, self._known, self._places
 
     def _parameters(self, function: types.FunctionType, given: list[Any], keywords: dict[str, Any],
                     count: int) -> list[Any]:
@@ -106,9 +108,9 @@ class Description:
             return self._helper(value)
         if any(value is module for module in KNOWN_MODULES) or not _has_members(value):
             return self._constant(value)
-        self._keys += "place", id(value)
-        self._kept.append(value)
+        self._alive.append(value)
         place = self._places.setdefault(id(value), Place.of(value))
+        self._keys += "place", list(self._places).index(id(value)), place.compared, place.counted
         for name in dict.fromkeys(chain[0] for chain in chains if chain):
             if hasattr(value, name):
                 below = [chain[1:] for chain in chains if chain and chain[0] == name]
@@ -133,7 +135,7 @@ class Description:
             by_value = False
         # Equal values may differ: 0.0 and -0.0, 1 and True.
         self._keys.append((type(value), value, repr(value)) if by_value else id(value))
-        self._kept.append(value)
+        self.constants.append(value)
         return value
 
     def _helper(self, f: Any) -> Any:
@@ -147,7 +149,7 @@ class Description:
             self._keys.append(list(self._known).index(which))
         else:
             self._known[which] = None                   # while it is being described
-            self._kept.append((function, given, keywords))
+            self._alive.append((function, given, keywords))
             free = _free(function, given, keywords)
             parameters = self._parameters(function, given, keywords, len(free)) if given or keywords else None
             defaults = {name: self._substitute(value, ((),)) for name, value in _defaults(function).items()}

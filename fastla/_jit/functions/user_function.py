@@ -44,7 +44,7 @@ KINDS = {
     "metric": Kind("xqnij", "dot, norm_q, norm_x, q_idx, x_idx"),
 }
 
-_kept: dict[tuple, tuple[Any, Description]] = {}
+_kept: dict[tuple, tuple[Any, list[Any]]] = {}     # the code, and the constants whose identity is part of the key
 _lock = Lock()
 
 
@@ -143,7 +143,7 @@ def compiled(name: str, argument: str, f: Any, dtype: np.dtype) -> UserFunction:
         with _lock:
             found = _kept.get(key)
             if found is None:
-                found = _compile(label, described, kind, dtype), described
+                found = _compile(label, described, kind, dtype), described.constants
                 if len(_kept) >= MOST_KEPT:
                     del _kept[next(iter(_kept))]
                 _kept[key] = found
