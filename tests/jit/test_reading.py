@@ -205,3 +205,84 @@ def test_identity_is_that_of_the_call():
     x, y = Plain(), Plain()
     for pair_of in ((x, y), (x, x), (y, x), (y, y)):
         check(make(*pair_of))
+
+
+class Held:
+    def __init__(self, own):
+        self.own = own
+
+    def times(self, v):
+        return v * self.own
+
+
+ten, twenty = Held(10.0), Held(20.0)
+
+
+def chosen_by_assignment(v, i, j):
+    held = ten
+    if i > j:
+        held = twenty
+    return v * held.own
+
+
+@pytest.mark.parametrize("f", [
+    lambda v, i, j: v * (ten if i > j else twenty).own, lambda v, i, j: v * (ten or twenty).own, chosen_by_assignment,
+    lambda v, i, j: (ten if i > j else twenty).times(v),
+])
+def test_an_object_that_is_chosen_while_it_runs_is_refused(f):
+    """Or right: never the other one's attribute."""
+    try:
+        check(f)
+    except TypeError as error:
+        assert "cannot be compiled" in str(error)
+
+
+def exponent_by_assignment(v, i, j):
+    n = 2
+    if i > j:
+        n = 3
+    return (v + 1)**n
+
+
+def exponent_in_a_loop(v, i, j):
+    n = 2
+    for _ in range(i):
+        n -= 1
+    return (j + 2)**n + v
+
+
+@pytest.mark.parametrize("f", [exponent_by_assignment, exponent_in_a_loop, lambda v, i, j: pow(2, -i) + v,
+                               lambda v, i, j: pow(v + 1, 2) + pow(i + 2, j)])
+def test_exponents_that_change(f):
+    check(f)
+
+
+def test_a_global_that_shadows_a_builtin(monkeypatch):
+    f = lambda v, i, j: abs(v) + 10 * float(v)      # noqa: E731
+    check(f)
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "abs", scaled)
+        check(f)
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "float", scaled)
+        check_with(f, np.float64)
+
+
+def check_with(f, number):
+    """As check, where this file's own `float` may be another."""
+    expected = [[number(f(1.0, i, j)) for j in range(4)] for i in range(3)]
+    np.testing.assert_allclose(fastla.matmul(ONES, EYE, epilogue=f), expected, 1e-6)
+
+
+def test_a_class_that_changes(monkeypatch):
+    class Changing:
+        own = 1.0
+    one, two = Changing(), Changing()
+    truth, equal = (lambda v, i, j: v + 1 if one else v), (lambda v, i, j: v + 1 if one == two else v)
+    check(truth)
+    check(equal)
+    monkeypatch.setattr(Changing, "__bool__", lambda self: False, raising=False)
+    monkeypatch.setattr(Changing, "__eq__", lambda self, other: True)
+    for f in (truth, equal):
+        with pytest.raises(TypeError, match="cannot be compiled"):
+            check(f)

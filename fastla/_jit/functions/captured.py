@@ -89,12 +89,14 @@ class Description:
         for (is_global, name), chains in roots.items():
             if is_global:
                 if name not in function.__globals__:
-                    continue            # a builtin, or Numba's to complain of
+                    self._keys.append("builtin")        # or Numba's to complain of
+                    continue
                 value = function.__globals__[name]
             else:
                 try:
                     value = cells[name].cell_contents
                 except ValueError:
+                    self._keys.append("unset")
                     continue
             found[not is_global][name] = self._substitute(value, chains)
         return found
@@ -144,12 +146,12 @@ class Description:
             function, given, keywords = unwrapped(f)
         except TypeError:
             return self._constant(f)
-        which = _identity(function, given, keywords)
+        which = _identity(f if isinstance(f, functools.partial) else function, given, keywords)
         if which in self._known:
             self._keys.append(list(self._known).index(which))
         else:
             self._known[which] = None                   # while it is being described
-            self._alive.append((function, given, keywords))
+            self._alive.append((f, function, given, keywords))
             free = _free(function, given, keywords)
             parameters = self._parameters(function, given, keywords, len(free)) if given or keywords else None
             defaults = {name: self._substitute(value, ((),)) for name, value in _defaults(function).items()}
@@ -181,7 +183,7 @@ def _free(function: types.FunctionType, given: list[Any], keywords: dict[str, An
     return [name for name in code.co_varnames[len(given):code.co_argcount] if name not in keywords]
 
 
-def _identity(function: types.FunctionType, given: list[Any], keywords: dict[str, Any]) -> tuple:
+def _identity(function: Any, given: list[Any], keywords: dict[str, Any]) -> tuple:
     return id(function), *map(id, given), *((name, id(value)) for name, value in keywords.items())
 
 

@@ -18,7 +18,7 @@ class Known(types.Opaque):
     """An object: `compared` by its class's own ==, `counted` where its class says when it is true."""
 
     def __init__(self, shown: str, compared: bool, counted: bool) -> None:
-        super().__init__(shown)
+        super().__init__(shown + ", with ==" * compared + ", with a truth of its own" * counted)
         self.compared, self.counted = compared, counted
 
 

@@ -7,6 +7,7 @@ argument, attributes of objects become what they stand for, and the functions th
 
 import inspect
 import operator
+from collections import Counter
 from types import ModuleType
 from typing import Any
 
@@ -60,8 +61,11 @@ class _Rewriter:
 
     def __init__(self, of: types.Float, own: bool) -> None:
         self.of, self.own = of, own
-        self.constants: dict[str, float] = {}       # variables that are literals
-        self.numpy: set[str] = set()                # that are the module
+        self.assigned: dict[str, int] = {}          # how often each variable is
+        # Variables that are assigned once: literals, NumPy itself, the builtin pow, and objects.
+        self.constants: dict[str, float] = {}
+        self.numpy: set[str] = set()
+        self.pow: set[str] = set()
         self.places: dict[str, Place] = {}
 
     def literal(self, value: float) -> Any:
@@ -71,6 +75,8 @@ class _Rewriter:
 
     def run(self, func_ir: ir.FunctionIR, parameters: list[Any] | None) -> None:
         """parameters: what stands for the function's arguments (Description.parameters); None: they stay."""
+        self.assigned = Counter(statement.target.name for block in func_ir.blocks.values()
+                                for statement in block.find_insts(ir.Assign))
         for label in find_topo_order(func_ir.blocks):
             body: list[Any] = []
             for statement in func_ir.blocks[label].body:
@@ -81,6 +87,7 @@ class _Rewriter:
 
     def _assign(self, statement: ir.Assign, parameters: list[Any] | None, body: list[Any]) -> None:
         value, loc = statement.value, statement.loc
+        target, once = statement.target.name, self.assigned[statement.target.name] == 1
         if isinstance(value, ir.Arg) and parameters is not None:
             found = parameters[value.index]
             if isinstance(found, int):
@@ -95,25 +102,32 @@ class _Rewriter:
             value = ir.Global(value.attr, getattr(np, value.attr, ir.UNDEFINED), loc)
         if isinstance(value, ir.Global | ir.FreeVar):
             if isinstance(value.value, Place):
-                self.places[statement.target.name] = value.value
+                if once:
+                    self.places[target] = value.value
             else:
                 _must_be_known(value)
             if isinstance(value.value, Place | Helper):
                 value = ir.Const(value.value, loc)
-            elif value.value is np:
-                self.numpy.add(statement.target.name)
+            elif value.value is np and once:
+                self.numpy.add(target)
+            elif value.value is pow and once:
+                self.pow.add(target)
             elif value.value is np.where:
                 value = ir.Global("where", where, loc)
             statement.value = value
-        elif isinstance(value, ir.Var) and value.name in self.places:
-            self.places[statement.target.name] = self.places[value.name]
+        elif isinstance(value, ir.Var) and value.name in self.places and once:
+            self.places[target] = self.places[value.name]
         elif isinstance(value, ir.Const) and type(value.value) in (int, float):
-            self.constants[statement.target.name] = value.value
+            if once:
+                self.constants[target] = value.value
             if type(value.value) is float:
                 statement.value = ir.Const(self.literal(value.value), loc)
         elif isinstance(value, ir.Expr) and value.op in ("binop", "inplace_binop") \
                 and value.fn in (operator.pow, operator.ipow):
             self._power(value, statement, body)
+        elif isinstance(value, ir.Expr) and value.op == "call" and value.func.name in self.pow \
+                and len(value.args) == 2 and not value.kws:
+            self._power(ir.Expr.binop(operator.pow, *value.args, loc), statement, body)
 
     def _power(self, value: ir.Expr, statement: ir.Assign, body: list[Any]) -> None:
         """Make x ** 2 of x ** 2.0, 1.0 / x ** 2 of x ** -2, and power(x, y) where y is no literal."""
