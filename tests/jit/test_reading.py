@@ -123,6 +123,7 @@ def test_objects_and_functions_are_true_and_equal_themselves(f):
     lambda v, i, j: v * 2**-(i + 1), lambda v, i, j: v * (i + 2)**-1, lambda v, i, j: v * (i + 1)**(j - 2),
     lambda v, i, j: v + 2**i + i**2, lambda v, i, j: (v + 1)**-2 + (v + 1)**(i - j),
     lambda v, i, j: v * ((i + 20000001.0) % 2), lambda v, i, j: (i * 1e-3 + 1e5) - 1e5 + v,
+    lambda v, i, j: math.fmod(-7.5 * v, 2) + math.fmod(v + i, 1.5), lambda v, i, j: math.hypot(v, 2) + math.atan2(v, 3),
     lambda v, i, j: v + np.where(i > j, 1, 0) + np.where(v > 0, v, 2.0) + np.where(i == j, 0.5, 2),
 ])
 def test_numbers_are_pythons(f):

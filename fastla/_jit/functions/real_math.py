@@ -124,6 +124,10 @@ def copysign(x: Value, y: Value) -> Value:
     return x.intrinsic("copysign", y)
 
 
+def fmod(x: Value, y: Value) -> Value:
+    return x.of(x.builder.frem(x.value, y.value))
+
+
 def maximum(x: Value, y: Value) -> Value:
     return x.select(x.builder.or_(x.compare(">=", y), x.is_nan()), x, y)
 
@@ -147,9 +151,9 @@ def sign(x: Value) -> Value:
 # By their names in math and numpy.
 FUNCTIONS = {
     "exp": exp, "log": log, "tanh": tanh, "erf": erf, "expm1": expm1, "log1p": log1p, "sqrt": sqrt, "fabs": fabs,
-    "copysign": copysign, **dict.fromkeys(
+    "copysign": copysign, "fmod": fmod, **dict.fromkeys(
         "exp2 log2 log10 sin cos tan asin acos atan sinh cosh asinh acosh atanh erfc gamma lgamma arcsin arccos arctan "
-        "arcsinh arccosh arctanh atan2 arctan2 hypot fmod isnan isinf isfinite floor ceil trunc pow power".split()),
+        "arcsinh arccosh arctanh atan2 arctan2 hypot isnan isinf isfinite floor ceil trunc pow power".split()),
 }
 # math.floor and its like give integers; numpy's do not.
 NUMPY_FUNCTIONS = FUNCTIONS | {
