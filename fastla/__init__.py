@@ -1,6 +1,6 @@
 """The linear algebra of machine learning for people who write NumPy."""
 
-from contextlib import suppress
+import contextlib as _contextlib
 
 from fastla.config import get_num_threads, num_threads, set_num_threads, show_config, use_backend
 
@@ -25,8 +25,8 @@ from fastla._weights import PackedWeight, pack, quantize
 
 __version__ = "0.1.0"
 
-with suppress(ImportError, AttributeError):         # an optional companion, from version 3.5 on
-    import fastla._threadpoolctl  # noqa: F401
+with _contextlib.suppress(ImportError, AttributeError):     # an optional companion, from version 3.5 on
+    from fastla import _threadpoolctl  # noqa: F401
 
 __all__ = [
     "BlockMask",
