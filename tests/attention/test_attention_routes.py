@@ -35,8 +35,10 @@ def test_groups_mix_items(target: str, dtype: str) -> None:
         lengths, offsets = rng.integers(0, skv + 1, b), rng.integers(-2, skv, b)
         check(q, k, v, kv_lengths=lengths, what=(b, h))
         check(q, k, v, kv_lengths=lengths, q_offset=offsets, is_causal=True, sinks=normal(1, h), what=(b, h))
-        check(q, k, v, rng.random((b, h, sq, skv)) < 0.5, window=(2, 3), q_offset=offsets, softcap=2.0, what=(b, h))
-        check(q, k, v, normal(2, h, sq, skv), alibi_slopes=np.abs(normal(3, h)), kv_lengths=lengths, what=(b, h))
+        check(q, k, v, attn_mask=rng.random((b, h, sq, skv)) < 0.5, window=(2, 3), q_offset=offsets, softcap=2.0,
+              what=(b, h))
+        check(q, k, v, attn_mask=normal(2, h, sq, skv), alibi_slopes=np.abs(normal(3, h)), kv_lengths=lengths,
+              what=(b, h))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

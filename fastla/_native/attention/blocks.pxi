@@ -59,8 +59,8 @@ cdef inline bint is_finite(real x) noexcept nogil:
 
 
 # `count` rows from `source` on where they lie, or staged in `room`; row: elements from one to the next.
-cdef inline const real* rows_as_reals(const Heads* heads, const char* source, Py_ssize_t count, Py_ssize_t width,
-                                      const Heads* scales, const char* scale, real* room, Py_ssize_t* row) noexcept nogil:
+cdef inline const real* real_rows(const Heads* heads, const char* source, Py_ssize_t count, Py_ssize_t width,
+                                  const Heads* scales, const char* scale, real* room, Py_ssize_t* row) noexcept nogil:
     if not staged(heads, width):
         row[0] = heads.row // <Py_ssize_t>sizeof(real)
         return <const real*>source
@@ -78,10 +78,10 @@ cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, P
     cdef Py_ssize_t i, j
     block.first = first
     block.count = count
-    block.key = rows_as_reals(&a.key, key, count, a.width, &a.key_scale,
-                              head_scale(&a.key_scale, item.key_scale, kv_head, first), key_room, &block.key_row)
-    block.value = rows_as_reals(&a.value, value, count, a.value_width, &a.value_scale,
-                                head_scale(&a.value_scale, item.value_scale, kv_head, first), value_room, &block.value_row)
+    block.key = real_rows(&a.key, key, count, a.width, &a.key_scale,
+                          head_scale(&a.key_scale, item.key_scale, kv_head, first), key_room, &block.key_row)
+    block.value = real_rows(&a.value, value, count, a.value_width, &a.value_scale,
+                            head_scale(&a.value_scale, item.value_scale, kv_head, first), value_room, &block.value_row)
     if careful:
         for i in range(count):
             for j in range(a.value_width):

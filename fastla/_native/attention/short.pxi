@@ -69,8 +69,8 @@ cdef void score_unit(const Attention* a, const Item* item, Py_ssize_t head, Py_s
     cdef Scored scored
     block.first = 0
     block.count = item.length
-    block.key = rows_as_reals(&a.key, item.key + kv_head * a.key.head, item.length, a.width, &a.key_scale,
-                              head_scale(&a.key_scale, item.key_scale, kv_head, 0), s.key_room, &block.key_row)
+    block.key = real_rows(&a.key, item.key + kv_head * a.key.head, item.length, a.width, &a.key_scale,
+                          head_scale(&a.key_scale, item.key_scale, kv_head, 0), s.key_room, &block.key_row)
     block.value = block.key             # nothing to be asked for ahead
     block.value_row = block.key_row
     scored.rows = item.rows
@@ -176,8 +176,8 @@ cdef void finish_group(const Attention* a, ShortScratch* s) noexcept nogil:
         store(factor + i, row_factors(a, load(s.top + i), load(s.total + i), load(s.sink + i), lse + i))
     for u in range(s.units):
         unit = s.unit + u
-        value = rows_as_reals(&a.value, unit.value, unit.keys, a.value_width, &a.value_scale, unit.value_scale,
-                              s.value_room, &value_row)
+        value = real_rows(&a.value, unit.value, unit.keys, a.value_width, &a.value_scale, unit.value_scale,
+                          s.value_room, &value_row)
         head = query = 0
         for i in range(unit.rows):
             sum_values(a, s, row, factor[row], value, value_row, s.sums)
