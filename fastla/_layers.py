@@ -16,6 +16,7 @@ from fastla._validate import layers as _checks
 from fastla._weights import PackedWeight
 
 _PLAIN = ("float32", "float64")
+_MOST_AXES = 64                         # that NumPy's arrays have
 
 
 def _in_place(out: np.ndarray | None, *inputs: Any) -> bool:
@@ -58,6 +59,10 @@ def _called(call: _checks.Layer) -> np.ndarray:
 
 def _by_products(call: _checks.Layer, out: np.ndarray | None) -> np.ndarray:
     """Weights that are arrays of a dtype that products have: a product with an epilogue, after another one of `up`."""
+    if call.x.ndim == _MOST_AXES:           # the product needs an axis more
+        flat = [None if a is None else a.reshape(-1, *a.shape[-1:]) for a in (call.x, call.residual)]
+        rows = call._replace(x=flat[0], residual=flat[1], out=None, shape=(len(flat[0]), call.shape[-1]))
+        return _by_products(rows, None).reshape(call.shape)
     factor = None if call.up is None else core.linear(call.x, call.up, None, None, None, None, None)
     residual = call.residual
     if residual is not None and residual.strides[-1:] != (residual.itemsize,):

@@ -28,8 +28,6 @@ def _norm(name: str, x: Any, weight: Any, bias: Any, eps: Any, residual: Any, ou
         for other in (*inputs, *(w for w in wanted if w is not place)) if other is not None) for place in wanted]
     made = [place if usable else np.empty(call.x.shape, call.x.dtype)
             for place, usable in zip(wanted, same, strict=True)]
-    if len(made) == 2 and made[0] is made[1]:
-        raise ValueError(f"{name}: out names one array twice, expected two")
     core.row_norm(_core.search(_checks.computed(call.x.dtype).name), rows, added, call.weight, call.bias, call.eps,
                   centered, made[0].reshape(shape), made[1].reshape(shape) if len(made) == 2 else None)
     results = tuple(delivered(result, place) for result, place in zip(made, wanted, strict=True))
@@ -59,7 +57,8 @@ def layer_norm(
     -------
     ndarray of x's shape, or with residual a pair of them
         The norm, and x + residual. Of x's floating-point dtype (integers: as `linear` promotes them); 16-bit numbers
-        are computed in float32. A row with NaN or infinity gives NaN.
+        are computed in float32. A row with NaN gives NaN, one with infinity
+        what the formula gives.
 
     Raises
     ------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import mmap
-import threading
 
 import numpy as np
 
@@ -22,8 +21,9 @@ _MOST = {"int8": "float32's 3.4e+38, of which scales are", "float16": "float16's
 # Weights are read as fast as memory gives them only from huge pages (docs/measurements.md, "Huge pages"), for which a
 # system is asked in mappings of their own. Weights smaller than a chunk share it.
 _HUGE_PAGE, _CHUNK, _SMALLEST = 2 << 20, 8 << 20, 1 << 16
-_chunk_lock = threading.Lock()
-_left = np.empty(0, np.uint8)       # of the last chunk
+# What is left of the last chunk: taken out while it is cut, so that no thread, signal handler or forked child meets it
+# half done. Not under a lock, which such a child would find held for ever.
+_left: list[np.ndarray] = []
 
 
 def _mapped(nbytes: int) -> np.ndarray:
@@ -42,15 +42,16 @@ def _mapped(nbytes: int) -> np.ndarray:
 
 def room(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
     """An array to be filled; below _SMALLEST bytes, which caches hold, anywhere."""
-    global _left
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < _SMALLEST:
         return np.empty(shape, dtype)
-    with _chunk_lock:
-        memory = _left if nbytes <= _left.size else _mapped(max(nbytes, _CHUNK))
-        rest = memory[-(-nbytes // 64) * 64:_CHUNK]
-        if memory is _left or rest.size > _left.size:
-            _left = rest
+    try:
+        left = _left.pop()
+    except IndexError:
+        left = np.empty(0, np.uint8)
+    memory = left if nbytes <= left.size else _mapped(max(nbytes, _CHUNK))
+    rest = memory[-(-nbytes // 64) * 64:_CHUNK]
+    _left[:] = [rest if memory is left or rest.size > left.size else left]
     return memory[:nbytes].view(dtype).reshape(shape)
 
 
@@ -81,6 +82,8 @@ def in_levels(numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         exact = most.astype(np.float64) / _LEVELS
         scale = exact.astype(np.float32)
         scale = np.where(scale < exact, np.nextafter(scale, np.float32(np.inf)), scale)     # so that none is above 127
+        lower = np.isinf(scale * _LEVELS)                   # 127 levels of it would pass float32's largest
+        scale[lower] = np.nextafter(scale[lower], np.float32(0))
         scale[~np.isfinite(most)] = np.nan
         levels = np.rint(narrow / scale[:, np.newaxis])
     return np.nan_to_num(levels, copy=False, nan=0).astype(np.int8), scale

@@ -47,7 +47,7 @@ def one_of(name: str, label: str, value: Any, choices: Collection[str]) -> str:
     """A string out of a few."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name}: {label} must be one of {', '.join(map(repr, choices))}, not {value!r}")
-    return value
+    return str.__str__(value)           # NumPy's strings and enumerations too
 
 
 def whole(name: str, label: str, value: Any, least: int) -> int:

@@ -59,8 +59,10 @@ def common(*dtypes: np.dtype) -> np.dtype:
 
 def activation(name: str, value: Any, dtype: np.dtype) -> Any:
     """None, one of the activations that have a name, or a function compiled for the type that is computed in."""
-    if value is None or isinstance(value, str) and value in ACTIVATIONS:
-        return value
+    if value is None:
+        return None
+    if isinstance(value, str) and value in ACTIVATIONS:
+        return str.__str__(value)       # NumPy's strings and enumerations too
     if callable(value):
         return compiled(name, "activation", value, dtype)
     shown = ", ".join(map(repr, ACTIVATIONS))
@@ -166,8 +168,11 @@ def row_norm(name: str, x: Any, weight_: Any, bias: Any, eps: Any, residual: Any
         if added is None or len(out) != 2:
             raise ValueError(f"{name}: out is a tuple of {len(out)}, expected an array, or a pair with residual")
         out, total = out
+    places = output(name, out, rows.shape, dtype), output(name, total, rows.shape, dtype)
+    if places[0] is not None and places[1] is not None and np.may_share_memory(*places):
+        raise ValueError(f"{name}: the two arrays of out share memory, expected two apart")
     return RowNorm(
         np.require(rows, dtype, "A"), None if added is None else np.require(added, dtype, "A"),
         _vector(name, "weight", weight_, n, computed(dtype)), _vector(name, "bias", bias, n, computed(dtype)), least,
-        output(name, out, rows.shape, dtype), output(name, total, rows.shape, dtype),
+        *places,
     )

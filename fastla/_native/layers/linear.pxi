@@ -63,7 +63,7 @@ cdef void block_sums(const LinearJob* job, const LayerWeight* w, Py_ssize_t bloc
         level_block(w, block, rows, <const int32_t*>(job.levels + row * job.levels_row), job.levels_row // QUAD,
                     job.x_scale + row, tile)
         return
-    if w.blocks == NULL and rows <= DOT_OUTPUT_ROWS:
+    if w.blocks == NULL and job.linear.out.n <= DOT_OUTPUT_ROWS:     # not a task's rows: bits hang on no division
         dot_outputs(w, block, rows, x, job.x_row, space.strip, tile)
         return
     while p < d or p == 0:

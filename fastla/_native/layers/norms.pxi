@@ -2,7 +2,7 @@
 # variance is that about the mean, so neither a large mean nor a long row costs digits.
 
 cdef extern from "moments.h":
-    double row_sum(const real* x, Py_ssize_t n, const double factor) noexcept nogil
+    double row_sum(const real* x, Py_ssize_t n, const double factor, const double mean) noexcept nogil
     double row_squares(const real* x, Py_ssize_t n, const double factor, double mean) noexcept nogil
 
 cdef inline double least_square() noexcept nogil:
@@ -60,12 +60,26 @@ cdef inline const real* add_residual(const RowNorm* n, Py_ssize_t i, const real*
     return buffer
 
 
+# A row's mean as the sum of two numbers: of doubles one alone would be off by its rounding, and equal ones not give 0.
+cdef inline double row_mean(const real* x, Py_ssize_t d, const double factor, double* low) noexcept nogil:
+    cdef double mean = row_sum(x, d, factor, 0) / d
+    low[0] = row_sum(x, d, factor, mean) / d if sizeof(real) == 8 else 0
+    return mean
+
+
+# The mean square of a row less that mean.
+cdef inline double mean_square(const real* x, Py_ssize_t d, const double factor, double mean,
+                               double low) noexcept nogil:
+    cdef double square = row_squares(x, d, factor, mean) / d - low * low
+    return 0 if square < 0 else square
+
+
 # The same of a row whose mean square is beyond what `real` can divide by without losing digits: in double, and doubles
 # by way of a power of two. Rows with NaN or infinity come here too.
 cdef void norm_row_apart(const RowNorm* n, const real* x, double mean, double divisor, real* y) noexcept nogil:
     cdef const real* weight = <const real*>n.weight
     cdef const real* bias = <const real*>n.bias
-    cdef double factor = 1, eps, scale
+    cdef double factor = 1, low = 0, eps, scale
     cdef Py_ssize_t d = n.x.d, j
     if sizeof(real) == 8 and divisor < least_square():
         factor = 2.0 ** 600 if -1 < mean < 1 else 1         # equal numbers may be large
@@ -76,10 +90,10 @@ cdef void norm_row_apart(const RowNorm* n, const real* x, double mean, double di
     if eps == 0 and n.eps > 0:
         eps = 1e-300
     if n.centered:
-        mean = row_sum(x, d, factor) / d
-    scale = 1 / square_root(row_squares(x, d, factor, mean) / d + eps)
+        mean = row_mean(x, d, factor, &low)
+    scale = 1 / square_root(mean_square(x, d, factor, mean, low) + eps)
     for j in range(d):
-        y[j] = <real>((x[j] * factor - mean) * scale * (1 if weight == NULL else weight[j]) +
+        y[j] = <real>((x[j] * factor - mean - low) * scale * (1 if weight == NULL else weight[j]) +
                       (-0.0 if bias == NULL else bias[j]))
 
 
@@ -89,16 +103,16 @@ cdef void norm_row(const RowNorm* n, Py_ssize_t i, real* buffer, real* second) n
     cdef char* to = <char*>n.out.data + i * n.out.row
     cdef bint there = adjacent(to, n.out.column, n.out.type)
     cdef real* y = <real*>to if there else buffer
-    cdef double mean = 0, square
+    cdef double mean = 0, low = 0, square
     cdef real high
     if n.residual.data != NULL:
         x = add_residual(n, i, x, buffer, second)
     if n.centered:
-        mean = row_sum(x, d, 1) / d
-    square = row_squares(x, d, 1, mean) / d
+        mean = row_mean(x, d, 1, &low)
+    square = mean_square(x, d, 1, mean, low)
     if square >= least_square() and square + n.eps <= most_square():
         high = <real>mean
-        scale_row(x, d, high, <real>(mean - high), <real>(1 / square_root(square + n.eps)), <const real*>n.weight,
+        scale_row(x, d, high, <real>(mean - high + low), <real>(1 / square_root(square + n.eps)), <const real*>n.weight,
                   <const real*>n.bias, y)
     else:
         norm_row_apart(n, x, mean, square + n.eps, y)

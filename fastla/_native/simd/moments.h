@@ -25,18 +25,19 @@ INLINE double reduce_moments(const moments *sums)
         total += sum[i];
     return total;
 }
-INLINE double row_sum(const real *x, ptrdiff_t n, const double factor)
+/* The sum of x factor - mean. */
+INLINE double row_sum(const real *x, ptrdiff_t n, const double factor, const double mean)
 {
     moments sums[MOMENT_SUMS] = {{0}};
     ptrdiff_t i = 0;
     for (; i + MOMENT_SUMS * MOMENT_LANES <= n; i += MOMENT_SUMS * MOMENT_LANES)
         for (int j = 0; j < MOMENT_SUMS; j++)
-            sums[j] += load_moments(x + i + j * MOMENT_LANES, factor, 0);
+            sums[j] += load_moments(x + i + j * MOMENT_LANES, factor, mean);
     for (; i + MOMENT_LANES <= n; i += MOMENT_LANES)
-        sums[0] += load_moments(x + i, factor, 0);
+        sums[0] += load_moments(x + i, factor, mean);
     double total = reduce_moments(sums);
     for (; i < n; i++)
-        total += x[i] * factor;
+        total += x[i] * factor - mean;
     return total;
 }
 /* The sum of (x factor - mean)^2. */
