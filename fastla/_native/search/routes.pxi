@@ -40,7 +40,7 @@ cdef inline bint is_raw(const Search* s) noexcept nogil:
 cdef bint gathering_pays(const Search* s) noexcept nogil:
     cdef Py_ssize_t first, occupied = 0, allowed = 0, here
     for first from 0 <= first < s.blocks.n by BLOCK_ROWS:
-        here = count_allowed(s.mask + first, smaller(BLOCK_ROWS, s.blocks.n - first))
+        here = count_allowed(s.mask + first, 1, smaller(BLOCK_ROWS, s.blocks.n - first))
         allowed += here
         occupied += here > 0
     return 1.0 * allowed * (s.queries.n + GATHER_COST) < 1.0 * occupied * BLOCK_ROWS * s.queries.n

@@ -72,7 +72,7 @@ def weigh(capsule, stored, metric, Py_ssize_t first, Py_ssize_t end):
 
 # Batches that m queries are cut into, as even as can be.
 cdef Py_ssize_t batches_of(const Search* s, int threads) noexcept nogil:
-    cdef Py_ssize_t n = s.rows.n if s.blocks.data == NULL else s.blocks.n, most = BATCH_QUERIES, room = 0
+    cdef Py_ssize_t n = corpus_rows(s), most = BATCH_QUERIES, room = 0
     if s.result == RESULT_TOPK:
         room = 16 * threads * 2 * min(s.k, n)
     most = max(most, BATCH_BYTES // (8 * s.queries.d + room + 64))
@@ -196,16 +196,14 @@ cdef class Request:
         self.kept = (corpus, queries, mask, exclude)
 
     cdef object set_mask(self, mask):
-        if mask.ndim == 2 and (len(mask) == 1 or mask.strides[0] == 0):
-            mask = mask[0]
-        if mask.ndim == 1:
-            mask = ascontiguousarray(mask)
-            self.search.allowed = count_nonzero(mask)
-            self.search.mask_column = 1
-        else:
-            self.search.mask_row, self.search.mask_column = mask.strides
-        self.search.mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
+        if not set_mask(&self.search, mask):
+            mask = ascontiguousarray(mask if mask.ndim == 1 else mask[0])
+            set_mask(&self.search, mask)
         return mask
+
+    def fewest(self):
+        """How many rows that query may find which may find fewest."""
+        return fewest(&self.search)
 
     def score_by(self, function, cnp.ndarray query_norms, cnp.ndarray row_norms):
         """Let a user's function make scores of the products (metric "dot"); norms of all queries and rows."""

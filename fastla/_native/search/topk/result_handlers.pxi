@@ -43,12 +43,6 @@ cdef void append(Plan* plan, FoundList* list, Py_ssize_t query, Py_ssize_t id, o
     list.count += 1
 
 
-cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noexcept nogil:
-    if s.exclude != NULL and s.exclude[query] == id:
-        return False
-    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id * s.mask_column] != 0
-
-
 # Hands on a computed score that has reached its threshold. Returns whether the threshold rose.
 cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query, output score,
                        int slot) noexcept nogil:
