@@ -178,11 +178,13 @@ def test_excluded_rows_that_are_none(excluded):
         np.testing.assert_array_equal(index.search(x[:1], 4, exclude=np.array(excluded))[1], [[0, 1, 2, 3]])
 
 
-@given(st.integers(1, 70), st.integers(0, 600), st.integers(1, 3), st.integers(0, 2**32 - 1))
-def test_the_fewest_are_counted(m, n, step, seed):
+@given(st.integers(1, 150), st.integers(0, 600), st.integers(1, 3), st.booleans(), st.integers(0, 2**32 - 1))
+def test_the_fewest_are_counted(m, n, step, across, seed):
     """Masks of any strides, rows beyond the 255 that a byte counts, excluded rows that are masked and that are not."""
     rng = np.random.default_rng(seed)
     mask = (rng.random((m, n * step)) < 0.7)[:, ::step]
+    if across:
+        mask = (rng.random((n, m * step)) < 0.7).T[::step]
     exclude = rng.integers(-1, max(n, 1) if n else 0, m)
     counts = mask.sum(1) - [int(i >= 0 and row[i]) for row, i in zip(mask, exclude, strict=True)]
     q, x = np.ones((m, 1), np.float32), np.ones((n, 1), np.float32)

@@ -23,12 +23,18 @@ cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noex
     return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id * s.mask_column] != 0
 
 
-# How many of n rows.
-cdef Py_ssize_t findable(const Search* s, Py_ssize_t n, Py_ssize_t query) noexcept nogil:
-    cdef const uint8_t* mask = s.mask + query * s.mask_row
-    cdef Py_ssize_t count = s.allowed, excluded = s.exclude[query] if s.exclude != NULL else -1
-    if s.mask != NULL and s.mask_row != 0:
-        count = count_allowed(mask, s.mask_column, n)
-    if 0 <= excluded < n:
-        count -= s.mask == NULL or mask[excluded * s.mask_column] != 0
-    return count
+# How many of n rows the mask allows a query.
+cdef inline Py_ssize_t allowed_of(const Search* s, Py_ssize_t n, Py_ssize_t query) noexcept nogil:
+    if s.mask == NULL or s.mask_row == 0:
+        return s.allowed
+    return count_allowed(s.mask + query * s.mask_row, s.mask_column, n)
+
+
+# Whether one of these is excluded. Others may write both arrays meanwhile.
+cdef inline bint excludes_one(const Search* s, Py_ssize_t n, Py_ssize_t query) noexcept nogil:
+    cdef Py_ssize_t row = s.exclude[query] if s.exclude != NULL else -1
+    return 0 <= row < n and (s.mask == NULL or s.mask[query * s.mask_row + row * s.mask_column] != 0)
+
+
+cdef inline Py_ssize_t findable(const Search* s, Py_ssize_t n, Py_ssize_t query) noexcept nogil:
+    return allowed_of(s, n, query) - excludes_one(s, n, query)

@@ -2,6 +2,9 @@
 
 include "../../search/findable.pxi"
 
+cdef enum:
+    QUERIES_ACROSS = 64         # whose masks are counted together, where they lie side by side: a line of cache
+
 cdef inline Py_ssize_t corpus_rows(const Search* s) noexcept nogil:
     return s.rows.n if s.blocks.data == NULL else s.blocks.n
 
@@ -54,12 +57,39 @@ cdef bint set_plain_exclude(Search* s, object exclude) noexcept:
     return True
 
 
+# How many of n rows the masks of `queries` queries allow, which lie side by side: row by row, as memory likes to be read.
+cdef void count_across(const Search* s, Py_ssize_t first, Py_ssize_t queries, Py_ssize_t n,
+                       Py_ssize_t* counts) noexcept nogil:
+    cdef const uint8_t* mask = s.mask + first * s.mask_row
+    cdef uint8_t few[QUERIES_ACROSS]
+    cdef Py_ssize_t row = 0, end, i
+    memset(counts, 0, QUERIES_ACROSS * sizeof(Py_ssize_t))
+    while row < n:
+        memset(few, 0, QUERIES_ACROSS)
+        end = row + 255 if row + 255 < n else n
+        while row < end:
+            if queries == QUERIES_ACROSS and s.mask_row == 1:
+                for i in range(QUERIES_ACROSS):
+                    few[i] += mask[row * s.mask_column + i] != 0
+            else:
+                for i in range(queries):
+                    few[i] += mask[row * s.mask_column + i * s.mask_row] != 0
+            row += 1
+        for i in range(queries):
+            counts[i] += few[i]
+
+
 # How many rows that query may find which may find fewest.
 cdef Py_ssize_t fewest(const Search* s) noexcept:
-    cdef Py_ssize_t least = PTRDIFF_MAX, n = corpus_rows(s), query
+    cdef Py_ssize_t counts[QUERIES_ACROSS]
+    cdef Py_ssize_t least = PTRDIFF_MAX, n = corpus_rows(s), query, count
+    cdef bint across = -s.mask_column < s.mask_row < s.mask_column and s.mask_row != 0
     if s.mask_row == 0 and s.exclude == NULL:
         return s.allowed if s.queries.n else least
     with cython.nogil:
         for query in range(s.queries.n):
-            least = min(least, findable(s, n, query))
+            if across and query % QUERIES_ACROSS == 0:
+                count_across(s, query, min(<Py_ssize_t>QUERIES_ACROSS, s.queries.n - query), n, counts)
+            count = counts[query % QUERIES_ACROSS] if across else allowed_of(s, n, query)
+            least = min(least, count - excludes_one(s, n, query))
     return least
