@@ -11,7 +11,8 @@ NUMBER_TYPES = {type_names[i].decode(): i for i in range(TYPE_COUNT)}        # a
 NUMBER_TYPES["bool"] = NUMBER_TYPES["uint8"]
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
 SEARCH_ROUTES = {
-    ROUTE_RAW_FEW: "raw few", ROUTE_RAW: "raw", ROUTE_RAW_PREFILTER: "raw prefilter",
+    ROUTE_RAW_FEW: "raw few", ROUTE_RAW_ACROSS: "raw across", ROUTE_RAW: "raw",
+    ROUTE_RAW_PREFILTER: "raw prefilter",
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
