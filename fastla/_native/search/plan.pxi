@@ -70,7 +70,7 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
     block_bytes = BLOCK_ROWS * larger(1, plan.depth) * \
         <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
     plan.chunk_blocks = CHUNK_ROWS // BLOCK_ROWS
-    if plan.route != ROUTE_RAW_ACROSS:      # where no row is held, but long columns are read fastest
+    if plan.route != ROUTE_COLUMNS:      # where no row is held, but long columns are read fastest
         plan.chunk_blocks = smaller(CHUNK_BYTES // block_bytes, plan.chunk_blocks)
     plan.chunk_blocks = larger(1, smaller(plan.chunk_blocks,
                                           ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, threads))))

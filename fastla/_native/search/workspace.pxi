@@ -24,12 +24,12 @@ cdef struct Chunk:
     real* rescaled          # raw rows: room for those that must be rescaled, and their neighbours
     stored* gathered        # gathered stored rows, [chunk_blocks][depth][BLOCK_ROWS]
     real* dots              # ROUTE_RAW_FEW: [chunk_blocks][FEW][BLOCK_ROWS]
-    real* sums              # ROUTE_RAW_ACROSS: [chunk_blocks][m + 1][BLOCK_ROWS],
+    real* sums              # ROUTE_COLUMNS: [chunk_blocks][m + 1][BLOCK_ROWS],
     real* part              # and those of a part of the columns
     Prefilter* prefilters   # of the blocks
     int32_t* quads          # theirs
     real* rows              # stored rows one behind the other, for the re-rank
-    real* space             # for one block, ROUTE_RAW_ACROSS: and two rows
+    real* space             # for one block, ROUTE_COLUMNS: and two rows
 
 
 cdef struct Workspace:
@@ -78,7 +78,7 @@ cdef void lay_chunk(const Plan* plan, Chunk* chunk, char** at) noexcept nogil:
     memset(chunk, 0, sizeof(Chunk))
     chunk.blocks = <Block*>carve(at, blocks * sizeof(Block))
     chunk.order = <Py_ssize_t*>carve(at, blocks * sizeof(Py_ssize_t))
-    if plan.route == ROUTE_RAW_ACROSS:
+    if plan.route == ROUTE_COLUMNS:
         chunk.sums = <real*>carve(at, blocks * sums_of(plan.m) * sizeof(real))
         chunk.part = <real*>carve(at, blocks * sums_of(plan.m) * sizeof(real))
         chunk.space = <real*>carve(at, (BLOCK_ROWS + 2) * plan.d * sizeof(real))

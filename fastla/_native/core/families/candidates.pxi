@@ -57,7 +57,7 @@ cdef bint set_plain_exclude(Search* s, object exclude) noexcept:
     return True
 
 
-# How many of n rows the masks of `queries` queries allow, which lie side by side: row by row, as memory likes to be read.
+# How many of n rows the masks of `queries` queries allow, which lie side by side: row by row, as memory lies.
 cdef void count_across(const Search* s, Py_ssize_t first, Py_ssize_t queries, Py_ssize_t n,
                        Py_ssize_t* counts) noexcept nogil:
     cdef const uint8_t* mask = s.mask + first * s.mask_row

@@ -11,7 +11,7 @@ NUMBER_TYPES = {type_names[i].decode(): i for i in range(TYPE_COUNT)}        # a
 NUMBER_TYPES["bool"] = NUMBER_TYPES["uint8"]
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
 SEARCH_ROUTES = {
-    ROUTE_RAW_FEW: "raw few", ROUTE_RAW_ACROSS: "raw across", ROUTE_RAW: "raw",
+    ROUTE_RAW_FEW: "raw few", ROUTE_COLUMNS: "columns", ROUTE_RAW: "raw",
     ROUTE_RAW_PREFILTER: "raw prefilter",
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
@@ -90,6 +90,7 @@ cdef int search_batches(const Kernels* kernels, const Search* whole) except -1:
     cdef unsigned flags = fp_status_get()
     cdef Py_ssize_t m = whole.queries.n, first = 0, count, i, size = 8 if score_type(kernels) == cnp.NPY_DOUBLE else 4
     cdef int status = KERNEL_OK
+    s.all_queries = m
     make_ready(kernels, ENTRY_search)
     fill(&runtime)
     with cython.nogil:
@@ -217,6 +218,7 @@ cdef class Request:
         """The name of the route that best(k) takes."""
         self.search.result = RESULT_TOPK
         self.search.k = k
+        self.search.all_queries = self.search.queries.n
         return SEARCH_ROUTES[kernels_of(self.capsule).search_route(&self.search)]
 
     def best(self, Py_ssize_t k):

@@ -1,8 +1,8 @@
-# A few queries against raw rows that lie across: ROUTE_RAW_ACROSS sums their products column by column, as memory lies,
+# A few queries against raw rows that lie across: ROUTE_COLUMNS sums their products column by column, as memory lies,
 # and copies nothing. A row's are summed in one lane, number by number, PART of them at a time.
 
 cdef enum:
-    TOGETHER = 4        # columns that are added to sums in registers: docs/measurements.md, "Corpora that lie across"
+    TOGETHER = 8        # columns that are added to a sum at a time: docs/measurements.md, "Corpora that lie across"
 
 
 # Columns that can be read where they lie.
@@ -39,7 +39,7 @@ cdef inline void sum_vector(const int columns, const real* x, Py_ssize_t column,
 
 # The same of n rows, block by block. ahead: how far on lies what is read next; 0: nothing is asked for.
 cdef inline void sum_blocks(const int columns, const real* x, Py_ssize_t column, Py_ssize_t n, const real* queries,
-                             Py_ssize_t m, Py_ssize_t d, real* sums, Py_ssize_t ahead) noexcept nogil:
+                            Py_ssize_t m, Py_ssize_t d, real* sums, Py_ssize_t ahead) noexcept nogil:
     cdef Py_ssize_t row = 0, lane
     cdef int u
     while row < n:
@@ -63,7 +63,7 @@ cdef void sum_columns(const real* x, Py_ssize_t column, Py_ssize_t n, const real
         memset(part, 0, numbers * sizeof(real))
         while p + TOGETHER <= end:
             sum_blocks(TOGETHER, x + p * column, column, n, queries + p, m, d, part,
-                        TOGETHER * column if p + 2 * TOGETHER <= d else 0)
+                       TOGETHER * column if p + 2 * TOGETHER <= d else 0)
             p += TOGETHER
         while p < end:
             sum_blocks(1, x + p * column, column, n, queries + p, m, d, part, 0)

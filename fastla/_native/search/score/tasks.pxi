@@ -11,7 +11,7 @@ cdef void score_block(Plan* plan, const Block* block, const Block* next, const P
         if prefilter_block(plan, block, prefilter, scratch.rerank, thresholds):
             return
         thresholds.dense = True
-    if plan.route == ROUTE_RAW_FEW or plan.route == ROUTE_RAW_ACROSS:
+    if plan.route == ROUTE_RAW_FEW or plan.route == ROUTE_COLUMNS:
         if plan.search.function.call == NULL or apply_metric(plan, block, first, rows, 0, block.dots):
             handle_tile(plan, block, block.dots, thresholds)
     elif not is_raw(plan.search):
