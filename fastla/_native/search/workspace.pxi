@@ -46,7 +46,7 @@ cdef struct Workspace:
 cdef struct Scratch:
     char* block
     Chunk chunk             # which it makes ready itself, unless chunks are shared
-    real* tile              # of scores; ROUTE_SCAN: those of a chunk
+    real* tile              # of scores; ROUTE_RAW: several tiles; ROUTE_SCAN: those of a chunk
     Rerank* rerank
 
 
@@ -127,7 +127,7 @@ cdef Py_ssize_t lay_scratch(const Plan* plan, Scratch* scratch, char* block) noe
     if plan.route == ROUTE_SCAN:
         scratch.tile = <real*>carve(&at, plan.chunk_blocks * plan.m * BLOCK_ROWS * sizeof(real))
     else:
-        scratch.tile = <real*>carve(&at, QUERY_BLOCK * BLOCK_ROWS * sizeof(real))
+        scratch.tile = <real*>carve(&at, tiles_together(plan) * TILE * sizeof(real))
     if prefilters(plan):
         scratch.rerank = <Rerank*>carve(&at, sizeof(Rerank))
         lay_rerank(plan, scratch.rerank if block != NULL else NULL, &at)

@@ -1,8 +1,8 @@
 # The compiled sides of FlatIndex.search and FlatIndex.range_search: plain float32 or float64 queries, plain masks and
 # excluded ids; masks only where no vector is removed.
 
-# All of a search of an index's blocks but what is sought. Returns the kernels' capsule, the rows' ids, and what holds
-# a mask and excluded rows during the search; None: not for these.
+# All of a search of an index's blocks but what is sought. Returns the kernels' capsule, and the blocks, mask and
+# excluded rows, to be held during the search; None: not for these.
 cdef tuple set_plain_index(Search* search, object index, object queries, object mask, object exclude):
     cdef object store = index._store, state = store.state, blocks = state.blocks, capsule, positions = None
     memset(search, 0, sizeof(Search))
@@ -21,7 +21,7 @@ cdef tuple set_plain_index(Search* search, object index, object queries, object 
     search.allowed = search.blocks.n
     if not set_plain_mask(search, mask) or positions is not None and not set_plain_exclude(search, positions):
         return None
-    return capsule, blocks.ids, mask, positions
+    return capsule, blocks, mask, positions
 
 
 # Plain int64, one for each of m queries, none below -1.
@@ -55,7 +55,7 @@ cdef object compiled_index(PyObject** arguments, Entry row):
     if plain is None or not set_plain_k(&search, <object>arguments[2], <object>arguments[5]):
         return None
     found = best_of(kernels_of(plain[0]), &search, cnp.PyArray_NDIM(<cnp.ndarray>arguments[1]) == 1)
-    put_ids(found[1], plain[1])
+    put_ids(found[1], plain[1].ids)
     return found
 
 
@@ -67,5 +67,5 @@ cdef object compiled_index_range(PyObject** arguments, Entry row):
     if plain is None or not set_plain_threshold(&search, <object>arguments[2]):
         return None
     found = all_reaching(kernels_of(plain[0]), &search)
-    put_ids(found[2], plain[1])
+    put_ids(found[2], plain[1].ids)
     return found
