@@ -282,6 +282,9 @@ typedef struct {
     const ptrdiff_t *batch;
 } Heads;
 
+/* Ways of attention, by an item's rows and keys; attention/family.pxi says what each does. */
+enum { ROUTE_FORWARD, ROUTE_DECODE, ROUTE_SHORT, ATTENTION_ROUTES };
+
 enum { ATTENTION_ARRAYS = 9 };
 typedef struct {
     Heads query, key, value, out;
@@ -399,6 +402,7 @@ typedef struct Kernels {
                         ptrdiff_t first_row, ptrdiff_t first_column, ptrdiff_t item); /* a LayerEpilogue's apply() */
     int (*linear)(const Linear *linear, const Runtime *runtime);
     int (*row_norm)(const RowNorm *norm, const Runtime *runtime);
+    int (*attention_route)(const Attention *attention); /* which way its first item takes */
 } Kernels;
 
 #endif
