@@ -242,6 +242,7 @@ class FlatIndex:
         scores, ids = searching.best(name, x, k, snapshot, allowed, pad)
         return (scores[0], ids[0]) if single else (scores, ids)
 
+    @core.entry("index_range", "")
     def range_search(
         self, queries: ArrayLike, threshold: float, *, mask: ArrayLike | None = None, exclude: ArrayLike | None = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -82,7 +82,7 @@ def knn(
     if own:
         scores, ids = _best_by(metric, x, rows, storage, k, allowed, left_out, pad)
     else:
-        scores, ids = _search.best("knn", x, rows, len(rows), storage, k, metric, allowed, left_out, pad)
+        scores, ids = _search.best("knn", x, rows, storage, k, metric, allowed, left_out, pad)
     return (scores[0], ids[0]) if single else (scores, ids)
 
 
@@ -93,9 +93,10 @@ def _best_by(metric: Callable, x: np.ndarray, rows: np.ndarray, storage: str, k:
     function = compiled("knn", "metric", metric, np.dtype(storage))
     norms = [vector_norm(vectors.astype(storage, copy=False), axis=1) for vectors in (x, rows)]
     with calling(function):
-        return _search.best("knn", x, rows, len(rows), storage, k, "dot", *rest, score_by=(function, *norms))
+        return _search.best("knn", x, rows, storage, k, "dot", *rest, score_by=(function, *norms))
 
 
+@core.entry("range", "(m?,d),(n,d)")
 def range_search(
     queries: ArrayLike, corpus: ArrayLike, threshold: float, *, metric: str = "cosine", mask: ArrayLike | None = None,
     exclude: ArrayLike | bool | None = None,

@@ -9,31 +9,19 @@ from fastla._core import core
 
 
 def best(
-    name: str, x: np.ndarray, corpus: Any, n: int, storage: str, k: int, metric: str, mask: np.ndarray | None,
+    name: str, x: np.ndarray, corpus: Any, storage: str, k: int, metric: str, mask: np.ndarray | None,
     exclude: np.ndarray | None, pad: bool, score_by: tuple | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Scores and rows (m, k) of the best k of n rows for each query (m, d).
+    """Scores and rows (m, k) of the best k rows for each query (m, d).
 
     score_by: for metric "dot", a function of the user's that makes scores of it, and the norms of queries and rows.
     """
-    if not pad and len(x):
-        _validate.candidates(name, k, _fewest(len(x), n, mask, exclude), mask, exclude)
     request = core.Request(_core.search(storage), metric, corpus, x, mask, exclude)
+    if not pad:
+        _validate.candidates(name, k, request.fewest(), mask, exclude)
     if score_by is not None:
         request.score_by(*score_by)
     return request.best(k)
-
-
-def _fewest(m: int, n: int, mask: np.ndarray | None, exclude: np.ndarray | None) -> int:
-    """How many rows that query may find which may find fewest."""
-    if mask is None:
-        return n - bool(exclude is not None and n and exclude.max() >= 0)
-    counts = np.count_nonzero(mask, axis=-1)
-    if exclude is not None and n:
-        allowed = exclude >= 0
-        allowed &= mask[exclude] if mask.ndim == 1 else mask[np.arange(m), exclude]
-        counts = counts - allowed
-    return int(np.min(counts))
 
 
 def reaching(

@@ -33,7 +33,9 @@ for name in ${SANITIZERS:-address thread}; do
         run() { echo "+ $name: $*"; LD_PRELOAD=$preload setarch -R "$python" "$@"; }
         run tests/sanitized.py
         if [ "$name" = address ]; then
-            run -m pytest -q -x -p no:cacheprovider tests/runtime/test_scratch.py tests/index -k "not fork"
+            run -m pytest -q -x -p no:cacheprovider -k "not fork" tests/runtime/test_scratch.py tests/index \
+                tests/search/test_candidates.py tests/search/test_columns.py tests/products/test_batched.py \
+                tests/products/test_dot.py tests/rows/test_softmax.py tests/layers/test_packed.py
         else
             run -m pytest -q -x -p no:cacheprovider tests/index/test_changes.py tests/runtime/test_threads.py \
                 -k "not fork and not scratch_of_ended"     # memory is ThreadSanitizer's here

@@ -1,5 +1,7 @@
 """LAPACK through NumPy, for small matrices and for many pairs."""
 
+import math
+
 import numpy as np
 
 from fastla._methods.blocks import wide
@@ -24,4 +26,6 @@ def triplets(a: np.ndarray, magnitude: float, k: int, which: str) -> tuple[np.nd
 
 
 def _scale(magnitude: float) -> float:
-    return float(np.exp2(-np.clip(np.floor(np.log2(magnitude)), -1000, 1000))) if magnitude > 0 else 1.0
+    if not 0 < magnitude < math.inf:
+        return 1.0
+    return math.ldexp(1.0, -min(max(math.floor(math.log2(magnitude)), -1000), 1000))

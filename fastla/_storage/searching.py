@@ -32,7 +32,7 @@ def best(
         least = snapshot.size - int(exclude is not None and exclude.max() >= 0)
         _validate.candidates(name, k, least, None, exclude)
     scores, positions = _search.best(
-        name, x, blocks, blocks.n, blocks.storage, k, blocks.metric, _mask_of(snapshot, mask), exclude, pad
+        name, x, blocks, blocks.storage, k, blocks.metric, _mask_of(snapshot, mask), exclude, pad
     )
     return scores, _ids(blocks, positions)
 

@@ -273,6 +273,26 @@ def test_a_mask_is_a_corpus_of_the_rows_that_it_allows(target, metric, dtype):
                         np.testing.assert_array_equal(found, right, err_msg=f"{name}, {m} queries, {threads} threads")
 
 
+@pytest.mark.parametrize("metric", ["dot", "euclidean"])
+def test_first_thresholds(target, metric):
+    """Many queries against a few tiles: rows that no query may find, ties and NaN are among the first."""
+    for n, m in ((17, 60), (49, 500), (385, 50), (1000, 50)):
+        rng = np.random.default_rng(n)
+        q, x = (integers(rng, rows, 6).astype(np.float32) for rows in (m, n))
+        x[::7, 0] = np.nan
+        own = rng.random((m, n)) < 0.6
+        s = reference.scores(q, x, metric)
+        for mask in (None, own):
+            right = s if mask is None else np.where(mask, s, np.nan)
+            fewest = np.count_nonzero(~np.isnan(right), axis=1).min()
+            order = reference.nearest(right, min(17, n), metric)
+            for k in (1, 5, 16, 17):
+                if k <= fewest:
+                    scores, indices = fastla.knn(q, x, k, metric=metric, mask=mask)
+                    np.testing.assert_array_equal(indices, order[:, :k])
+                    np.testing.assert_allclose(scores, np.take_along_axis(right, indices, 1), rtol=1e-6)
+
+
 def test_exclude(target):
     rng = np.random.default_rng(7)
     x = rng.standard_normal((300, 8), dtype=np.float32)

@@ -133,7 +133,7 @@ enum { METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN };
 enum { RESULT_TOPK, RESULT_RANGE };
 
 /* Ways of searching: search/routes.pxi says what each does and chooses. A test asks which one a search takes. */
-enum { ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
+enum { ROUTE_RAW_FEW, ROUTE_COLUMNS, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
 
 enum { BLOCK_ROWS = 48 }; /* rows of a stored block: a multiple of every target's vector */
 
@@ -163,6 +163,7 @@ typedef struct {
 typedef struct {
     int metric, result;
     Rows queries, rows;
+    ptrdiff_t all_queries; /* of the call, which the core may cut into batches: all of these take the same route */
     Blocks blocks;
     const uint8_t *mask; /* may row i be found? mask[query * mask_row + i * mask_column]; NULL: it may */
     ptrdiff_t mask_row;  /* 0: one mask for all queries, adjacent along the rows */

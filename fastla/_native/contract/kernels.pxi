@@ -71,7 +71,7 @@ cdef extern from "kernels.h":
         Rows queries, rows
         Blocks blocks
         const uint8_t* mask
-        Py_ssize_t mask_row, mask_column, allowed
+        Py_ssize_t all_queries, mask_row, mask_column, allowed
         const Py_ssize_t* exclude
         UserFunction function
         Py_ssize_t first_query
@@ -228,7 +228,8 @@ cdef extern from "kernels.h":
         REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE
         ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS
         METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN, RESULT_TOPK, RESULT_RANGE, BLOCK_ROWS
-        ROUTE_RAW_FEW, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
+        ROUTE_RAW_FEW, ROUTE_COLUMNS, ROUTE_RAW, ROUTE_RAW_PREFILTER
+        ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER
         TYPE_COUNT, TYPE_SWAPPED, TYPE_int8, TYPE_uint8, TYPE_float16, TYPE_float32, TYPE_float64
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_DECLINED

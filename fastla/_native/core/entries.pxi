@@ -66,8 +66,12 @@ cdef int set_kernel(Entry row, str kernel) except -1:
         row.kernel = compiled_cosine
     elif kernel == "knn":
         row.kernel = compiled_knn
+    elif kernel == "range":
+        row.kernel = compiled_range
     elif kernel == "index":
         row.kernel = compiled_index
+    elif kernel == "index_range":
+        row.kernel = compiled_index_range
     elif kernel == "norm":
         row.kernel = compiled_norm
     elif kernel == "normalize":

@@ -15,7 +15,7 @@ from libc.math cimport pow
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset
-from numpy import array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
+from numpy import arange, array, ascontiguousarray, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
 cnp.import_array()
@@ -100,8 +100,10 @@ include "families/reductions.pxi"
 include "families/norms.pxi"
 include "families/pairs.pxi"
 include "families/cosine.pxi"
+include "families/candidates.pxi"
 include "families/search.pxi"
 include "families/knn.pxi"
+include "families/index_search.pxi"
 include "families/index.pxi"
 include "families/eigen.pxi"
 include "families/rows.pxi"

@@ -14,11 +14,13 @@
 # corpus is small, or has fewer chunks than there are threads, they take groups of queries instead, each of which is
 # scored against all chunks, made ready once. Scores do not depend on which, and the order of results is total (score,
 # then id): so neither do the results.
+include "findable.pxi"
 include "corpus/squares.pxi"
 include "corpus/weights.pxi"
 include "corpus/store.pxi"
 include "corpus/blocks.pxi"
 include "corpus/across.pxi"
+include "corpus/columns.pxi"
 include "corpus/raw.pxi"
 include "topk/reservoir.pxi"
 include "prune/quantize.pxi"

@@ -2,6 +2,7 @@
 
 cdef enum:
     QUERY_BLOCK = 48        # queries at most whose scores with a block of the corpus are a tile in L1
+    TILE = QUERY_BLOCK * BLOCK_ROWS
     CHUNK_BYTES = 524288    # of a chunk: docs/measurements.md, "Chunks of a corpus"
     CHUNK_ROWS = 2016       # of one at most: of a sorted corpus each chunk replaces the best of the last
     # Bytes of a corpus up to which threads take groups of queries: docs/measurements.md, "Groups of queries".
@@ -29,6 +30,11 @@ cdef struct Plan:
 
 cdef inline bint prefilters(const Plan* plan) noexcept nogil:
     return plan.route == ROUTE_RAW_PREFILTER or plan.route == ROUTE_STORED_PREFILTER
+
+
+# Tiles that are scored before their rows are taken, where first thresholds are sought (topk/seed.pxi).
+cdef inline Py_ssize_t tiles_together(const Plan* plan) noexcept nogil:
+    return SEED_TILES if plan.route == ROUTE_RAW and plan.search.result == RESULT_TOPK and plan.k <= SEED_MOST else 1
 
 
 # Reservoirs of each query: one a thread, but where a query belongs to one task at a time.
@@ -69,7 +75,9 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
 
     block_bytes = BLOCK_ROWS * larger(1, plan.depth) * \
         <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
-    plan.chunk_blocks = smaller(CHUNK_BYTES // block_bytes, CHUNK_ROWS // BLOCK_ROWS)
+    plan.chunk_blocks = CHUNK_ROWS // BLOCK_ROWS
+    if plan.route != ROUTE_COLUMNS:      # where no row is held, but long columns are read fastest
+        plan.chunk_blocks = smaller(CHUNK_BYTES // block_bytes, plan.chunk_blocks)
     plan.chunk_blocks = larger(1, smaller(plan.chunk_blocks,
                                           ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, threads))))
     plan.chunks = ceil_div(rows, plan.chunk_blocks * BLOCK_ROWS)

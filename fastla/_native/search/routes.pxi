@@ -5,6 +5,7 @@
 # a product reads its a, and many queries are packed into the lanes; packing the corpus instead takes as long as 20
 # queries.
 #   ROUTE_RAW_FEW   raw rows; dot products along d with a few queries, while the rows are made ready: no lane is empty
+#   ROUTE_COLUMNS   raw rows that lie across; a few queries' products are summed column by column
 #   ROUTE_RAW       raw rows against micro-panels of queries
 #   ROUTE_SCAN      stored blocks; few queries wait for memory: all products of a chunk come first, then its scores
 #   ROUTE_STORED    stored blocks, scored one by one
@@ -13,6 +14,7 @@
 
 cdef enum:
     FEW = 8                         # queries up to which raw rows take dot products along d
+    FEW_ACROSS = 24                 # and sums of columns: docs/measurements.md, "Corpora that lie across"
     SCAN = SHARING_TILES * MR       # queries from which stored blocks are scored one by one, the next being prefetched
     # Queries in whose time a row of a stored block is gathered into another: docs/measurements.md, "Gathering masked
     # rows".
@@ -40,16 +42,21 @@ cdef inline bint is_raw(const Search* s) noexcept nogil:
 cdef bint gathering_pays(const Search* s) noexcept nogil:
     cdef Py_ssize_t first, occupied = 0, allowed = 0, here
     for first from 0 <= first < s.blocks.n by BLOCK_ROWS:
-        here = count_allowed(s.mask + first, smaller(BLOCK_ROWS, s.blocks.n - first))
+        here = count_allowed(s.mask + first, 1, smaller(BLOCK_ROWS, s.blocks.n - first))
         allowed += here
         occupied += here > 0
     return 1.0 * allowed * (s.queries.n + GATHER_COST) < 1.0 * occupied * BLOCK_ROWS * s.queries.n
 
 
+# Are columns of raw rows summed where they lie?
+cdef inline bint takes_columns(const Search* s) noexcept nogil:
+    return is_raw(s) and in_columns(&s.rows) and s.all_queries <= FEW_ACROSS and (s.mask == NULL or s.mask_row != 0)
+
+
 cdef int choose_source(const Search* s) noexcept nogil:
     if s.mask != NULL and s.mask_row == 0 and (is_raw(s) or gathering_pays(s)):
         return SOURCE_GATHERED
-    return SOURCE_COPIED if is_raw(s) and not in_place(&s.rows) else SOURCE_IN_PLACE
+    return SOURCE_COPIED if is_raw(s) and not in_place(&s.rows) and not takes_columns(s) else SOURCE_IN_PLACE
 
 
 # rows: those that are scored.
@@ -61,6 +68,8 @@ cdef inline bint prefilter_pays(const Search* s, Py_ssize_t rows) noexcept nogil
 
 cdef int choose_route(const Search* s, Py_ssize_t rows) noexcept nogil:
     if is_raw(s):
+        if takes_columns(s):
+            return ROUTE_COLUMNS
         if s.queries.n <= FEW:
             return ROUTE_RAW_FEW
         return ROUTE_RAW_PREFILTER if prefilter_pays(s, rows) else ROUTE_RAW

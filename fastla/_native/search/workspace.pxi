@@ -24,10 +24,12 @@ cdef struct Chunk:
     real* rescaled          # raw rows: room for those that must be rescaled, and their neighbours
     stored* gathered        # gathered stored rows, [chunk_blocks][depth][BLOCK_ROWS]
     real* dots              # ROUTE_RAW_FEW: [chunk_blocks][FEW][BLOCK_ROWS]
+    real* sums              # ROUTE_COLUMNS: [chunk_blocks][m + 1][BLOCK_ROWS],
+    real* part              # and those of a part of the columns
     Prefilter* prefilters   # of the blocks
     int32_t* quads          # theirs
     real* rows              # stored rows one behind the other, for the re-rank
-    real* space             # for one block
+    real* space             # for one block, ROUTE_COLUMNS: and two rows
 
 
 cdef struct Workspace:
@@ -44,7 +46,7 @@ cdef struct Workspace:
 cdef struct Scratch:
     char* block
     Chunk chunk             # which it makes ready itself, unless chunks are shared
-    real* tile              # of scores; ROUTE_SCAN: those of a chunk
+    real* tile              # of scores; ROUTE_RAW: several tiles; ROUTE_SCAN: those of a chunk
     Rerank* rerank
 
 
@@ -76,7 +78,11 @@ cdef void lay_chunk(const Plan* plan, Chunk* chunk, char** at) noexcept nogil:
     memset(chunk, 0, sizeof(Chunk))
     chunk.blocks = <Block*>carve(at, blocks * sizeof(Block))
     chunk.order = <Py_ssize_t*>carve(at, blocks * sizeof(Py_ssize_t))
-    if is_raw(plan.search):
+    if plan.route == ROUTE_COLUMNS:
+        chunk.sums = <real*>carve(at, blocks * sums_of(plan.m) * sizeof(real))
+        chunk.part = <real*>carve(at, blocks * sums_of(plan.m) * sizeof(real))
+        chunk.space = <real*>carve(at, (BLOCK_ROWS + 2) * plan.d * sizeof(real))
+    elif is_raw(plan.search):
         chunk.rescaled = <real*>carve(at, numbers * sizeof(real))
         if plan.source != SOURCE_IN_PLACE:
             chunk.copies = <real*>carve(at, numbers * sizeof(real))
@@ -121,7 +127,7 @@ cdef Py_ssize_t lay_scratch(const Plan* plan, Scratch* scratch, char* block) noe
     if plan.route == ROUTE_SCAN:
         scratch.tile = <real*>carve(&at, plan.chunk_blocks * plan.m * BLOCK_ROWS * sizeof(real))
     else:
-        scratch.tile = <real*>carve(&at, QUERY_BLOCK * BLOCK_ROWS * sizeof(real))
+        scratch.tile = <real*>carve(&at, tiles_together(plan) * TILE * sizeof(real))
     if prefilters(plan):
         scratch.rerank = <Rerank*>carve(&at, sizeof(Rerank))
         lay_rerank(plan, scratch.rerank if block != NULL else NULL, &at)

@@ -11,7 +11,8 @@ NUMBER_TYPES = {type_names[i].decode(): i for i in range(TYPE_COUNT)}        # a
 NUMBER_TYPES["bool"] = NUMBER_TYPES["uint8"]
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
 SEARCH_ROUTES = {
-    ROUTE_RAW_FEW: "raw few", ROUTE_RAW: "raw", ROUTE_RAW_PREFILTER: "raw prefilter",
+    ROUTE_RAW_FEW: "raw few", ROUTE_COLUMNS: "columns", ROUTE_RAW: "raw",
+    ROUTE_RAW_PREFILTER: "raw prefilter",
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
@@ -72,7 +73,7 @@ def weigh(capsule, stored, metric, Py_ssize_t first, Py_ssize_t end):
 
 # Batches that m queries are cut into, as even as can be.
 cdef Py_ssize_t batches_of(const Search* s, int threads) noexcept nogil:
-    cdef Py_ssize_t n = s.rows.n if s.blocks.data == NULL else s.blocks.n, most = BATCH_QUERIES, room = 0
+    cdef Py_ssize_t n = corpus_rows(s), most = BATCH_QUERIES, room = 0
     if s.result == RESULT_TOPK:
         room = 16 * threads * 2 * min(s.k, n)
     most = max(most, BATCH_BYTES // (8 * s.queries.d + room + 64))
@@ -89,6 +90,7 @@ cdef int search_batches(const Kernels* kernels, const Search* whole) except -1:
     cdef unsigned flags = fp_status_get()
     cdef Py_ssize_t m = whole.queries.n, first = 0, count, i, size = 8 if score_type(kernels) == cnp.NPY_DOUBLE else 4
     cdef int status = KERNEL_OK
+    s.all_queries = m
     make_ready(kernels, ENTRY_search)
     fill(&runtime)
     with cython.nogil:
@@ -196,16 +198,14 @@ cdef class Request:
         self.kept = (corpus, queries, mask, exclude)
 
     cdef object set_mask(self, mask):
-        if mask.ndim == 2 and (len(mask) == 1 or mask.strides[0] == 0):
-            mask = mask[0]
-        if mask.ndim == 1:
-            mask = ascontiguousarray(mask)
-            self.search.allowed = count_nonzero(mask)
-            self.search.mask_column = 1
-        else:
-            self.search.mask_row, self.search.mask_column = mask.strides
-        self.search.mask = <const uint8_t*>cnp.PyArray_DATA(<cnp.ndarray>mask)
+        if not set_mask(&self.search, mask):
+            mask = ascontiguousarray(mask if mask.ndim == 1 else mask[0])
+            set_mask(&self.search, mask)
         return mask
+
+    def fewest(self):
+        """How many rows that query may find which may find fewest."""
+        return fewest(&self.search)
 
     def score_by(self, function, cnp.ndarray query_norms, cnp.ndarray row_norms):
         """Let a user's function make scores of the products (metric "dot"); norms of all queries and rows."""
@@ -218,6 +218,7 @@ cdef class Request:
         """The name of the route that best(k) takes."""
         self.search.result = RESULT_TOPK
         self.search.k = k
+        self.search.all_queries = self.search.queries.n
         return SEARCH_ROUTES[kernels_of(self.capsule).search_route(&self.search)]
 
     def best(self, Py_ssize_t k):

@@ -17,9 +17,9 @@ cdef struct Block:
     const stored* data              # stored blocks: [depth][BLOCK_ROWS]
     const real* x                   # raw rows: what is multiplied, the corpus's own numbers or rescaled ones
     Py_ssize_t x_row
-    real* dots                      # ROUTE_RAW_FEW: their dot products with the queries, [FEW][BLOCK_ROWS]; else NULL
+    real* dots                      # their dot products with a few queries, [queries][BLOCK_ROWS]; else NULL
     const real* rows                # raw rows: the corpus's own numbers; else NULL
-    Py_ssize_t rows_row
+    Py_ssize_t rows_row, rows_column
     const output* weight            # of BLOCK_ROWS rows
     const output* bias
     const float* scale              # of stored numbers

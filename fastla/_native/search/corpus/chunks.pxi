@@ -14,6 +14,12 @@ cdef void prepare_raw(const Plan* plan, Chunk* chunk, Py_ssize_t index) noexcept
     cdef real* copy
     block.rows = <const real*>(rows.data + block.first * rows.row)
     block.rows_row = rows.row // <Py_ssize_t>sizeof(real)
+    block.rows_column = 1
+    if plan.route == ROUTE_COLUMNS:
+        block.rows_column = rows.column // <Py_ssize_t>sizeof(real)
+        block.dots = chunk.sums + index * sums_of(plan.m)
+        weigh_columns(plan, block, chunk.space, chunk.part)
+        return
     if chunk.copies != NULL:
         copy = chunk.copies + index * BLOCK_ROWS * d
         if not lie_across(rows):
@@ -91,6 +97,10 @@ cdef void prepare_chunk(const Plan* plan, Chunk* chunk, Py_ssize_t* row, Py_ssiz
     chunk.count = 0
     if plan.source == SOURCE_COPIED and lie_across(rows):       # all of it, so that columns are read in long pieces
         read_across(chunk.copies, rows, NULL, row[0], smaller(end - row[0], plan.chunk_blocks * BLOCK_ROWS))
+    elif plan.route == ROUTE_COLUMNS:
+        sum_columns(<const real*>(rows.data + row[0] * rows.row), rows.column // <Py_ssize_t>sizeof(real),
+                    smaller(end - row[0], plan.chunk_blocks * BLOCK_ROWS), plan.work.queries.elements, plan.m, plan.d,
+                    chunk.sums, chunk.part)
     while row[0] < end and chunk.count < plan.chunk_blocks:
         row[0] = prepare_block(plan, chunk, chunk.count, row[0], end)
         chunk.count += chunk.blocks[chunk.count].valid != 0

@@ -14,15 +14,6 @@ cdef inline Py_ssize_t next_allowed(const uint8_t* mask, Py_ssize_t row, Py_ssiz
     return row
 
 
-# How many of up to 255 rows a mask allows.
-cdef inline Py_ssize_t count_allowed(const uint8_t* mask, Py_ssize_t count) noexcept nogil:
-    cdef uint8_t allowed = 0        # so that many are counted at once
-    cdef Py_ssize_t i
-    for i in range(count):
-        allowed += mask[i] != 0
-    return allowed
-
-
 # A bit for each of up to 64 rows, `step` apart in the mask, that it allows.
 cdef inline uint64_t mask_bits(const uint8_t* mask, Py_ssize_t step, Py_ssize_t count) noexcept nogil:
     cdef uint64_t bits = 0
@@ -51,7 +42,7 @@ cdef void bound_chunks(const Plan* plan) noexcept nogil:
     cdef Py_ssize_t chunk = 0, room = plan.chunk_blocks * BLOCK_ROWS, row = 0, here
     bounds[0] = 0
     while row < plan.n and chunk < plan.chunks - 1:
-        here = count_allowed(mask + row, smaller(5 * BLOCK_ROWS, plan.n - row))
+        here = count_allowed(mask + row, 1, smaller(5 * BLOCK_ROWS, plan.n - row))
         if here < room:
             room -= here
             row = smaller(row + 5 * BLOCK_ROWS, plan.n)

@@ -1,36 +1,59 @@
 # The tasks of a search: a chunk of the corpus is made ready, scored against the queries block by block, and every tile
 # handed on.
 
+# Blocks of raw rows and a block of queries: one, or as many as first thresholds are sought in.
+cdef void score_raw_blocks(Plan* plan, const Block* const* blocks, Py_ssize_t count, const Scratch* scratch,
+                           Thresholds* thresholds) noexcept nogil:
+    cdef Py_ssize_t first = thresholds.first, rows = thresholds.rows, i
+    cdef int vectors = <int>ceil_div(rows, LANES)
+    cdef real* tile = scratch.tile
+    for i in range(count):
+        score_raw(plan, blocks[i], first, vectors, tile)
+        if plan.search.function.call != NULL and not apply_metric(plan, blocks[i], first, rows, vectors * LANES, tile):
+            return
+        tile += TILE
+    handle_transposed_tiles(plan, blocks, count, vectors, scratch.tile, thresholds)
+
+
+# The first blocks of a chunk, where thresholds are open. Returns how many.
+cdef Py_ssize_t score_first_blocks(Plan* plan, const Chunk* chunk, const Scratch* scratch,
+                                   Thresholds* thresholds) noexcept nogil:
+    cdef const Block* blocks[SEED_TILES]
+    cdef Py_ssize_t count = smaller(tiles_together(plan), chunk.count), i
+    for i in range(count):
+        blocks[i] = chunk.blocks + chunk.order[i]
+    score_raw_blocks(plan, blocks, count, scratch, thresholds)
+    return count
+
+
 # A block of the corpus and a block of queries; `next` comes after it.
 cdef void score_block(Plan* plan, const Block* block, const Block* next, const Prefilter* prefilter,
                       const Scratch* scratch,
                       Thresholds* thresholds) noexcept nogil:
     cdef Py_ssize_t first = thresholds.first, rows = thresholds.rows
-    cdef int vectors = <int>ceil_div(rows, LANES)
     if prefilters(plan) and not thresholds.dense:
         if prefilter_block(plan, block, prefilter, scratch.rerank, thresholds):
             return
         thresholds.dense = True
-    if plan.route == ROUTE_RAW_FEW:
+    if plan.route == ROUTE_RAW_FEW or plan.route == ROUTE_COLUMNS:
         if plan.search.function.call == NULL or apply_metric(plan, block, first, rows, 0, block.dots):
             handle_tile(plan, block, block.dots, thresholds)
     elif not is_raw(plan.search):
         score_stored(plan, block, next, first, rows, scratch.tile)
         handle_tile(plan, block, scratch.tile, thresholds)
     else:
-        score_raw(plan, block, first, vectors, scratch.tile)
-        if plan.search.function.call == NULL or \
-                apply_metric(plan, block, first, rows, vectors * LANES, scratch.tile):
-            handle_transposed_tile(plan, block, vectors, scratch.tile, thresholds)
+        score_raw_blocks(plan, &block, 1, scratch, thresholds)
 
 
 # A chunk and a block of queries.
 cdef void score_blocks(Plan* plan, const Chunk* chunk, const Scratch* scratch, Thresholds* thresholds) noexcept nogil:
-    cdef Py_ssize_t block, next = chunk.order[0], i
+    cdef Py_ssize_t block, next, i = 0
     if plan.route == ROUTE_SCAN:
         score_chunk(plan, chunk, thresholds.first, thresholds.rows, scratch.tile)
-    for i in range(chunk.count):
-        block = next
+    elif plan.route == ROUTE_RAW and thresholds.open:
+        i = score_first_blocks(plan, chunk, scratch, thresholds)
+    for i in range(i, chunk.count):
+        block = chunk.order[i]
         next = chunk.order[i + 1 if i + 1 < chunk.count else 0]
         if plan.route == ROUTE_SCAN:
             handle_tile(plan, chunk.blocks + block, scratch.tile + block * thresholds.rows * BLOCK_ROWS, thresholds)

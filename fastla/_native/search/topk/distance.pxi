@@ -1,6 +1,28 @@
 # Distances from the numbers themselves. |x|^2 + |y|^2 - 2 x.y has no digits left of a small one, so that products only
 # say which rows are measured.
 
+# The sum of (x - y)^2 times `scale` squared; the numbers of x are `step` apart.
+cdef inline double sum_of_squares(Py_ssize_t d, const output* x, Py_ssize_t step, const output* y,
+                                  double scale) noexcept nogil:
+    cdef double sums[8]
+    cdef double sum = 0, difference
+    cdef Py_ssize_t p, whole = d - d % 8
+    cdef int j
+    for j in range(8):
+        sums[j] = 0
+    for p from 0 <= p < whole by 8:
+        for j in range(8):
+            # Not x * scale - y * scale: a fused one leaves a rounding error of equals.
+            difference = (<double>x[(p + j) * step] - <double>y[p + j]) * scale
+            sums[j] = sums[j] + difference * difference
+    for p in range(whole, d):
+        difference = (<double>x[p * step] - y[p]) * scale
+        sum += difference * difference
+    for j in range(8):
+        sum += sums[j]
+    return sum
+
+
 # The sum of the squared differences of a query and a block's row, times `scale` squared.
 cdef double squared_differences(const Plan* plan, const Block* block, int lane, Py_ssize_t query,
                                 double scale) noexcept nogil:
@@ -8,25 +30,13 @@ cdef double squared_differences(const Plan* plan, const Block* block, int lane, 
     cdef const output* x
     cdef const stored* elements
     cdef real element
-    cdef double sums[8]
     cdef double sum = 0, difference
-    cdef Py_ssize_t p, i, whole = plan.d - plan.d % 8
-    cdef int j
+    cdef Py_ssize_t p, i
     if block.rows != NULL:
         x = <const output*>(block.rows + lane * block.rows_row)
-        for j in range(8):
-            sums[j] = 0
-        for p from 0 <= p < whole by 8:
-            for j in range(8):
-                # Not x * scale - y * scale: a fused one leaves a rounding error of equals.
-                difference = (<double>x[p + j] - <double>y[p + j]) * scale
-                sums[j] = sums[j] + difference * difference
-        for p in range(whole, plan.d):
-            difference = (<double>x[p] - y[p]) * scale
-            sum += difference * difference
-        for j in range(8):
-            sum += sums[j]
-        return sum
+        if block.rows_column == 1:
+            return sum_of_squares(plan.d, x, 1, y, scale)
+        return sum_of_squares(plan.d, x, block.rows_column, y, scale)
     elements = block.data + lane
     for p in range(plan.depth):
         element = widen(elements[p * BLOCK_ROWS])

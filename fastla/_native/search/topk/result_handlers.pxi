@@ -43,12 +43,6 @@ cdef void append(Plan* plan, FoundList* list, Py_ssize_t query, Py_ssize_t id, o
     list.count += 1
 
 
-cdef inline bint may_find(const Search* s, Py_ssize_t query, Py_ssize_t id) noexcept nogil:
-    if s.exclude != NULL and s.exclude[query] == id:
-        return False
-    return s.mask == NULL or s.mask_row == 0 or s.mask[query * s.mask_row + id * s.mask_column] != 0
-
-
 # Hands on a computed score that has reached its threshold. Returns whether the threshold rose.
 cdef bint handle_score(Plan* plan, const Block* block, int row, Py_ssize_t query, output score,
                        int slot) noexcept nogil:
@@ -107,7 +101,7 @@ cdef void handle_scores(Plan* plan, const Block* block, const real* tile, const 
 cdef void handle_tile(Plan* plan, const Block* block, const real* tile, Thresholds* thresholds) noexcept nogil:
     cdef uint64_t taken[QUERY_BLOCK]
     memset(taken, 0, sizeof(taken))
-    if seeds(plan, block, thresholds):
+    if seeds(plan, block.count, thresholds):
         seed_from_rows(plan, block, tile, taken, thresholds)
     handle_scores(plan, block, tile, thresholds.value, taken, thresholds)
 
@@ -199,28 +193,20 @@ cdef void handle_rows(Plan* plan, const Block* block, int vectors, const real* t
             handle_row(plan, block, <int>i, tile + i * vectors * LANES, hits[i], thresholds)
 
 
-# The rows that reach the k-th best score of a query.
-cdef void seed_from_columns(Plan* plan, const Block* block, int vectors, const real* tile, uint64_t* taken,
-                            Thresholds* thresholds) noexcept nogil:
-    cdef output scores[BLOCK_ROWS * QUERY_BLOCK]
+# Tiles with the queries in their lanes, TILE apart: several where first thresholds are sought.
+cdef void handle_transposed_tiles(Plan* plan, const Block* const* blocks, Py_ssize_t tiles, int vectors,
+                                  const real* tile, Thresholds* thresholds) noexcept nogil:
+    cdef uint64_t taken[SEED_TILES][BLOCK_ROWS]
     cdef output low[QUERY_BLOCK]
-    cdef Py_ssize_t i
-    cdef int j
-    for i in range(block.count):
-        for j in range(vectors):
-            store_out(scores + (i * vectors + j) * LANES, to_out(load(tile + (i * vectors + j) * LANES)) *
-                      splat_out(block.weight[i]) + splat_out(block.bias[i]))
-    memcpy(low, thresholds.value, sizeof(low))
-    raise_to_kth(plan.k, vectors, block.count, scores, low)
-    handle_rows(plan, block, vectors, tile, low, taken, thresholds)
-    settle_thresholds(plan, thresholds)
-
-
-# A tile with the queries in its lanes.
-cdef void handle_transposed_tile(Plan* plan, const Block* block, int vectors, const real* tile,
-                                 Thresholds* thresholds) noexcept nogil:
-    cdef uint64_t taken[BLOCK_ROWS]
-    memset(taken, 0, sizeof(taken))
-    if seeds(plan, block, thresholds):
-        seed_from_columns(plan, block, vectors, tile, taken, thresholds)
-    handle_rows(plan, block, vectors, tile, thresholds.value, taken, thresholds)
+    cdef Py_ssize_t t, rows = 0
+    memset(taken, 0, tiles * sizeof(taken[0]))
+    for t in range(tiles):
+        rows += blocks[t].count
+    if seeds(plan, rows, thresholds):
+        memcpy(low, thresholds.value, sizeof(low))
+        raise_to_kth_of_tiles(plan.k, vectors, blocks, tiles, tile, low)
+        for t in range(tiles):
+            handle_rows(plan, blocks[t], vectors, tile + t * TILE, low, taken[t], thresholds)
+        settle_thresholds(plan, thresholds)
+    for t in range(tiles):
+        handle_rows(plan, blocks[t], vectors, tile + t * TILE, thresholds.value, taken[t], thresholds)

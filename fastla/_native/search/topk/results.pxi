@@ -9,19 +9,6 @@ cdef void start_results(Plan* plan) noexcept nogil:
             work.thresholds[i] = <output>-infinity()
 
 
-# How many rows a query may find.
-cdef Py_ssize_t findable(const Search* s, Py_ssize_t n, Py_ssize_t query) noexcept nogil:
-    cdef Py_ssize_t count = s.allowed, row
-    if s.mask != NULL and s.mask_row != 0:
-        count = 0
-        for row in range(n):
-            count += s.mask[query * s.mask_row + row * s.mask_column] != 0
-    if s.exclude != NULL and 0 <= s.exclude[query] < n:
-        row = s.exclude[query]
-        count -= s.mask == NULL or s.mask[query * s.mask_row + row * s.mask_column] != 0
-    return count
-
-
 # Ids of rows from `first` on of a query's results: those that it may find and has not found, lowest first, whose score
 # is NaN. found: room for `count` candidates more behind those that it has found. Returns how many there are.
 cdef Py_ssize_t add_nans(const Plan* plan, Py_ssize_t query, Candidate* found, Py_ssize_t count) noexcept nogil:
