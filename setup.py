@@ -84,7 +84,7 @@ TARGETS = [
 
 FAMILIES = ["products/family", "search/family"]
 REAL_FAMILIES = [
-    *FAMILIES, "rows/family", "products/cosine", "simd/vmath", "rows/softmax", "attention/family", "eigen/family",
+    *FAMILIES, "rows/family", "products/cosine", "simd/vmath", "rows/softmax/family", "attention/family", "eigen/family",
     "layers/family",
 ]
 ELEMENTS = [
