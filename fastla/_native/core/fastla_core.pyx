@@ -14,7 +14,7 @@ from inspect import signature as inspect_signature
 from libc.math cimport pow
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy, memset, strcmp
 from numpy import array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
@@ -93,6 +93,7 @@ include "threads.pxi"
 include "targets.pxi"
 include "overlays.pxi"
 include "arrays.pxi"
+include "numbers.pxi"
 include "entries.pxi"
 include "user.pxi"
 include "families/products/fold.pxi"

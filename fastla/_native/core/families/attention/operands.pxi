@@ -28,18 +28,6 @@ cdef int set_heads(Heads* heads, Py_ssize_t* batch, int dims, x) except -1:
     return 0
 
 
-# A number type; a dtype's name takes a microsecond.
-cdef inline int type_of(cnp.ndarray x) except -1:
-    cdef int number = cnp.PyArray_TYPE(x)
-    if number == cnp.NPY_FLOAT32:
-        return TYPE_float32
-    if number == cnp.NPY_FLOAT64:
-        return TYPE_float64
-    if number == cnp.NPY_BOOL:
-        return TYPE_uint8
-    return NUMBER_TYPES[x.dtype.name]
-
-
 cdef inline Py_ssize_t stride_of(cnp.ndarray x, int axis) noexcept:
     cdef int d = cnp.PyArray_NDIM(x) + axis
     return 0 if d < 0 or cnp.PyArray_DIM(x, d) == 1 else cnp.PyArray_STRIDE(x, d)
