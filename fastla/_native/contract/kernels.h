@@ -300,7 +300,6 @@ typedef struct {
     UserFunction score_mod, mask_mod;
 } Attention;
 
-
 /* --- layers ------------------------------------------------------------------------------------------------------- */
 /* What a layer applies to its sums; simd/activations.h computes them. */
 enum {
