@@ -39,6 +39,35 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("target", names, indirect=True)
 
 
+def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of one test's items, those that leave each case to one target, the next case to the next; no target without."""
+    cases: dict[tuple, dict[str, pytest.Item]] = {}
+    for item in items:
+        others = {name: value for name, value in item.callspec.indices.items() if name != "target"}
+        cases.setdefault(tuple(sorted(others.items())), {})[item.callspec.params["target"]] = item
+    targets = list(dict.fromkeys(item.callspec.params["target"] for item in items))
+    kept = []
+    for i, case in enumerate(cases.values()):
+        # Shifted where the targets begin anew, so that a target meets every value of every argument.
+        kept += [item for t, item in enumerate(map(case.get, targets)) if item is not None and
+                 ((t - i - i // len(targets)) % len(targets) == 0 if len(cases) >= len(targets) else t % len(cases) == i)]
+    return kept
+
+
+@pytest.hookimpl(tryfirst=True)         # before -m is heeded
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What the marker `in_turn` leaves out is slow."""
+    tests: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("in_turn") and not item.get_closest_marker("slow"):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for each in tests.values():
+        kept = set(in_turn(each))
+        for item in each:
+            if item not in kept:
+                item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture
 def target(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of the target whose kernels do the work during the test."""

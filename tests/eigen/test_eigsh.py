@@ -20,6 +20,7 @@ SPECTRA = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("which", ["LM", "LA", "SA", "BE"])
 @pytest.mark.parametrize("spectrum", SPECTRA)
 def test_known_spectra(target, spectrum, which):
@@ -34,6 +35,7 @@ def test_known_spectra(target, spectrum, which):
         np.testing.assert_allclose(np.sort(size(w)), np.sort(size(expected)), atol=1e-11)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 199, 200, 201, 450])
 def test_sizes_and_dtypes(target, n):
     values = np.linspace(-1, 2, n) ** 3

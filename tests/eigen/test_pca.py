@@ -21,6 +21,7 @@ def exact(x):
     return s**2 / (len(c) - 1), vt
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("solver", ["auto", "full", "covariance_eigh", "arpack", "randomized"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int16, np.uint8])
 def test_solvers_and_dtypes(target, solver, dtype):
@@ -35,6 +36,7 @@ def test_solvers_and_dtypes(target, solver, dtype):
     np.testing.assert_allclose(p.noise_variance_, variances[4:].mean(), rtol=1e-3)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(
     ("n", "d", "k", "route"),
     [
