@@ -8,6 +8,8 @@ import fastla
 from fastla import _core
 from fastla._core import core
 
+NATIVE = _core.runnable_targets()
+
 # What Numba has kernels for: these run on it too.
 NUMBA_TESTS = (
     *(f"products/test_{name}.py" for name in ("matmul", "batched", "bits", "int32", "layouts", "overlap", "syrk")),
@@ -35,8 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "target" in metafunc.fixturenames and not _has_own_targets(metafunc):
         numba = (_core.has_numba() and metafunc.definition.path.as_posix().endswith(NUMBA_TESTS)
                  and metafunc.definition.originalname not in NATIVE_BITS)
-        names = [*_core.runnable_targets(), *([_core.NUMBA] if numba else [])]
-        metafunc.parametrize("target", names, indirect=True)
+        metafunc.parametrize("target", [*NATIVE, *([_core.NUMBA] if numba else [])], indirect=True)
 
 
 def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:

@@ -25,6 +25,7 @@ def check(q: np.ndarray, x: np.ndarray, k: int, metric: str, found: tuple, toler
     np.testing.assert_allclose(np.take_along_axis(s, found[1], 1), best, atol=tolerance)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(
     ("m", "n", "k", "dtype", "prefiltered", "otherwise"),
@@ -46,6 +47,7 @@ def test_raw_rows(target, metric, m, n, k, dtype, prefiltered, otherwise):
     check(q, x, k, metric, fastla.knn(q, x, k, metric=metric))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("storage", ["float32", "float16", "bfloat16", "int8"])
 @pytest.mark.parametrize("metric", METRICS)
 def test_stored_rows(target, metric, storage):

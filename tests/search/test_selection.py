@@ -10,6 +10,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from grids import combinations
 
 SOURCE = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk" / "reservoir.pxi"
 SIZE = 20000
@@ -59,8 +60,7 @@ def _check(selection: ModuleType, scores: np.ndarray, k: int) -> int:
     return heap_sorts
 
 
-@pytest.mark.parametrize("k", [1, 2, 100, SIZE // 2, SIZE - 1, SIZE])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("order", "k"), combinations(ORDERS, [1, 2, 100, SIZE // 2, SIZE - 1, SIZE]))
 def test_steps_of_any_order(selection, order, k):
     _check(selection, ORDERS[order](np.random.default_rng(0)), k)
 
