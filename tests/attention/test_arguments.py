@@ -68,9 +68,9 @@ def test_every_pair_of_arguments(target: str) -> None:
     rng = np.random.default_rng(0)
     for i, first in enumerate(ARGUMENTS):
         for second in ARGUMENTS[i:]:
-            for sq in (1, 3, 70):
-                q, k, v = operands(2, 4, 2, sq, 150, 16)
-                keywords = {name: argument(name, rng, 2, 4, sq, 150) for name in (first, second)}
+            for sq, skv in ((1, 150), (3, 150), (70, 150), (1, 4), (3, 20)):
+                q, k, v = operands(2, 4, 2, sq, skv, 16)
+                keywords = {name: argument(name, rng, 2, 4, sq, skv) for name in (first, second)}
                 check(q, k, v, what=keywords, **keywords)
 
 

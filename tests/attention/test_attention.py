@@ -10,7 +10,7 @@ import fastla
 
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
 # Rows and keys on either side of vectors, panels and blocks; both routes, parts of the keys among them.
-LENGTHS = [(1, 1), (1, 129), (2, 63), (3, 2100), (7, 130), (9, 65), (17, 1), (33, 257), (49, 128), (100, 2050),
+LENGTHS = [(1, 1), (3, 20), (1, 129), (2, 63), (3, 2100), (7, 130), (9, 65), (17, 1), (33, 257), (49, 128), (100, 2050),
            (200, 300)]
 
 

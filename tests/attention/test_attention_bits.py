@@ -8,8 +8,9 @@ from attend import bits, operands
 
 import fastla
 
-# (heads, key heads, queries, keys): both routes, keys in parts, panels of several heads.
-SHAPES = [(4, 2, 1, 5000), (4, 4, 130, 300), (6, 2, 3, 2500), (2, 2, 700, 700), (8, 2, 20, 1100)]
+# (heads, key heads, queries, keys): every route, keys in parts, panels and groups of several heads.
+SHAPES = [(3, 3, 1, 3), (40, 20, 3, 20), (4, 2, 1, 5000), (4, 4, 130, 300), (6, 2, 3, 2500), (2, 2, 700, 700),
+          (8, 2, 20, 1100)]
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])

@@ -58,30 +58,30 @@ cdef inline bint is_finite(real x) noexcept nogil:
     return x - x == 0
 
 
+# `count` rows from `source` on where they lie, or staged in `room`; row: elements from one to the next.
+cdef inline const real* real_rows(const Heads* heads, const char* source, Py_ssize_t count, Py_ssize_t width,
+                                  const Heads* scales, const char* scale, real* room, Py_ssize_t* row) noexcept nogil:
+    if not staged(heads, width):
+        row[0] = heads.row // <Py_ssize_t>sizeof(real)
+        return <const real*>source
+    row[0] = staged_row(width)
+    stage_rows(heads, source, count, width, scales, scale, room, row[0])
+    return room
+
+
 # The block of keys [first, first + count) for the heads that share `kv_head`. careful: values that are not finite are
 # zeros.
 cdef void find_block(const Attention* a, const Item* item, Py_ssize_t kv_head, Py_ssize_t first, Py_ssize_t count,
-                     real* key_room,
-                     real* value_room, bint careful, KeyBlock* block) noexcept nogil:
+                     real* key_room, real* value_room, bint careful, KeyBlock* block) noexcept nogil:
     cdef const char* key = item.key + kv_head * a.key.head + first * a.key.row
     cdef const char* value = item.value + kv_head * a.value.head + first * a.value.row
     cdef Py_ssize_t i, j
     block.first = first
     block.count = count
-    block.key = <const real*>key
-    block.key_row = a.key.row // <Py_ssize_t>sizeof(real)
-    block.value = <const real*>value
-    block.value_row = a.value.row // <Py_ssize_t>sizeof(real)
-    if staged(&a.key, a.width):
-        block.key = key_room
-        block.key_row = staged_row(a.width)
-        stage_rows(&a.key, key, count, a.width, &a.key_scale, head_scale(&a.key_scale, item.key_scale, kv_head, first),
-                   key_room, block.key_row)
-    if staged(&a.value, a.value_width):
-        block.value = value_room
-        block.value_row = staged_row(a.value_width)
-        stage_rows(&a.value, value, count, a.value_width, &a.value_scale,
-                   head_scale(&a.value_scale, item.value_scale, kv_head, first), value_room, block.value_row)
+    block.key = real_rows(&a.key, key, count, a.width, &a.key_scale,
+                          head_scale(&a.key_scale, item.key_scale, kv_head, first), key_room, &block.key_row)
+    block.value = real_rows(&a.value, value, count, a.value_width, &a.value_scale,
+                            head_scale(&a.value_scale, item.value_scale, kv_head, first), value_room, &block.value_row)
     if careful:
         for i in range(count):
             for j in range(a.value_width):

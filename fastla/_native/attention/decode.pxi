@@ -35,31 +35,38 @@ cdef Py_ssize_t lay_decode(const AttentionJob* job, DecodeScratch* s, char* bloc
     return at - block
 
 
-# Some rows of K against some queries; both numbers are literals.
-cdef inline void key_dots(const int rows, const int keys, const Attention* a, const real* query,
-                          const KeyBlock* block, Py_ssize_t key,
-                          real* scores) noexcept nogil:
+# Rows of queries, and where their scores go.
+cdef struct Scored:
+    Py_ssize_t rows, query_row
+    const real* query
+    real* scores
+    Py_ssize_t row, key                 # from a row's scores to the next one's, and from a key's
+
+
+# Some rows of K against some queries from j on; both numbers are literals.
+cdef inline void key_dots(const int rows, const int keys, Py_ssize_t width, const Scored* s, Py_ssize_t j,
+                          const KeyBlock* block, Py_ssize_t key) noexcept nogil:
     cdef Py_ssize_t p = 0
-    while p < a.width or p == 0:
-        dot_tile(rows, keys, 1, 0, smaller(DOT_CHUNK, a.width - p), query + p, a.width,
+    while p < width or p == 0:
+        dot_tile(rows, keys, 1, 0, smaller(DOT_CHUNK, width - p), s.query + j * s.query_row + p, s.query_row,
                  block.key + key * block.key_row + p, block.key_row,
-                 scores + key, KEYS, 1, p > 0)
+                 s.scores + j * s.row + key * s.key, s.row, s.key, p > 0)
         p += DOT_CHUNK
 
 
 # The same against all queries, by fours.
-cdef inline void all_dots(const int keys, const Attention* a, const Panel* panel, const KeyBlock* block,
-                          Py_ssize_t key, real* tile) noexcept nogil:
+cdef inline void all_dots(const int keys, Py_ssize_t width, const Scored* s, const KeyBlock* block,
+                          Py_ssize_t key) noexcept nogil:
     cdef Py_ssize_t j = 0
-    while panel.count - j >= 4:
-        key_dots(4, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
+    while s.rows - j >= 4:
+        key_dots(4, keys, width, s, j, block, key)
         j += 4
-    if panel.count - j == 3:
-        key_dots(3, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
-    elif panel.count - j == 2:
-        key_dots(2, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
-    elif panel.count - j == 1:
-        key_dots(1, keys, a, panel.query + j * a.width, block, key, tile + j * KEYS)
+    if s.rows - j == 3:
+        key_dots(3, keys, width, s, j, block, key)
+    elif s.rows - j == 2:
+        key_dots(2, keys, width, s, j, block, key)
+    elif s.rows - j == 1:
+        key_dots(1, keys, width, s, j, block, key)
 
 
 # Some rows of K ahead are asked for, and as many of V, which come next.
@@ -74,23 +81,23 @@ cdef inline void await_rows(const Attention* a, const KeyBlock* block, Py_ssize_
 
 # Scores of a block. K's rows are read few at a time, for memory likes to be read from end to end: as many as give
 # eight sums that do not wait for each other, or four.
-cdef void decode_scores(const Attention* a, const Panel* panel, const KeyBlock* block, real* tile) noexcept nogil:
+cdef void score_keys(const Attention* a, const Scored* s, const KeyBlock* block) noexcept nogil:
     cdef Py_ssize_t i = 0, ahead
-    while panel.count <= 2 and i + 4 <= block.count:
+    while s.rows <= 2 and i + 4 <= block.count:
         for ahead in range(4):
             await_rows(a, block, i + ahead)
-        if panel.count == 2:
-            key_dots(2, 4, a, panel.query, block, i, tile)
+        if s.rows == 2:
+            key_dots(2, 4, a.width, s, 0, block, i)
         else:
-            key_dots(1, 4, a, panel.query, block, i, tile)
+            key_dots(1, 4, a.width, s, 0, block, i)
         i += 4
     while i + 2 <= block.count:
         await_rows(a, block, i)
         await_rows(a, block, i + 1)
-        all_dots(2, a, panel, block, i, tile)
+        all_dots(2, a.width, s, block, i)
         i += 2
     if i < block.count:
-        all_dots(1, a, panel, block, i, tile)
+        all_dots(1, a.width, s, block, i)
 
 
 # Scores of a row become weights; what the row has summed so far is rescaled.
@@ -184,6 +191,7 @@ cdef void decode_block(AttentionJob* job, const Item* item, Py_ssize_t head, Py_
     cdef bint biased = item.mask != NULL or item.slopes != NULL or a.mask_mod.call != NULL
     cdef Py_ssize_t kv_head = head // (a.heads // a.kv_heads), i, j
     cdef KeyBlock block
+    cdef Scored scored
     if biased:
         for i in range(panel.count):
             bias_row(a, item, head, panel, i, first, keys, item.mask != NULL, s.bias + i * KEYS)
@@ -195,7 +203,13 @@ cdef void decode_block(AttentionJob* job, const Item* item, Py_ssize_t head, Py_
         if block_empty(panel, keys, s.bias):
             return
     find_block(a, item, kv_head, first, keys, s.key_room, s.value_room, careful, &block)
-    decode_scores(a, panel, &block, s.tile)
+    scored.rows = panel.count
+    scored.query = panel.query
+    scored.query_row = a.width
+    scored.scores = s.tile
+    scored.row = KEYS
+    scored.key = 1
+    score_keys(a, &scored, &block)
     if a.softcap != 0:
         cap_rows(a, panel, keys, s.tile)
     if a.score_mod.call != NULL and not call_user(job, &a.score_mod, item, head, panel, first, keys, s.tile, KEYS, 1):
@@ -234,8 +248,7 @@ cdef void decode_task(AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssiz
                       DecodeScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
     cdef Panel* panel = &s.panel
-    cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries
-    cdef Py_ssize_t parts = parts_of(rows, item.length)
+    cdef Py_ssize_t heads = item.heads, rows = item.rows, parts = item.parts
     cdef Py_ssize_t part = index % parts, head = index // parts * heads, i, record
     cdef Py_ssize_t begin = part_start(item.length, parts, part), end = part_start(item.length, parts, part + 1)
     cdef real factor[DECODE_ROWS + LANES]

@@ -34,12 +34,15 @@ cdef Py_ssize_t lay_forward(const AttentionJob* job, ForwardScratch* s, char* bl
 # Queries of a panel, [count][width].
 cdef void read_queries(const Attention* a, const Item* item, Py_ssize_t head, const Panel* panel,
                        real* to) noexcept nogil:
-    cdef Py_ssize_t i, row
+    cdef Py_ssize_t i, query = panel.first % larger(1, item.queries)
+    head += panel.first // larger(1, item.queries)
     for i in range(panel.count):
-        row = panel.first + i
-        read_row(<output*>(to + i * a.width),
-                 item.query + (head + row // item.queries) * a.query.head + row % item.queries * a.query.row,
-                 a.query.column, a.width, a.query.type)
+        read_row(<output*>(to + i * a.width), item.query + head * a.query.head + query * a.query.row, a.query.column,
+                 a.width, a.query.type)
+        query += 1
+        if query == item.queries:
+            query = 0
+            head += 1
 
 
 cdef void multiply_all(real* x, Py_ssize_t n, real factor) noexcept nogil:
@@ -222,8 +225,8 @@ cdef void finish_panel(const Attention* a, const Item* item, Py_ssize_t head, Pa
 cdef void forward_task(AttentionJob* job, const Item* item, Py_ssize_t b, Py_ssize_t index,
                        ForwardScratch* s) noexcept nogil:
     cdef const Attention* a = job.attention
-    cdef Py_ssize_t heads = heads_of_unit(a, item.queries), rows = heads * item.queries, units = a.heads // heads
-    cdef Py_ssize_t parts = parts_of(rows, item.length), groups = ceil_div(panels_of(rows), job.panels)
+    cdef Py_ssize_t heads = item.heads, rows = item.rows, parts = item.parts, units = a.heads // heads
+    cdef Py_ssize_t groups = ceil_div(panels_of(rows), job.panels)
     cdef Py_ssize_t part = index % parts, unit = index // parts % units, group = groups - 1 - index // parts // units
     cdef Py_ssize_t first = panel_start(panels_of(rows), groups, group), i
     cdef Py_ssize_t count = panel_start(panels_of(rows), groups, group + 1) - first

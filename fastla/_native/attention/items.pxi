@@ -8,7 +8,8 @@ cdef extern from *:
         KEYS
 
 cdef enum:
-    DECODE_ROWS = 8                     # rows that the decoding route takes at most
+    DECODE_ROWS = 8                     # rows that the routes of few rows take at most
+    SHORT_KEYS = 20                     # keys that the short route takes at most
     PART_KEYS = 1024                    # keys of a part, or more
     MOST_PARTS = 16
     WIDE = 512                          # above this width panels are done one by one,
@@ -17,9 +18,11 @@ cdef enum:
     STAGED_PANELS = 8                   # and where these are staged
 
 
-# One batch item: its arrays' first elements (head 0, row 0) and its sizes.
+# One batch item: its sizes, how it is cut, and its arrays' first elements (head 0, row 0).
 cdef struct Item:
     Py_ssize_t index, queries, length, offset
+    Py_ssize_t heads, rows, parts       # of a unit, and the parts of its keys
+    int route
     const char* query
     const char* key
     const char* value
@@ -47,9 +50,24 @@ cdef struct Panel:
     real* total                         # the sum of weights so far
 
 
+# The sizes of item b, and how it is cut: that hangs on the item alone. A unit has all heads of a group where their
+# queries together do not fill two panels; where rows fill many panels, there are tasks enough without parts.
+cdef void size_item(const Attention* a, Py_ssize_t b, Item* item) noexcept nogil:
+    cdef Py_ssize_t group = a.heads // a.kv_heads
+    item.index = b
+    item.queries = a.queries if a.query_starts == NULL else a.query_starts[b + 1] - a.query_starts[b]
+    item.length = a.lengths[b]
+    item.offset = a.offsets[b]
+    item.heads = group if item.queries * group <= 2 * NR and item.queries < NR else 1
+    item.rows = item.heads * item.queries
+    item.parts = 1 if item.rows > 2 * NR else larger(1, smaller(MOST_PARTS, item.length // PART_KEYS))
+    item.route = route_of(a, item)
+
+
 cdef void find_item(const Attention* a, Py_ssize_t b, Item* item) noexcept nogil:
     cdef Py_ssize_t at = b, i
     cdef int d = a.dims
+    size_item(a, b, item)
     item.query = a.query.data
     item.key = a.key.data
     item.value = a.value.data
@@ -72,32 +90,12 @@ cdef void find_item(const Attention* a, Py_ssize_t b, Item* item) noexcept nogil
         item.value_scale += i * a.value_scale.batch[d]
         item.out += i * a.out.batch[d]
         item.lse += i * a.lse.batch[d]
-    item.index = b
-    item.queries = queries_of(a, b)
-    item.length = a.lengths[b]
-    item.offset = a.offsets[b]
     if a.query_starts != NULL:
         item.query += a.query_starts[b] * a.query.row
         item.out += a.query_starts[b] * a.out.row
         item.lse += a.query_starts[b] * a.lse.row
         item.key += a.key_starts[b] * a.key.row
         item.value += a.key_starts[b] * a.value.row
-
-
-cdef inline Py_ssize_t queries_of(const Attention* a, Py_ssize_t b) noexcept nogil:
-    return a.queries if a.query_starts == NULL else a.query_starts[b + 1] - a.query_starts[b]
-
-
-# How many heads a unit has: all of a group where their queries together do not fill two panels.
-cdef inline Py_ssize_t heads_of_unit(const Attention* a, Py_ssize_t queries) noexcept nogil:
-    cdef Py_ssize_t group = a.heads // a.kv_heads
-    return group if queries * group <= 2 * NR and queries < NR else 1
-
-
-# Into how many parts an item's keys are cut: it hangs on the item alone. Where rows fill many panels, there are tasks
-# enough.
-cdef inline Py_ssize_t parts_of(Py_ssize_t rows, Py_ssize_t length) noexcept nogil:
-    return 1 if rows > 2 * NR else larger(1, smaller(MOST_PARTS, length // PART_KEYS))
 
 
 # Where a part of the keys begins: on a block.
@@ -108,11 +106,12 @@ cdef inline Py_ssize_t part_start(Py_ssize_t length, Py_ssize_t parts, Py_ssize_
 # The rows of a panel, from the unit's row `first` on: what they see of keys [begin, end).
 cdef void place_query_rows(const Attention* a, const Item* item, Panel* panel, Py_ssize_t begin,
                            Py_ssize_t end) noexcept nogil:
-    cdef Py_ssize_t i, position, low, high
+    cdef Py_ssize_t i, query = panel.first % larger(1, item.queries), position, low, high
     panel.low = panel.common_high = end
     panel.high = panel.common_low = begin
     for i in range(panel.count):
-        position = (panel.first + i) % item.queries + item.offset
+        position = query + item.offset
+        query = query + 1 if query + 1 < item.queries else 0
         low = begin
         high = end
         if a.causal:
@@ -137,9 +136,13 @@ cdef inline bint at_edge(const Panel* panel, Py_ssize_t first, Py_ssize_t end) n
     return first < panel.common_low or end > panel.common_high
 
 
-# The rows of a unit of an item.
-cdef inline Py_ssize_t unit_rows(const Attention* a, Py_ssize_t queries) noexcept nogil:
-    return heads_of_unit(a, queries) * queries
+# Functions of the user are called for a panel of one unit.
+cdef inline int route_of(const Attention* a, const Item* item) noexcept nogil:
+    if item.rows > DECODE_ROWS:
+        return ROUTE_FORWARD
+    if item.length <= SHORT_KEYS and a.score_mod.call == NULL and a.mask_mod.call == NULL:
+        return ROUTE_SHORT
+    return ROUTE_DECODE
 
 
 cdef inline Py_ssize_t panels_of(Py_ssize_t rows) noexcept nogil:

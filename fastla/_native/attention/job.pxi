@@ -11,5 +11,4 @@ cdef struct AttentionJob:
     Py_ssize_t panels                   # of a task, at most
     Py_ssize_t keys                     # of a block
     Py_ssize_t tasks, chunk             # tasks, and how many one index stands for
-    bint decodes                        # whether any item takes the decoding route, and any the forward one
-    bint forwards
+    bint takes[ATTENTION_ROUTES]        # whether any item takes a route

@@ -1,28 +1,19 @@
 # From first to last: how an item is cut into tasks, the mask's table, the tasks, and the merging of parts.
 
-cdef inline bint decodes(Py_ssize_t rows) noexcept nogil:
-    return rows <= DECODE_ROWS
-
-
 # The tasks of an item.
-cdef Py_ssize_t tasks_of(const AttentionJob* job, Py_ssize_t b) noexcept nogil:
-    cdef const Attention* a = job.attention
-    cdef Py_ssize_t queries = queries_of(a, b), rows = unit_rows(a, queries), parts = parts_of(rows, a.lengths[b])
-    cdef Py_ssize_t groups = 1 if decodes(rows) else ceil_div(panels_of(rows), job.panels)
-    if queries == 0:
-        return 0
-    return a.heads // heads_of_unit(a, queries) * parts * groups
+cdef Py_ssize_t tasks_of(const AttentionJob* job, const Item* item) noexcept nogil:
+    cdef Py_ssize_t groups = ceil_div(panels_of(item.rows), job.panels) if item.route == ROUTE_FORWARD else 1
+    return 0 if item.queries == 0 else job.attention.heads // item.heads * item.parts * groups
 
 
 # The numbers of an item's records.
-cdef Py_ssize_t records_of(const Attention* a, Py_ssize_t b) noexcept nogil:
-    cdef Py_ssize_t queries = queries_of(a, b), parts = parts_of(unit_rows(a, queries), a.lengths[b])
-    return a.heads * queries * parts * record_size(a) if parts > 1 else 0
+cdef Py_ssize_t records_of(const Attention* a, const Item* item) noexcept nogil:
+    return a.heads * item.queries * item.parts * record_size(a) if item.parts > 1 else 0
 
 
 # How long an item takes one thread, in nanoseconds.
-cdef double item_cost(const Attention* a, Py_ssize_t b) noexcept nogil:
-    cdef double queries = queries_of(a, b), keys = a.lengths[b], seen = keys
+cdef double item_cost(const Attention* a, const Item* item) noexcept nogil:
+    cdef double queries = item.queries, keys = item.length, seen = keys
     if a.left >= 0 and a.right >= 0 or a.left >= 0 and a.causal:
         seen = a.left + (a.right if a.right >= 0 and not a.causal else 0) + KEYS
         seen = seen if seen < keys else keys
@@ -47,56 +38,67 @@ cdef Py_ssize_t item_of(const AttentionJob* job, Py_ssize_t task) noexcept nogil
 cdef union AttentionScratch:
     ForwardScratch forward
     DecodeScratch decode
+    ShortScratch short
+
+
+cdef Py_ssize_t lay_route(int route, const AttentionJob* job, AttentionScratch* scratch, char* block) noexcept nogil:
+    if route == ROUTE_FORWARD:
+        return lay_forward(job, &scratch.forward, block)
+    if route == ROUTE_DECODE:
+        return lay_decode(job, &scratch.decode, block)
+    return lay_short(job, &scratch.short, block)
 
 
 cdef void attention_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef AttentionJob* job = <AttentionJob*>arg
     cdef const Attention* a = job.attention
-    cdef const Runtime* runtime = job.job.runtime
-    cdef Py_ssize_t task, b, found = -1
-    cdef bint decoding = False, laid = False
+    cdef Py_ssize_t task, b = item_of(job, index * job.chunk), found = -1, bytes = 0
+    cdef int route, laid = ATTENTION_ROUTES
     cdef Item item
     cdef AttentionScratch scratch
-    cdef char* block = <char*>runtime.take(larger(lay_forward(job, &scratch.forward, NULL) if job.forwards else 0,
-                                                  lay_decode(job, &scratch.decode, NULL) if job.decodes else 0))
+    cdef char* block
+    for route in range(ATTENTION_ROUTES):
+        if job.takes[route]:
+            bytes = larger(bytes, lay_route(route, job, &scratch, NULL))
+    block = <char*>job.job.runtime.take(bytes)
     if block == NULL:
         fail(job, KERNEL_NO_MEMORY)
         return
     for task in range(index * job.chunk, smaller((index + 1) * job.chunk, job.tasks)):
-        b = item_of(job, task)
+        while job.starts[b + 1] <= task:
+            b += 1
         if b != found:
             find_item(a, b, &item)
             found = b
-            if not laid or decoding != decodes(unit_rows(a, item.queries)):
-                decoding = decodes(unit_rows(a, item.queries))
-                laid = True
-                if decoding:
-                    lay_decode(job, &scratch.decode, block)
-                else:
-                    lay_forward(job, &scratch.forward, block)
-        if decoding:
+        if item.route != laid:
+            if laid == ROUTE_SHORT:
+                finish_group(a, &scratch.short)
+            lay_route(item.route, job, &scratch, block)
+            laid = item.route
+        if laid == ROUTE_FORWARD:
+            forward_task(job, &item, b, task - job.starts[b], &scratch.forward)
+        elif laid == ROUTE_DECODE:
             decode_task(job, &item, b, task - job.starts[b], &scratch.decode)
         else:
-            forward_task(job, &item, b, task - job.starts[b], &scratch.forward)
-    runtime.give(block)
+            short_task(a, &item, task - job.starts[b], &scratch.short)
+    if laid == ROUTE_SHORT:
+        finish_group(a, &scratch.short)
+    job.job.runtime.give(block)
 
 
 cdef void merge_task(void* arg, Py_ssize_t b, int slot) noexcept nogil:
     cdef AttentionJob* job = <AttentionJob*>arg
     cdef const Attention* a = job.attention
     cdef Item item
-    cdef Py_ssize_t heads, rows, parts, unit, row
+    cdef Py_ssize_t unit, row
     find_item(a, b, &item)
-    heads = heads_of_unit(a, item.queries)
-    rows = heads * item.queries
-    parts = parts_of(rows, item.length)
-    if parts == 1:
+    if item.parts == 1:
         return
-    for unit in range(a.heads // heads):
-        for row in range(rows):
-            merge_records(a, &item, unit * heads, row, parts,
-                          job.records + job.record_starts[b] + (unit * parts * rows + row) * record_size(a),
-                          rows * record_size(a))
+    for unit in range(a.heads // item.heads):
+        for row in range(item.rows):
+            merge_records(a, &item, unit * item.heads, row, item.parts,
+                          job.records + job.record_starts[b] + (unit * item.parts * item.rows + row) * record_size(a),
+                          item.rows * record_size(a))
 
 
 # One row of the table: all tiles of a panel's rows.
@@ -135,7 +137,9 @@ cdef void size_table(AttentionJob* job) noexcept nogil:
 
 
 cdef inline bint has_table(const AttentionJob* job) noexcept nogil:
-    return job.attention.mask.data != NULL and job.forwards and heads_of_unit(job.attention, job.attention.queries) == 1
+    cdef Item item
+    size_item(job.attention, 0, &item)
+    return job.attention.mask.data != NULL and job.takes[ROUTE_FORWARD] and item.heads == 1
 
 
 cdef Py_ssize_t lay_call(AttentionJob* job, char* block) noexcept nogil:
@@ -154,10 +158,12 @@ cdef int run_attention(AttentionJob* job, double ns) noexcept nogil:
     cdef const Runtime* runtime = job.job.runtime
     cdef int status = KERNEL_OK
     cdef Py_ssize_t b, count
+    cdef Item item
     job.starts[0] = job.record_starts[0] = 0
     for b in range(a.batch):
-        job.starts[b + 1] = job.starts[b] + tasks_of(job, b)
-        job.record_starts[b + 1] = job.record_starts[b] + records_of(a, b)
+        size_item(a, b, &item)
+        job.starts[b + 1] = job.starts[b] + tasks_of(job, &item)
+        job.record_starts[b + 1] = job.record_starts[b] + records_of(a, &item)
     job.tasks = job.starts[a.batch]
     job.chunk = larger(1, job.tasks // larger(16 * runtime.threads, tasks_for(ns, runtime.threads)))
     if job.record_starts[a.batch]:
@@ -179,7 +185,8 @@ cdef int run_attention(AttentionJob* job, double ns) noexcept nogil:
 
 cdef int attention(const Attention* a, const Runtime* runtime) noexcept nogil:
     cdef AttentionJob job
-    cdef Py_ssize_t b, rows
+    cdef Item item
+    cdef Py_ssize_t b
     cdef double ns = 0
     cdef int status
     cdef char* block
@@ -193,10 +200,9 @@ cdef int attention(const Attention* a, const Runtime* runtime) noexcept nogil:
     if job.keys < KEYS:
         job.panels = 1
     for b in range(a.batch):
-        ns += item_cost(a, b)
-        rows = unit_rows(a, queries_of(a, b))
-        job.decodes = job.decodes or decodes(rows)
-        job.forwards = job.forwards or not decodes(rows)
+        size_item(a, b, &item)
+        ns += item_cost(a, &item)
+        job.takes[item.route] = True
     block = <char*>runtime.take(lay_call(&job, NULL))
     if block == NULL:
         return KERNEL_NO_MEMORY
@@ -205,3 +211,9 @@ cdef int attention(const Attention* a, const Runtime* runtime) noexcept nogil:
     status = run_attention(&job, ns)
     runtime.give(block)
     return status
+
+
+cdef int attention_route(const Attention* a) noexcept nogil:
+    cdef Item item
+    size_item(a, 0, &item)
+    return item.route

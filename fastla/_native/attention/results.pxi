@@ -22,27 +22,33 @@ cdef extern from *:
     vec where_zero(vec x, vec yes, vec no) noexcept nogil
 
 
+# What the sums of a vector of rows are multiplied by, from their largest scores, sums of weights and sinks, if there
+# are any; and their lse, if that is wanted.
+cdef inline vec row_factors(const Attention* a, vec high, vec sum, vec sink, real* lse) noexcept nogil:
+    cdef vec times = splat(1), base
+    if a.sinks != NULL:
+        base = finite_base(larger_of(high, sink))
+        times = vec_exp_weight(high - base)
+        sum = sum * times + vec_exp_weight(sink - base)
+        high = larger_of(high, sink)
+    if a.lse.data != NULL:
+        store(lse, where_zero(sum, splat(-REAL_INFINITY), high + vec_log(sum)))
+    return where_zero(sum, zero(), times / sum)
+
+
 # What the sums of rows [row, row + count) of the unit whose first head is `head` are multiplied by, in whole vectors;
 # their lse is written. top and total are whole vectors too.
 cdef void finish_weights(const Attention* a, const Item* item, Py_ssize_t head, Py_ssize_t row, Py_ssize_t count,
                          const real* top,
                          const real* total, real* factor) noexcept nogil:
     cdef Py_ssize_t i, j
-    cdef vec high, sum, times, sink, base
+    cdef vec sink = zero()
     cdef real lse[LANES]
     for i from 0 <= i < count by LANES:
-        high = load(top + i)
-        sum = load(total + i)
-        times = splat(1)
         if a.sinks != NULL:
             sink = sinks_of(a, item, head, row + i, row + count - 1)
-            base = finite_base(larger_of(high, sink))
-            times = vec_exp_weight(high - base)
-            sum = sum * times + vec_exp_weight(sink - base)
-            high = larger_of(high, sink)
-        store(factor + i, where_zero(sum, zero(), times / sum))
+        store(factor + i, row_factors(a, load(top + i), load(total + i), sink, lse))
         if a.lse.data != NULL:
-            store(lse, where_zero(sum, splat(-REAL_INFINITY), high + vec_log(sum)))
             for j in range(smaller(LANES, count - i)):
                 (<real*>(item.lse + (head + (row + i + j) // item.queries) * a.lse.head
                          + (row + i + j) % item.queries * a.lse.row))[0] = lse[j]

@@ -210,6 +210,7 @@ cdef extern from "kernels.h":
         int (*scatter)(const Scatter*, const Runtime*) noexcept nogil
         int (*softmax)(const Softmax*, const Runtime*) noexcept nogil
         int (*attention)(const Attention*, const Runtime*) noexcept nogil
+        int (*attention_route)(const Attention*) noexcept nogil
         void (*vector_math)(int function, const void* x, void* y, Py_ssize_t n) noexcept nogil
         const Kernels* fallback
         unsigned pending
@@ -221,7 +222,8 @@ cdef extern from "kernels.h":
         ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_GELU, ACTIVATION_GELU_TANH, ACTIVATION_SILU, ACTIVATION_SIGMOID
         ACTIVATION_TANH, LEVELS_SUMMED
         MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC
-        SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS
+        SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, ATTENTION_ARRAYS, ROUTE_FORWARD, ROUTE_DECODE,
+        ROUTE_SHORT, ATTENTION_ROUTES
     enum:
         REDUCE_NORM, REDUCE_INVERSE, REDUCE_NORMALIZE, REDUCE_COSINE
         ORDER_TWO, ORDER_ONE, ORDER_ZERO, ORDER_MOST, ORDER_LEAST, ORDER_POWER, MAX_BATCH_DIMS

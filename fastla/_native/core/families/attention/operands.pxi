@@ -105,3 +105,19 @@ def attention(capsule, call):
     a.score_mod = user_function(call.score_mod)
     a.mask_mod = user_function(call.mask_mod)
     run_attention(kernels_of(capsule), &a)
+
+
+ATTENTION_ROUTE_NAMES = {ROUTE_FORWARD: "forward", ROUTE_DECODE: "decode", ROUTE_SHORT: "short"}
+
+
+def attention_route(cnp.ndarray query, cnp.ndarray key):
+    """Which way attention takes for arrays of one owned type, with three axes."""
+    cdef Attention a
+    cdef Py_ssize_t length = length_of(key, -2), offset = 0
+    memset(&a, 0, sizeof(Attention))
+    a.heads = length_of(query, -3)
+    a.kv_heads = length_of(key, -3)
+    a.queries = length_of(query, -2)
+    a.lengths = &length
+    a.offsets = &offset
+    return ATTENTION_ROUTE_NAMES[typed_kernels[cnp.PyArray_TYPE(query)].attention_route(&a)]
