@@ -41,18 +41,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
-    """Of one test's items, those that leave each case to one target, the next case to the next; no target without."""
-    cases: dict[tuple, dict[str, pytest.Item]] = {}
-    for item in items:
-        others = {name: value for name, value in item.callspec.indices.items() if name != "target"}
-        cases.setdefault(tuple(sorted(others.items())), {})[item.callspec.params["target"]] = item
+    """Those of one test's items that give each case to one target, the next case to the next target."""
+    def case_of(item: pytest.Item) -> tuple:
+        return tuple((name, index) for name, index in item.callspec.indices.items() if name != "target")
+
     targets = list(dict.fromkeys(item.callspec.params["target"] for item in items))
-    kept = []
-    for i, case in enumerate(cases.values()):
-        # Shifted where the targets begin anew, so that a target meets every value of every argument.
-        kept += [item for t, item in enumerate(map(case.get, targets)) if item is not None and
-                 ((t - i - i // len(targets)) % len(targets) == 0 if len(cases) >= len(targets) else t % len(cases) == i)]
-    return kept
+    cases = list(dict.fromkeys(map(case_of, items)))
+
+    def is_kept(item: pytest.Item) -> bool:
+        target, case = targets.index(item.callspec.params["target"]), cases.index(case_of(item))
+        if len(cases) < len(targets):
+            return target % len(cases) == case
+        # Shifted where the targets begin anew, so that each meets every value of every argument.
+        return (case + case // len(targets)) % len(targets) == target
+    return list(filter(is_kept, items))
 
 
 @pytest.hookimpl(tryfirst=True)         # before -m is heeded
@@ -63,10 +65,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("in_turn") and not item.get_closest_marker("slow"):
             tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for each in tests.values():
-        kept = set(in_turn(each))
-        for item in each:
-            if item not in kept:
-                item.add_marker(pytest.mark.slow)
+        for item in set(each) - set(in_turn(each)):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture

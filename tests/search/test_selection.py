@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from grids import combinations
 
-SOURCE = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk" / "reservoir.pxi"
+SOURCE = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk" / "select.pxi"
 SIZE = 20000
 ORDERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "random": lambda rng: rng.standard_normal(SIZE),
@@ -31,7 +31,7 @@ ORDERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 @pytest.fixture(scope="module")
 def selection(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """reservoir.pxi as a module of its own, in which what is counted is called through selection.pyx."""
+    """select.pxi as a module of its own, in which what is counted is called through selection.pyx."""
     folder = tmp_path_factory.mktemp("selection")
     text = SOURCE.read_text()
     for name in ("cdef inline bint better(", "cdef void heap_sort("):
