@@ -1,5 +1,5 @@
-# The selection of the best k candidates, and their order: by a higher score, then a lower id. Quickselect and quicksort,
-# and where the items lie in a bad order a heap: n + k log k steps whatever the order.
+# The selection of the best k candidates, and their order: by a higher score, then a lower id. Quickselect and
+# quicksort, and where the items lie in a bad order a heap: n + k log k steps whatever the order.
 
 cdef enum:
     FEW_ITEMS = 8       # up to which they are sorted by insertion
