@@ -36,7 +36,6 @@ def vectors(index: fastla.FlatIndex) -> np.ndarray:
     return np.stack([index.reconstruct(id) for id in index.ids])
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, STORAGE))
 def test_search(target, metric, storage):
     for n, d, m, k in [(1, 1, 1, 1), (47, 5, 3, 47), (49, 64, 60, 10), (500, 33, 130, 20), (2000, 7, 500, 9),

@@ -23,7 +23,6 @@ def integers(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.integers(-3, 4, shape)
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "dtype"), combinations(METRICS, ["float32", "float64", "float16", "int8"]))
 def test_exact_data(target, metric, dtype):
     for m, n, d, k in SHAPES:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from grids import combinations
 
 import fastla
 from fastla import _core
@@ -25,7 +26,6 @@ def check(q: np.ndarray, x: np.ndarray, k: int, metric: str, found: tuple, toler
     np.testing.assert_allclose(np.take_along_axis(s, found[1], 1), best, atol=tolerance)
 
 
-@pytest.mark.in_turn
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(
     ("m", "n", "k", "dtype", "prefiltered", "otherwise"),
@@ -47,9 +47,7 @@ def test_raw_rows(target, metric, m, n, k, dtype, prefiltered, otherwise):
     check(q, x, k, metric, fastla.knn(q, x, k, metric=metric))
 
 
-@pytest.mark.in_turn
-@pytest.mark.parametrize("storage", ["float32", "float16", "bfloat16", "int8"])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, ["float32", "float16", "bfloat16", "int8"]))
 def test_stored_rows(target, metric, storage):
     mr = core.describe(_core.search(storage))["mr"]
     _, x = data(1, 3000)
