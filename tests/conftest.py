@@ -87,6 +87,18 @@ def fill_scratch() -> Iterator[Callable[[int], None]]:
     core.fill_scratch(-1)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread_of_openblas() -> Iterator[None]:
+    """Its threads spin: where others use the cores, a small eigenproblem of NumPy's takes five times as long."""
+    try:
+        import threadpoolctl
+    except ImportError:
+        yield
+        return
+    with threadpoolctl.threadpool_limits({"openblas": 1}):
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _threads_as_before() -> Iterator[None]:
     before = fastla.get_num_threads()
