@@ -143,7 +143,7 @@ def test_without_numba():
         import pytest
         sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]]))
     """
-    some = [str(tests / name) for name in ("jit", "products/test_epilogue.py")]
+    some = [str(tests / name) for name in ("jit", "rows/test_paired.py", "products/test_epilogue.py")]
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(hidden), *some], env=environment(),
                           capture_output=True, text=True, timeout=300, cwd=tests.parent)
     assert done.returncode == 0, done.stdout

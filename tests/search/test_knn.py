@@ -1,5 +1,6 @@
 """k nearest neighbours and range search against float64 brute force, over every target."""
 
+import functools
 import tracemalloc
 
 import numpy as np
@@ -23,12 +24,19 @@ def integers(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.integers(-3, 4, shape)
 
 
+@functools.cache
+def exact_case(m: int, n: int, d: int, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Queries, rows and their scores: once for all targets."""
+    rng = np.random.default_rng(m * n)
+    q, x = integers(rng, m, d), integers(rng, n, d)
+    return q, x, reference.scores(q, x, metric)
+
+
 @pytest.mark.parametrize(("metric", "dtype"), combinations(METRICS, ["float32", "float64", "float16", "int8"]))
 def test_exact_data(target, metric, dtype):
     for m, n, d, k in SHAPES:
-        rng = np.random.default_rng(m * n)
-        q, x = integers(rng, m, d).astype(dtype), integers(rng, n, d).astype(dtype)
-        s = reference.scores(q, x, metric)
+        q, x, s = exact_case(m, n, d, metric)
+        q, x = q.astype(dtype), x.astype(dtype)
         scores, indices = fastla.knn(q, x, k, metric=metric)
         assert scores.dtype == (np.float64 if dtype == "float64" else np.float32)
         assert indices.dtype == np.int64
