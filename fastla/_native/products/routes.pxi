@@ -6,13 +6,15 @@ cdef enum:
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
     SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than micro-panel by micro-panel
-    INNER_COLUMNS = 32 // REAL_BYTES        # that dot products along k are for: "Routes judged"
+    INNER_COLUMNS = 64              # that dot products along k are for, ...
+    INNER_FEW_ROWS = 32 // REAL_BYTES       # ... and rows, whatever the columns: "Routes judged"
     INNER_SIDE = 48                 # rows up to which a long k is for them too, where c is symmetric
     INNER_ROWS = 12 + 64 // LANES   # rows up to which it is, however many the columns: the fewer the lanes, the cheaper
                                     # their sum
     SYRK_DEPTH = 16                 # k up to which writing c's other half costs more than computing it: "Routes judged"
-    LANES_SUM = 6                   # what adding up a vector's lanes costs, in vector operations
-    PACK_COST = 1                   # what transposing an element costs, in the same
+    LANES_SUM = 3                   # what adding up a vector's lanes costs, in vector operations
+    PACKED = 2                      # elements that are transposed in the time of one
+    FMAS_IN_FLIGHT = 8              # sums that a tile needs, not to wait for them
     TRANSPOSE_DEPTH = 64            # k from which transposing a long c of few columns costs less than transposing a
     TURN_ELEMENTS = 2048 * 2048     # of b, from which few rows are transposed though lanes stay empty: "Few rows
                                     # against columns along k"
@@ -46,15 +48,18 @@ cdef inline double duration(const Product* g) noexcept nogil:
     return cost(1.0 * g.m * g.n * g.k, 1.0 * g.m * g.k + 1.0 * g.k * g.n + 1.0 * g.m * g.n, sizeof(real))
 
 
-# Along k a dot product fills its vectors, but ends in LANES_SUM operations that add up the lanes. Its rival, where it
-# may read b in place, has `columns` of LANES lanes full; where not, it must first transpose the large operand, at
-# PACK_COST an element. A lone column is always better off ("Inner products").
-cdef inline bint inner_pays(Py_ssize_t columns, Py_ssize_t k, bint rival_in_place) noexcept nogil:
-    if columns == 1:
-        return k > 1
-    if rival_in_place:
-        return k * (LANES - columns) > LANES_SUM * columns * LANES
-    return k >= LANES and k * PACK_COST > columns * LANES_SUM
+# Whether dot products along k, of rows of a with columns of b, beat tiles. They fill their vectors whatever n is, but
+# end in adding up the lanes, and want columns adjacent along k; tiles want rows of b adjacent. Both in vector
+# operations; they must win by a tenth ("Inner products").
+cdef inline bint dots_beat_tiles(const Product* g) noexcept nogil:
+    cdef double transposing = 1.0 * g.n * g.k / PACKED, vectors = ceil_div(g.n, LANES)
+    cdef double dots = 1.0 * g.m * g.n * (1.0 * g.k / LANES + LANES_SUM)
+    cdef double tiles = 1.0 * g.m * g.k * (vectors if vectors > 1 else 1.0 * larger(MR, FMAS_IN_FLIGHT) / MR)
+    if g.b_row != 1:
+        dots += transposing
+    if g.b_col != 1:
+        tiles += transposing
+    return g.k >= LANES and 1.1 * dots < tiles
 
 
 # Of a long k, where both operands are adjacent along it, dot products need no packing. That is worth more than the L2
@@ -72,10 +77,11 @@ cdef int inner_route(const Product* g) noexcept nogil:
         return ROUTE_INNER if g.m >= g.n else ROUTE_TRANSPOSED
     if g.syrk:
         return -1
-    if g.n <= INNER_COLUMNS and g.a_col == 1 and (g.n <= g.m or not adjacent) and inner_pays(g.n, g.k, adjacent):
-        return ROUTE_INNER
-    if g.m <= INNER_COLUMNS and g.b_row == 1 and not adjacent and inner_pays(g.m, g.k, False):
+    if g.m <= INNER_FEW_ROWS and g.m < g.n and g.b_row == 1 and not adjacent and g.k >= LANES and \
+            g.k > 2 * LANES_SUM * g.m:
         return ROUTE_TRANSPOSED
+    if g.a_col == 1 and (g.n == 1 and g.k > 1 or 1 < g.n <= INNER_COLUMNS and dots_beat_tiles(g)):
+        return ROUTE_INNER
     return -1
 
 

@@ -11,6 +11,7 @@ cdef extern from "vec.h":
     enum:
         LANES, SQUARE, LINE, ELEMENT_WIDTH, STORED_IS_REAL, PREFILTERS, TYPE_STORED
     vec load(const real* p) noexcept nogil
+    vec held(vec v) noexcept nogil
     void store(real* p, vec v) noexcept nogil
     vec load_stored(const stored* p) noexcept nogil
     real widen(stored x) noexcept nogil
@@ -45,6 +46,8 @@ cdef extern from "vec.h":
     real reduce_add(vec v) noexcept nogil
     void reduce_add_4(vec a, vec b, vec c, vec d, real* to) noexcept nogil
     void transpose_square(real* to, Py_ssize_t to_step, const real* source, Py_ssize_t from_step) noexcept nogil
+    void transpose_4(real* to, Py_ssize_t to_step, const real* source, Py_ssize_t from_step,
+                     Py_ssize_t valid) noexcept nogil
     void prefetch(const void* p) noexcept nogil
 
 include "../contract/kernels.pxi"

@@ -347,6 +347,38 @@ INLINE void transpose_square(real *to, ptrdiff_t to_step, const real *from, ptrd
         *(square_row_in_memory *)(to + i * to_step) = v[i];
 }
 
+#undef UPPER
+#undef LOWER
+#undef PASS
+
+/* A vector that stays in its register: GCC would read it from memory once more for each of its uses. */
+INLINE vec held(vec v)
+{
+#if defined(__AVX512F__) && VECTOR_BYTES == 64 || defined(__AVX2__) && VECTOR_BYTES == 32
+    __asm__("" : "+v"(v));
+#endif
+    return v;
+}
+
+/* The first `valid` rows of a transposed square of 4 x 4 elements: what is narrower than SQUARE. */
+typedef real row_of_4 __attribute__((vector_size(4 * REAL_BYTES)));
+typedef real row_of_4_in_memory __attribute__((vector_size(4 * REAL_BYTES), aligned(REAL_BYTES), may_alias));
+INLINE void transpose_4(real *to, ptrdiff_t to_step, const real *from, ptrdiff_t from_step, ptrdiff_t valid)
+{
+    row_of_4 v[4];
+    for (int i = 0; i < 4; i++)
+        v[i] = *(const row_of_4_in_memory *)(from + i * from_step);
+    row_of_4 a = __builtin_shufflevector(v[0], v[1], 0, 4, 1, 5), b = __builtin_shufflevector(v[2], v[3], 0, 4, 1, 5);
+    row_of_4 c = __builtin_shufflevector(v[0], v[1], 2, 6, 3, 7), d = __builtin_shufflevector(v[2], v[3], 2, 6, 3, 7);
+    *(row_of_4_in_memory *)to = __builtin_shufflevector(a, b, 0, 1, 4, 5);
+    if (valid > 1)
+        *(row_of_4_in_memory *)(to + to_step) = __builtin_shufflevector(a, b, 2, 3, 6, 7);
+    if (valid > 2)
+        *(row_of_4_in_memory *)(to + 2 * to_step) = __builtin_shufflevector(c, d, 0, 1, 4, 5);
+    if (valid > 3)
+        *(row_of_4_in_memory *)(to + 3 * to_step) = __builtin_shufflevector(c, d, 2, 3, 6, 7);
+}
+
 INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
 enum { LINE = 64 }; /* bytes in a cache line */
 

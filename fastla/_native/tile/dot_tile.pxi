@@ -4,6 +4,13 @@
 cdef enum:
     DOT_CHUNK = 2048
 
+cdef extern from *:
+    """
+    enum { DOT_COLUMNS = VECTOR_BYTES == 64 ? 4 : 3 };      /* of a tile: 32 registers, or 16 */
+    """
+    enum:
+        DOT_COLUMNS
+
 
 # c[rows, cols] (+)= x[rows, k] . y[cols, k]; unroll accumulators an element hide the FMA's latency where the
 # elements are too few. rows, cols and unroll are literals at every call.
@@ -26,9 +33,7 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, cons
             for i in range(rows):
                 if ahead:
                     prefetch(x + i * x_row + p + ahead)
-                elif rows > 1 and cols <= 2:
-                    prefetch(x + (rows + i) * x_row + p)
-                x_vec = load(x + i * x_row + p)
+                x_vec = held(load(x + i * x_row + p)) if cols > 1 else load(x + i * x_row + p)
                 for j in range(cols):
                     acc[i * unroll + u][j] = acc[i * unroll + u][j] + x_vec * y_vec[j]
             p += LANES
@@ -63,11 +68,15 @@ cdef inline void dot_tile(const int rows, const int cols, const int unroll, cons
             c[i * c_row + j * c_col] = c[i * c_row + j * c_col] + sums[j] if add else sums[j]
 
 
-# As many rows against all columns: by threes and twos, 4 as 2 + 2 (a lone column has too few accumulators).
+# As many rows against all columns: by fours where registers hold so many sums, else by threes and twos, 4 as 2 + 2 (a
+# lone column has too few accumulators).
 cdef inline void dot_rows(const int rows, Py_ssize_t n, Py_ssize_t k, const real* x, Py_ssize_t x_row,
                           const real* y, Py_ssize_t y_row, real* c, Py_ssize_t c_row, Py_ssize_t c_col,
                           bint add) noexcept nogil:
     cdef Py_ssize_t j = 0
+    while <int>DOT_COLUMNS == 4 and n - j >= 4 and n - j != 5:
+        dot_tile(rows, 4, 1, 0, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
+        j += 4
     while n - j == 3 or n - j > 4:
         dot_tile(rows, 3, 1, 0, k, x, x_row, y + j * y_row, y_row, c + j * c_col, c_row, c_col, add)
         j += 3

@@ -1,6 +1,18 @@
 # Packing: operands copied into the order in which the micro-kernel reads them.
 
 
+# to[p, w] = source[w * w_step + p] for w < count, p < k, k at most 4: four rows of the source at a time, read whole as
+# long as what is read beyond k lies before the last element.
+cdef inline void transpose_narrow(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssize_t k, const real* source,
+                                  Py_ssize_t w_step) noexcept nogil:
+    cdef Py_ssize_t w = 0
+    while w + 4 <= count and (k == 4 or (w + 3) * w_step + 4 <= (count - 1) * w_step + k):
+        transpose_4(to + w, to_step, source + w * w_step, w_step, k)
+        w += 4
+    for w in range(w, count):
+        copy_column(to + w, to_step, k, source + w * w_step, 1)
+
+
 # to[p, w] = source[w * w_step + p * p_step] for w < count, p < k; rows of `to` to_step apart.
 cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssize_t k, const real* source,
                          Py_ssize_t w_step,
@@ -13,8 +25,9 @@ cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssiz
             for w in range(squares, count):
                 copy_column(to + p * to_step + w, to_step, SQUARE, source + w * w_step + p, 1)
             p += SQUARE
-        for p in range(p, k):
-            copy_spread(to + p * to_step, source + p, w_step, count)
+        while p < k:
+            transpose_narrow(to + p * to_step, to_step, count, smaller(4, k - p), source + p, w_step)
+            p += 4
     elif w_step == 1:
         for p in range(k):
             for w from 0 <= w < squares by SQUARE:
