@@ -394,7 +394,7 @@ typedef struct Kernels {
     int (*scatter)(const Scatter *pass, const Runtime *runtime);
     int (*softmax)(const Softmax *softmax, const Runtime *runtime);
     int (*attention)(const Attention *attention, const Runtime *runtime);
-    int (*attention_route)(const Attention *attention); /* which way its first item takes */
+    int (*attention_route)(const Attention *attention);                     /* which way its first item takes */
     void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
     int (*finish_layer)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
                         ptrdiff_t first_row, ptrdiff_t first_column, ptrdiff_t item); /* a LayerEpilogue's apply() */
