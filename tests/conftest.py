@@ -95,7 +95,7 @@ def _one_thread_of_openblas() -> Iterator[None]:
     except ImportError:
         yield
         return
-    with threadpoolctl.threadpool_limits({"openblas": 1}):
+    with threadpoolctl.threadpool_limits({"libopenblas": 1, "libscipy_openblas": 1}):       # by prefix
         yield
 
 
