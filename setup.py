@@ -84,8 +84,8 @@ TARGETS = [
 
 FAMILIES = ["products/family", "search/family"]
 REAL_FAMILIES = [
-    *FAMILIES, "rows/family", "products/cosine", "simd/vmath", "rows/softmax", "attention/family", "eigen/family",
-    "layers/family",
+    *FAMILIES, "rows/family", "products/cosine", "simd/vmath", "rows/softmax/family", "attention/family",
+    "eigen/family", "layers/family",
 ]
 ELEMENTS = [
     Element("float32", "float", "float", "float", 4, REAL_FAMILIES),

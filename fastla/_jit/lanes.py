@@ -90,12 +90,6 @@ def lane(typingctx: Any, v: Any, i: Any) -> Any:
     return v.dtype(v, types.intp), lambda context, builder, sig, args: builder.extract_element(args[0], args[1])
 
 
-@intrinsic(prefer_literal=True)
-def lane_numbers(typingctx: Any, v: Any) -> Any:
-    """0, 1, 2, ... as a vector like v."""
-    return v(v), lambda context, builder, sig, args: ir.Constant(args[0].type, list(range(v.lanes)))
-
-
 @intrinsic
 def square_root(typingctx: Any, v: Any) -> Any:
     """The square root of each lane."""

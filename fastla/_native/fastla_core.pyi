@@ -11,6 +11,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 CORPUS_BLOCK: int
 METRICS: Mapping[str, int]
 NUMBER_TYPES: Mapping[str, int]
+ATTENTION_ROUTE_NAMES: Mapping[int, str]
 PRODUCT_ROUTE_NAMES: Mapping[int, str]
 SEARCH_ROUTES: Mapping[int, str]
 STORAGE_KERNELS: dict[str, Any]

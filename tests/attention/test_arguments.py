@@ -48,7 +48,7 @@ def argument(name: str, rng: np.random.Generator, b: int, h: int, sq: int, skv: 
 @pytest.mark.parametrize("target_name", _core.runnable_targets())
 @given(st.sets(st.sampled_from(ARGUMENTS), max_size=4), st.integers(0, 2**32 - 1),
        st.sampled_from(["float32", "float64", "float16"]))
-@settings(deadline=None, max_examples=250)
+@settings(deadline=None, max_examples=80)
 def test_arguments_together(target_name: str, names: set[str], seed: int, dtype: str) -> None:
     before = _core.current_target()
     _core.use_target(target_name)
@@ -135,8 +135,8 @@ def test_a_row_of_the_lowest_numbers_is_uniform(target: str) -> None:
 def test_tiles_of_a_mask(target: str) -> None:
     """Empty, full and mixed ones in every order, per head and shared."""
     rng = np.random.default_rng(3)
-    q, k, v = operands(2, 2, 2, 130, 600, 8)
-    for shape in [(130, 600), (2, 1, 130, 600), (1, 2, 130, 600), (2, 1, 1, 600), (2, 2, 130, 600)]:
+    q, k, v = operands(2, 2, 2, 90, 330, 8)
+    for shape in [(90, 330), (2, 1, 90, 330), (1, 2, 90, 330), (2, 1, 1, 330), (2, 2, 90, 330)]:
         tiles = rng.integers(0, 3, (*shape[:-2], -(-shape[-2] // 40), -(-shape[-1] // 50)))
         kinds = np.repeat(np.repeat(tiles, 40, -2), 50, -1)[..., :shape[-2], :shape[-1]]
         see = (kinds == 1) | ((kinds == 2) & (rng.random(shape) < 0.5))

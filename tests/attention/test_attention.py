@@ -14,12 +14,14 @@ LENGTHS = [(1, 1), (3, 20), (1, 129), (2, 63), (3, 2100), (7, 130), (9, 65), (17
            (200, 300)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("sq", "skv"), LENGTHS)
 def test_lengths(target: str, dtype: str, sq: int, skv: int) -> None:
     check(*operands(2, 2, 1, sq, skv, 20, 13, dtype))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_widths(target: str, dtype: str) -> None:
     for d, dv in [(0, 3), (1, 1), (3, 17), (16, 16), (31, 33), (64, 64), (80, 96), (128, 24), (513, 520), (1100, 2)]:
@@ -68,6 +70,7 @@ def test_other_dtypes_of_key_and_value(target: str) -> None:
     assert bits(fastla.attention(*swapped)) == bits(fastla.attention(q, k, v))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_layouts_are_read_in_place(target: str, dtype: str) -> None:
     """The same numbers in any layout have the same bits: strided ones are staged, and summed in the same order."""
@@ -116,6 +119,7 @@ def test_the_result_lies_as_the_query(target: str) -> None:
         assert bits(out) == bits(fastla.attention(q, k, v))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_out(target: str, dtype: str) -> None:
     q, k, v = operands(2, 4, 2, 20, 30, 8, 8, dtype)

@@ -46,6 +46,7 @@ def _seen(b, h, i, j):
     return (j <= i + 3 + h) and (i - j < 60) and i != 2
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("sq", "sk"), [(1, 1), (1, 300), (3, 130), (7, 67), (66, 33), (150, 290)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_score_mod_and_mask_mod(target, sq, sk, dtype):

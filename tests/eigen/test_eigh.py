@@ -27,6 +27,7 @@ def check(a, w, v) -> None:
     np.testing.assert_allclose(w, np.linalg.eigvalsh(a), atol=20 * eps * n)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_side_and_odd_counts(target, dtype):
     for n in EVERY_SIDE:

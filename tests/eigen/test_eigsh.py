@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 from eigenproblems import check_pairs, hidden, wanted
+from grids import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ SPECTRA = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("which", ["LM", "LA", "SA", "BE"])
 @pytest.mark.parametrize("spectrum", SPECTRA)
 def test_known_spectra(target, spectrum, which):
@@ -34,6 +36,7 @@ def test_known_spectra(target, spectrum, which):
         np.testing.assert_allclose(np.sort(size(w)), np.sort(size(expected)), atol=1e-11)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("n", [1, 2, 3, 7, 199, 200, 201, 450])
 def test_sizes_and_dtypes(target, n):
     values = np.linspace(-1, 2, n) ** 3
@@ -254,8 +257,7 @@ def test_errors_name_the_argument(call, error, words):
         call()
 
 
-@pytest.mark.parametrize("n", [50, 300, 900])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize(("n", "dtype"), combinations([50, 300, 900], [np.float32, np.float64, np.complex128]))
 def test_bad_entries_anywhere_are_found(n, dtype):
     a = hidden(np.linspace(1, 2, n), dtype)
     for i, j in ((0, 0), (n - 1, n - 1), (n - 1, 0), (n // 2, n // 3)):

@@ -7,6 +7,7 @@ from eigenproblems import check_triplets, with_singular_values
 import fastla
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("rows", "columns"), [(5, 3), (60, 60), (300, 250), (250, 900), (901, 301)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
 def test_known_values(target, rows, columns, dtype):

@@ -100,6 +100,7 @@ def test_as_a_dictionary(changes, storage, seed):
         same(one, fresh(one), q)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("storage", STORAGE)
 @pytest.mark.parametrize("metric", METRICS)
 def test_removed_vectors_are_as_if_never_there(target, metric, storage):
@@ -209,6 +210,7 @@ def test_exclude(target):
             index.search(x[:50], 1, exclude=wrong)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("storage", STORAGE)
 @pytest.mark.parametrize("metric", METRICS)
 def test_range_search(target, metric, storage):

@@ -57,6 +57,7 @@ def test_search(target, metric, storage):
         assert all(len(set(row)) == k for row in ids.tolist())
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, STORAGE))
 def test_a_query_has_the_same_bits_alone_as_in_a_batch(target, metric, storage):
     rng = np.random.default_rng(1)
@@ -76,6 +77,7 @@ def test_a_query_has_the_same_bits_alone_as_in_a_batch(target, metric, storage):
     np.testing.assert_array_equal(some_ids[len(strange):], ids[:100])
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("storage", STORAGE)
 def test_few_queries_have_the_bits_of_many(target, storage):
     """They scan a chunk's blocks as one. In parts of k, with and without blocks that a mask leaves out."""
@@ -164,6 +166,7 @@ def test_int8_rows_of_denormal_numbers(metric):
     np.testing.assert_allclose(vectors(index) / np.float32(1e-45), units, atol=1)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("storage", STORAGE)
 def test_equal_vectors_tie(target, storage):
     rng = np.random.default_rng(2)
@@ -224,6 +227,7 @@ def test_masks(target):
         index.search(q, 1, mask=np.ones(5, bool))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, STORAGE))
 def test_a_mask_is_an_index_of_the_rows_that_it_allows(target, metric, storage):
     """To the bit: they are searched where they lie, or gathered; alone or by groups of queries."""
@@ -566,6 +570,7 @@ def test_an_add_without_memory_changes_nothing(storage, monkeypatch):
         assert index.search(np.ones(5), len(index))[0].shape == (len(index),)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("storage", STORAGE)
 def test_far_away(target, storage):
     """Distances whose squares float32 does not hold."""

@@ -74,14 +74,15 @@ half = functools.partial(lambda by, v: v * by, 0.5)
 doubled = numba.vectorize(lambda v: v * 2)
 
 
-@pytest.mark.parametrize("f", [
-    Scale.of_class, Child.of_class, Scale.static, one.method, Child(1.0).method, one,
-    lambda v, i, j: v * Scale.by - Child.by + Scale.table[j], lambda v, i, j: one.add(v) - 10 * two.add(v, float(j)),
-    lambda v, i, j: v + one.below.shift + two.own, lambda v, i, j: one(v, 1, j) + two(v), lambda v, i, j: half(v) + i,
-    lambda v, i, j: v + mode + Mode.LOW, lambda v, i, j: v if mode == Mode.LOW else -v,
-    lambda v, i, j: v if colour == Colour.BLUE else -v, lambda v, i, j: v if colour is Colour.RED else -v,
-    lambda v, i, j: v if one is None else v * one.own, lambda v, i, j: v if one.below.none is None else -v,
-    lambda v, i, j: v if one is not two else -v,
+@pytest.mark.parametrize("f", [         # several in one: compiling takes its time
+    Child.of_class, Scale.static, Child(1.0).method, one,
+    lambda v, i, j: v * Scale.by - Child.by + Scale.table[j] + 100 * (one.add(v) - 10 * two.add(v, float(j))),
+    lambda v, i, j: v + one.below.shift + two.own + 100 * (one(v, 1, j) + two(v)) + 1000 * (half(v) + i),
+    lambda v, i, j: v + mode + Mode.LOW + 100 * (v if mode == Mode.LOW else -v) +
+    1000 * (v if colour == Colour.BLUE else -v) + 10000 * (v if colour is Colour.RED else -v),
+    lambda v, i, j: (v if one is None else v * one.own) + 100 * (v if one.below.none is None else -v) +
+    1000 * (v if one is not two else -v),
+    *(pytest.param(f, marks=pytest.mark.slow) for f in (Scale.of_class, one.method)),
 ])
 def test_objects_classes_and_enumerations(f):
     check(f)

@@ -106,24 +106,23 @@ class Model:
         return self.act(v) if self.act is not None else v
 
 
-@pytest.mark.parametrize("f", [
-    lambda v, i, j: scaled(v) if scaled is not None else v, lambda v, i, j: scaled(v) if scaled else v,
-    Model(scaled), Model(Model(scaled).act), lambda v, i, j: v + 1 if plain else v,
-    lambda v, i, j: v if not plain else -v,
-    lambda v, i, j: v + 1 if plain is plain else v, lambda v, i, j: v + 1 if plain is other else v,
-    lambda v, i, j: v + 1 if plain == other else v, lambda v, i, j: v + 1 if plain != other else v,
-    lambda v, i, j: v + plain.own if plain is not None and scaled is not Plain else v,
-    lambda v, i, j: v + slotted.own * compared.own, lambda v, i, j: v if alias is None else -v,
+@pytest.mark.parametrize("f", [         # several in one: compiling takes its time
+    lambda v, i, j: (scaled(v) if scaled is not None else v) + 3 * (scaled(v) if scaled else v),
+    Model(scaled), Model(Model(scaled).act), lambda v, i, j: (v + 1 if plain else v) + 10 * (v if not plain else -v),
+    lambda v, i, j: (v + 1 if plain is plain else v) + 10 * (v + 1 if plain is other else v) +
+    100 * (v + 1 if plain == other else v) + 1000 * (v + 1 if plain != other else v),
+    lambda v, i, j: (v + plain.own if plain is not None and scaled is not Plain else v) +
+    10 * (v + slotted.own * compared.own) + 1000 * (v if alias is None else -v),
 ])
 def test_objects_and_functions_are_true_and_equal_themselves(f):
     check(f)
 
 
-@pytest.mark.parametrize("f", [
-    lambda v, i, j: v * 2**-(i + 1), lambda v, i, j: v * (i + 2)**-1, lambda v, i, j: v * (i + 1)**(j - 2),
-    lambda v, i, j: v + 2**i + i**2, lambda v, i, j: (v + 1)**-2 + (v + 1)**(i - j),
-    lambda v, i, j: v * ((i + 20000001.0) % 2), lambda v, i, j: (i * 1e-3 + 1e5) - 1e5 + v,
-    lambda v, i, j: math.fmod(-7.5 * v, 2) + math.fmod(v + i, 1.5), lambda v, i, j: math.hypot(v, 2) + math.atan2(v, 3),
+@pytest.mark.parametrize("f", [         # several in one
+    lambda v, i, j: v * 2**-(i + 1) + 10 * (v * (i + 2)**-1) + 100 * (v * (i + 1)**(j - 2)),
+    lambda v, i, j: v + 2**i + i**2 + 10 * ((v + 1)**-2 + (v + 1)**(i - j)),
+    lambda v, i, j: v * ((i + 20000001.0) % 2) + 10 * ((i * 1e-3 + 1e5) - 1e5 + v),
+    lambda v, i, j: math.fmod(-7.5 * v, 2) + math.fmod(v + i, 1.5) + 10 * (math.hypot(v, 2) + math.atan2(v, 3)),
     lambda v, i, j: v + np.where(i > j, 1, 0) + np.where(v > 0, v, 2.0) + np.where(i == j, 0.5, 2),
 ])
 def test_numbers_are_pythons(f):

@@ -11,6 +11,7 @@ import threading
 
 import numpy as np
 import pytest
+from grids import combinations, slow
 
 import fastla
 
@@ -27,8 +28,7 @@ def each(f, x=None, dtype=np.float32):
     return fastla.matmul(x, np.eye(x.shape[1], dtype=dtype), epilogue=f)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("f", [         # several in one: each is compiled for both dtypes
+@pytest.mark.parametrize(("f", "dtype"), combinations([         # several in one: compiling takes its time
     lambda v, i, j: 1.0 / (1.0 + math.exp(-v)) + 2 * math.tanh(v) + 4 * math.erf(v),
     lambda v, i, j: np.log(abs(v) + 0.5) + 2 * np.expm1(v / 2) + 4 * math.log1p(abs(v)),
     lambda v, i, j: np.maximum(v, 0.5 * v) + 2 * (max(v, 0.0) - min(v, 1)) + 4 * np.clip(v, -1.0, 1.0),
@@ -36,7 +36,7 @@ def each(f, x=None, dtype=np.float32):
     lambda v, i, j: math.sin(v), lambda v, i, j: v if i >= j and v > 0 else -1.5 if not v > 0 else -v,
     lambda v, i, j: (i - j) // 2 + v % 2.0 + i % 3 + math.floor(v) + int(v) + float(i),
     lambda v, i, j: np.sqrt(abs(v)) + 2 * np.floor(v) + 4 * np.sign(v),
-])
+], [np.float32, np.float64]))
 def test_functions_of_numbers(f, dtype):
     x = A.astype(dtype)
     expected = [[float(f(np.float64(x[i, j]), i, j)) for j in range(5)] for i in range(8)]
@@ -66,9 +66,9 @@ def test_captured_values_are_read_at_every_call():
     table = np.arange(10.0)[::2]        # another layout
     np.testing.assert_allclose(each(f), x * 3 + 5 + table, 1e-6)
     assert len(user_function._kept) == compiled + 1
-    for array in (table.astype(np.float16), table.astype(">f4"), table.astype(np.int8), table > 3):
-        table = array
-        np.testing.assert_allclose(each(f), x * 3 + 5 + table.astype(float), 1e-6)
+    half, swapped, small, seen = (table.astype(dtype) for dtype in (np.float16, ">f4", np.int8, bool))
+    np.testing.assert_allclose(each(lambda v, i, j: v + half[j] + 2 * swapped[j] + 3 * small[j] + 4 * seen[j]),
+                               x + 6 * table + 4 * (table > 0), 1e-6)
 
 
 def test_equal_lambdas_compile_once_and_others_never_share():
@@ -192,12 +192,13 @@ INSTRUCTIONS = """
     import numpy as np
     from fastla._jit.functions.user_function import compiled
     table = np.zeros(9)
-    for argument, f in [
+    every = [
         ("activation", lambda v: 1.0 / (0.3 + v * v)), ("activation", lambda v: v if v > 0 else 0.1 * v),
         ("activation", lambda v: 1.0 / (1.0 + math.exp(-v))), ("activation", lambda v: 30.0 * math.tanh(v / 30.0)),
         ("epilogue", lambda v, i, j: v + (j - i) * 0.1), ("epilogue", lambda v, i, j: v if i >= j else -1e9),
         ("epilogue", lambda v, i, j: v - 0.25 * abs(i - j)), ("epilogue", lambda v, i, j: v + table[i]),
-    ]:
+    ]
+    for argument, f in every[::STEP]:
         code = compiled("test", argument, f, np.dtype(np.float32)).code.code
         text = code._library.get_asm_str()
         operations = "add|sub|mul|div|fn?m\\w+|max|blendm?v?|gatherd|gatherq|cmp\\w*"
@@ -206,18 +207,19 @@ INSTRUCTIONS = """
 """
 
 
-@pytest.mark.parametrize(("register", "needs", "features"), [
-    ("[xy]", "avx2", "+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt"),
-    ("[yz]", "avx512f", None),
-])
-def test_vector_instructions(register, needs, features):
-    """A division, a branch, literals, exp, tanh, integer places and an array read in a row."""
+AVX2 = "+sse3,+ssse3,+sse4.1,+sse4.2,+avx,+avx2,+fma,+f16c,+bmi,+bmi2,+popcnt"
+
+
+@pytest.mark.parametrize(("register", "needs", "features", "step"), [
+    ("[xy]", "avx2", AVX2, 3), *slow(("[xy]", "avx2", AVX2, 1), ("[yz]", "avx512f", None, 1))])
+def test_vector_instructions(register, needs, features, step):
+    """A division, a branch, literals, exp, tanh, integer places and an array read in a row; by default every third."""
     if needs not in fastla._native.fastla_core.cpu_features():
         pytest.skip(f"this CPU has no {needs}")
     environment = dict(os.environ)
     if features:
         environment |= {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": features}
-    script = textwrap.dedent(INSTRUCTIONS).replace("REGISTER", register)
+    script = textwrap.dedent(INSTRUCTIONS).replace("REGISTER", register).replace("STEP", str(step))
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
     for line in done.stdout.splitlines():
         vectors, calls = map(int, re.findall(r"\d+", line))

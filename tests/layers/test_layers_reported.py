@@ -13,7 +13,7 @@ import pytest
 import fastla
 
 
-class Named(str, enum.Enum):
+class Named(enum.StrEnum):
     """An enumeration of strings."""
 
     RELU = "relu"

@@ -17,6 +17,7 @@ SHAPES = [(1, 1, 1), (1, 7, 5), (3, 48, 49), (1, 300, 100), (9, 33, 17), (50, 97
           (2, 1, 700), (70, 1, 9), (45, 3, 5)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_every_part(target, dtype, m, n, k):
@@ -29,6 +30,7 @@ def test_every_part(target, dtype, m, n, k):
     check_layer(fastla.linear(x, w, activation="silu"), x, w, activation="silu", dtype=dtype)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_gated(target, dtype, m, n, k):
@@ -43,6 +45,7 @@ def test_gated(target, dtype, m, n, k):
     assert (np.abs(wide(got) - expected) <= 16 * eps * size**2 + own * np.abs(expected) + own / 1e3).all()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_layouts(target, dtype, layout):

@@ -13,6 +13,7 @@ from fastla import _core
 SHAPES = [(1, 1, 1), (1, 47, 5), (3, 48, 49), (2, 97, 300), (9, 33, 1030), (50, 97, 130), (260, 49, 300), (5, 3, 0)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_packed(target, dtype, m, n, k):
@@ -47,6 +48,7 @@ def whole_layer(x: np.ndarray, w: np.ndarray) -> np.ndarray:
     return (a @ b.T) * (x_scale * w_scale.T)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("m", "n", "k"), SHAPES)
 def test_int8_sums_are_exact(target, m, n, k):
     x, w = normal(1, m, k), normal(2, n, k)

@@ -14,6 +14,7 @@ def _silu(v):
     return v / (1.0 + math.exp(-v))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("shape", [(1, 7, 5), (3, 64, 48), (65, 90, 130), (2, 3, 33, 20)])
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 def test_like_the_one_that_has_a_name(target, shape, dtype):

@@ -86,6 +86,7 @@ SMALL = [(1, 40, 1), (2, 1, 1), (4, 5, 1), (9, 6, 1), (90, 7, 1), (30, 40, 1), (
          (3, 70, 2)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("core_shape", [(3, 4, 5), (1, 7, 30), (20, 33, 2), (2, 33, 20), (20, 40, 70), *SMALL])
 def test_layouts(target: str, dtype: type, core_shape: tuple[int, int, int]) -> None:
     m, k, n = core_shape
@@ -124,6 +125,7 @@ def test_as_many_dimensions_as_numpy_has(target: str, dtype: type) -> None:
     np.testing.assert_array_equal(fastla.matmul(a, column), np.matmul(a, column))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("threads", [7, *slow(1, 2)])
 def test_many_and_large(target: str, dtype: type, threads: int) -> None:
     """Items shared out among threads, many in a task; and items that are each worth all threads."""
@@ -153,6 +155,7 @@ def test_small_products_of_every_shape(target: str, dtype: type) -> None:
     assert not bad
 
 
+@pytest.mark.in_turn
 def test_bits_do_not_hang_on_the_place_in_a_stack(target: str, dtype: type) -> None:
     """Nor on how many threads share the stack, nor on where a group of products that is packed begins."""
     rng = np.random.default_rng(3)

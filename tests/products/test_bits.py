@@ -7,7 +7,7 @@ from operands import DTYPES, LAYOUTS, PATHS, Shape, normal_operands
 
 import fastla
 
-pytestmark = pytest.mark.parametrize("dtype", DTYPES)
+pytestmark = [pytest.mark.parametrize("dtype", DTYPES), pytest.mark.in_turn]
 THREADS = [2, 3, 7, 16]
 some_threads = pytest.mark.parametrize("threads", few_of_all([7], THREADS))
 

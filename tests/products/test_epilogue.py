@@ -20,6 +20,7 @@ def _numbers(shape, dtype, seed=0):
     return np.random.default_rng(seed).integers(-3, 4, shape).astype(dtype)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("shape", [
     (1, 1, 1), (1, 700, 9), (1, 5, 300), (9, 3, 1), (5, 6, 7), (61, 2300, 83), (300, 200, 7), (4, 9000, 4),
     (130, 70, 600), (3, 0, 4), (200, 9, 200),

@@ -81,6 +81,7 @@ def test_values(target: str, dtype: type, name: str) -> None:
             np.testing.assert_array_equal(out, expected)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", FAMILY)
 def test_layouts(target: str, dtype: type, name: str) -> None:

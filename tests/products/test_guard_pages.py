@@ -48,6 +48,7 @@ def test_guard_pages_around_small_shapes(target: str, dtype: type, guarded: list
             check_between_guards(guarded, (m, k, n), dtype, layouts)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_guard_pages_on_every_path(target: str, dtype: type, threads: int, guarded: list[Guarded]) -> None:

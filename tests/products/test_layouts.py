@@ -15,6 +15,7 @@ FEW = ["in place", "streams", "b packed", "packed, k sliced", "dots", "dot", "ma
        "transposed, one row", "transposed, one column", "split k"]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", FEW)
 def test_operands(target: str, dtype: type, path: str) -> None:
     m, k, n, *_ = PATHS[path]
@@ -25,6 +26,7 @@ def test_operands(target: str, dtype: type, path: str) -> None:
     assert not bad
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", FEW)
 def test_zero_strides(target: str, dtype: type, path: str) -> None:
     m, k, n, *_ = PATHS[path]
@@ -35,6 +37,7 @@ def test_zero_strides(target: str, dtype: type, path: str) -> None:
         np.testing.assert_array_equal(fastla.matmul(x, y), reference.matmul(x, y))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_one_dimensional_operands(target: str, dtype: type, layout: str) -> None:
     for m, k in ((1, 1), (5, 3), (40, 33), (3, 5000), (70, 300)):
@@ -74,6 +77,7 @@ def check_out(a: np.ndarray, b: np.ndarray, expected: np.ndarray, layout: str) -
     assert np.isnan(base).all(), layout
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", PATHS)
 def test_out(target: str, dtype: type, path: str) -> None:
     a, b = integer_operands(PATHS[path], dtype)

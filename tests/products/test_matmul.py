@@ -65,11 +65,13 @@ CROSSOVERS = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("crossover", [pytest.param(list(shapes), id=name) for name, shapes in CROSSOVERS.items()])
 def test_crossovers(target: str, dtype: type, crossover: list[tuple[int, int, int]]) -> None:
     assert not wrong(crossover, dtype)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("threads", [1, 3])
 def test_large(target: str, dtype: type, threads: int) -> None:
     shapes = (300, 1100, 200), (200, 150, 1300), (1300, 150, 90), (9, 1500, 600), (600, 1500, 9), (64, 9000, 64)
@@ -77,6 +79,7 @@ def test_large(target: str, dtype: type, threads: int) -> None:
         assert not wrong(shapes, dtype)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", PATHS)
 def test_errors_are_bounded_on_normal_data(target: str, dtype: type, path: str) -> None:
     a, b = normal_operands(PATHS[path], dtype)
@@ -84,6 +87,7 @@ def test_errors_are_bounded_on_normal_data(target: str, dtype: type, path: str) 
     assert (error <= reference.bound(a, b, 16)).all()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", PATHS)
 def test_errors_are_bounded_on_arbitrary_data(target: str, dtype: type, path: str) -> None:
     m, k, n, a_layout, b_layout = PATHS[path]
@@ -95,6 +99,7 @@ def test_errors_are_bounded_on_arbitrary_data(target: str, dtype: type, path: st
     assert (error <= reference.bound(a, b, max(16, k))).all()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("path", PATHS)
 def test_nan_and_infinity_stand_where_numpy_has_them(target: str, dtype: type, path: str) -> None:
     m, k, n, a_layout, b_layout = PATHS[path]

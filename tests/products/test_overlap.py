@@ -20,6 +20,7 @@ def check(a: np.ndarray, b: np.ndarray, out: np.ndarray, what: str = "") -> None
     np.testing.assert_array_equal(out, np.broadcast_to(expected, out.shape), err_msg=what)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("n", SIZES)
 def test_out_is_an_operand(target: str, dtype: type, n: int) -> None:
     outs = {
@@ -41,6 +42,7 @@ def test_out_is_an_operand(target: str, dtype: type, n: int) -> None:
         check(x, x.T, view(x), f"{name}, of an own transpose")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("n", SIZES)
 def test_out_is_shifted_in_a_common_buffer(target: str, dtype: type, n: int) -> None:
     other = integers(2, n, n).astype(dtype)
@@ -57,6 +59,7 @@ def test_out_is_shifted_in_a_common_buffer(target: str, dtype: type, n: int) -> 
             check(parts[0], other, out.T, f"transposed, shifted by {by}")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("n", SIZES)
 def test_out_lies_between_the_elements_of_an_operand(target: str, dtype: type, n: int) -> None:
     other = integers(2, n, n).astype(dtype)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 import fastla
 
 # The target is the same for all examples of a test: that is what is wanted of the fixture.
-moderate = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+moderate = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 sizes = st.one_of(st.integers(0, 5), st.integers(1, 40), st.sampled_from([64, 65, 100]))
 depths = st.one_of(sizes, st.sampled_from([300, 1025, 4097]))

@@ -31,6 +31,7 @@ def check(c: np.ndarray, expected: np.ndarray, bound: np.ndarray) -> None:
     assert (np.abs(c - expected) <= bound).all()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("layout", ["C", "F"])
 def test_every_size_up_to_two_tiles_and_one(target: str, dtype: type, layout: str) -> None:
     _, nr, lanes = tile(target, dtype)
@@ -47,6 +48,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.in_turn
 @some_layouts
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_symmetric_and_within_bounds(target: str, dtype: type, threads: int, layouts: list[str]) -> None:
@@ -76,6 +78,7 @@ def test_stacks(target: str, dtype: type, part: slice, layouts: list[str]) -> No
             check(fastla.matmul(x, x.mT), *(y[part] for y in expected))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("out_layout", ["C", "F", "padded", "every other", "reversed rows"])
 def test_into_out_of_any_layout(target: str, dtype: type, out_layout: str) -> None:
     a, *expected = normal(dtype, 45, 61)

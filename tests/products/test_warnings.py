@@ -24,6 +24,7 @@ def operands(kind: str, shape: Shape, dtype: type, where: tuple[int, int, int]) 
     return place(a, dtype, shape.a), place(b, dtype, shape.b)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("path", PATHS)
 def test_every_exception_anywhere(target: str, dtype: type, path: str) -> None:
@@ -64,6 +65,7 @@ def clean(m: int, k: int, n: int, dtype: type) -> list[tuple[np.ndarray, np.ndar
     return pairs
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("path", PATHS)
 def test_exact_products_raise_nothing(target: str, dtype: type, path: str) -> None:
@@ -168,6 +170,7 @@ def test_what_happened_before_is_not_reported(target: str) -> None:
         fastla.matmul(np.eye(2), np.eye(2))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("threads", [2, 4])
 def test_met_by_another_thread(target: str, dtype: type, threads: int) -> None:

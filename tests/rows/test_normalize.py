@@ -16,6 +16,7 @@ def check(x: np.ndarray, axis: int) -> None:
     np.testing.assert_allclose(y, right, rtol=float(np.finfo(x.dtype).eps) * (8 + x.shape[axis] ** 0.5), atol=0)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("dtype", "layout"), combinations(DTYPES, LAYOUTS))
 def test_every_axis_in_every_layout(target, dtype, layout):
     for shape in [(5, 6, 21), (2, 40, 3), (1, 1, 1), (30, 1, 2)]:
@@ -37,6 +38,7 @@ def test_lengths_and_counts_around_vectors(target, dtype):
 
 
 # Read again while they are in cache, or long: in parts, and in panels of blocks.
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     ("shape", "axis"), [((1_000_003,), 0), ((3, 300_001), 1), ((300_001, 3), 0), ((20_000, 60), 0), ((600, 3000), 0),

@@ -29,6 +29,7 @@ def check(x: np.ndarray, axis: int | tuple[int, ...] | None, order: float, keepd
     np.testing.assert_allclose(norm, right, rtol=tolerance(x.dtype, length), err_msg=f"{x.shape} {axis} {order}")
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("dtype", "layout"), combinations(DTYPES, LAYOUTS))
 def test_every_axis_and_order_in_every_layout(target, dtype, layout):
     x = LAYOUTS[layout](np.random.default_rng(1).standard_normal((5, 6, 21)).astype(dtype))
@@ -43,6 +44,7 @@ def test_every_axis_and_order_in_every_layout(target, dtype, layout):
         )
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("order", NATIVE)
 def test_lengths_and_counts_around_vectors(target, dtype, order):
@@ -78,6 +80,7 @@ LONG = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", LONG)
 def test_long_vectors(target, dtype, case):

@@ -19,6 +19,7 @@ def check(x: np.ndarray, y: np.ndarray) -> None:
     assert not (np.abs(cosines) > 1).any()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("dtype", "x_layout"), combinations(DTYPES, LAYOUTS))
 def test_every_pair_of_layouts(target, dtype, x_layout):
     rng = np.random.default_rng(1)
@@ -47,6 +48,7 @@ def test_broadcast_operands(target):
         check(a, b)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shape", [(1, 1_000_003), (3, 400_001), (5000, 300), (200_000, 3)])
 def test_large(target, dtype, shape):

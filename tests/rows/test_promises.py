@@ -24,6 +24,7 @@ CALLS = {
 SHAPES = [(400_007,), (70_001, 7), (7, 70_001), (300, 2000), (2000, 300), (90_000, 3), (50, 4, 60, 9)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("call", CALLS)
 def test_threads_do_not_show_in_bits(target, dtype, call):
@@ -79,6 +80,7 @@ def scratch_limit():
 LARGE = [(5_000_000,), (2_000_000, 3), (3, 2_000_000), (2500, 2500), (30, 100_000), (100_000, 30)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("call", CALLS)
 def test_a_few_megabytes_of_workspace(target, call, scratch_limit):
     """Whatever the shape and layout; none at all is a MemoryError."""

@@ -61,6 +61,7 @@ def test_every_axis_and_length(target: str, dtype: str) -> None:
         check(normal(1, 3, 4, 5, 66).astype(dtype_of(dtype)), axis, axis)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_long_lines(target: str, dtype: str) -> None:
     """Of several pieces, the largest number in the last of them, and many columns."""

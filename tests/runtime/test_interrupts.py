@@ -233,7 +233,7 @@ def test_a_handler_may_end_a_search_at_any_time(search):
     def handler(number: int, frame: object) -> None:
         raise Ended
 
-    q, x = np.ones((100, 600_000), np.float32), np.ones((3, 600_000), np.float32)
+    q, x = np.ones((100, 200_000), np.float32), np.ones((3, 200_000), np.float32)
     with fastla.num_threads(1):
         search(q, x)
         start = time.perf_counter()

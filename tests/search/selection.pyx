@@ -1,7 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 # The selection of the best k by itself, its comparisons counted: test_selection.py puts the file's text at SELECTION.
-from libc.math cimport INFINITY
-from libc.stdint cimport PTRDIFF_MAX  # no-cython-lint: what stands at SELECTION uses it
 from libc.stdlib cimport free, malloc
 
 ctypedef double output
@@ -9,18 +7,12 @@ ctypedef double output
 
 cdef extern from *:
     """
-    #include <stdint.h>
-    #include <string.h>
     typedef double output;
     """
 
 
 cdef inline Py_ssize_t larger(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
     return x if x > y else y
-
-
-cdef inline double infinity() noexcept nogil:
-    return INFINITY
 
 
 # SELECTION

@@ -68,6 +68,7 @@ def test_any_magnitude(target, m, dtype, powers):
 LONG = [(1, 2048, 130), (40, 3001, 90), (256, 9000, 31), (257, 9000, 31), (2, 300_000, 1)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("swapped", [False, True])
 @pytest.mark.parametrize("layout", ["rows", "columns", "strided", "reversed"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,5 +1,6 @@
 """k nearest neighbours and range search against float64 brute force, over every target."""
 
+import functools
 import tracemalloc
 
 import numpy as np
@@ -23,12 +24,19 @@ def integers(rng: np.random.Generator, *shape: int) -> np.ndarray:
     return rng.integers(-3, 4, shape)
 
 
+@functools.cache
+def exact_case(m: int, n: int, d: int, metric: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Queries, rows and their scores: once for all targets."""
+    rng = np.random.default_rng(m * n)
+    q, x = integers(rng, m, d), integers(rng, n, d)
+    return q, x, reference.scores(q, x, metric)
+
+
 @pytest.mark.parametrize(("metric", "dtype"), combinations(METRICS, ["float32", "float64", "float16", "int8"]))
 def test_exact_data(target, metric, dtype):
     for m, n, d, k in SHAPES:
-        rng = np.random.default_rng(m * n)
-        q, x = integers(rng, m, d).astype(dtype), integers(rng, n, d).astype(dtype)
-        s = reference.scores(q, x, metric)
+        q, x, s = exact_case(m, n, d, metric)
+        q, x = q.astype(dtype), x.astype(dtype)
         scores, indices = fastla.knn(q, x, k, metric=metric)
         assert scores.dtype == (np.float64 if dtype == "float64" else np.float32)
         assert indices.dtype == np.int64
@@ -48,6 +56,7 @@ def test_exact_data(target, metric, dtype):
 RANDOM = [(1, 3000, 384, 10), (7, 3000, 129, 100), (120, 5000, 64, 20), (400, 500, 31, 50)]      # m, n, d, k
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "shape"), combinations(METRICS, RANDOM))
 def test_random_data(target, metric, shape):
     m, n, d, k = shape
@@ -82,6 +91,7 @@ def test_equal_rows_tie_wherever_they_are(target, m):
                 np.testing.assert_array_equal(same, others[:len(same)])
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "m"), combinations(METRICS, [1, 3, 40, 700]))
 def test_threads_do_not_show(target, metric, m):
     rng = np.random.default_rng(5)
@@ -97,6 +107,7 @@ def test_threads_do_not_show(target, metric, m):
             np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("m", [49, 1025])
 def test_a_last_batch_of_few_queries_does_not_show(target, m):
     """Few queries are summed in another order: not the last ones of many, whatever threads make of the batches."""
@@ -228,6 +239,7 @@ def test_zero_rows_have_similarity_zero(target, m):
 
 
 # --- masks, exclusions, padding -------------------------------------------------------------------------------------
+@pytest.mark.in_turn
 @pytest.mark.parametrize("density", [0.0005, 0.01, 0.5, 0.99])
 @pytest.mark.parametrize("metric", METRICS)
 def test_masks(target, metric, density):
@@ -252,6 +264,7 @@ def test_masks(target, metric, density):
                 assert (scores[i, count:] == worst).all()
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "dtype"), combinations(METRICS, ["float32", "float64", "float16", "int16"]))
 def test_a_mask_is_a_corpus_of_the_rows_that_it_allows(target, metric, dtype):
     """To the bit, for few queries and for groups of many."""
@@ -412,6 +425,7 @@ def test_a_corpus_is_not_copied():
 
 
 # --- range search ---------------------------------------------------------------------------------------------------
+@pytest.mark.in_turn
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(("m", "n", "d"), [(1, 2000, 6), (3, 500, 50), (70, 3000, 9), (1500, 40, 3)])
 def test_range_search(target, metric, m, n, d):

@@ -18,6 +18,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int16])
 def test_the_same_in_any_layout(target, dtype, layout):
@@ -58,6 +59,7 @@ def test_a_mask_a_query_of_any_layout(target, turn):
                                 fastla.knn(x[:m], x, 7, mask=mask.copy("C"), metric="dot"))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_index_of_any_layout(target, layout):
     for dtype in (np.float32, np.float64):

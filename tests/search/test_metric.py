@@ -13,6 +13,7 @@ def _data(m, n, d, dtype, seed=0):
     return make((m, d)).astype(dtype), make((n, d)).astype(dtype)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("m", "n"), [(1, 30), (3, 500), (60, 700), (300, 2500), (1500, 60)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_best_by_a_function(target, m, n, dtype):

@@ -95,6 +95,7 @@ def in_parts(
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("shapes", few_of_all(SHAPES[2:5:2], SHAPES[::2]))
 @pytest.mark.parametrize(("metric", "data"), combinations(METRICS, DATA))
 def test_knn(target, metric, data, shapes):
@@ -112,6 +113,7 @@ def test_knn(target, metric, data, shapes):
             same(whole, search(q, mask, exclude))
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "dtype", "data"), combinations(METRICS, ["float32", "float16", "bfloat16"], DATA))
 def test_an_index(target, dtype, metric, data):
     for m, n, d, k in SHAPES[4:6]:       # re-ranked rows are gathered, and transposed (TRANSPOSE_ROWS)

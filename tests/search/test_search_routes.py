@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from grids import combinations
 
 import fastla
 from fastla import _core
@@ -46,8 +47,7 @@ def test_raw_rows(target, metric, m, n, k, dtype, prefiltered, otherwise):
     check(q, x, k, metric, fastla.knn(q, x, k, metric=metric))
 
 
-@pytest.mark.parametrize("storage", ["float32", "float16", "bfloat16", "int8"])
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, ["float32", "float16", "bfloat16", "int8"]))
 def test_stored_rows(target, metric, storage):
     mr = core.describe(_core.search(storage))["mr"]
     _, x = data(1, 3000)

@@ -10,8 +10,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from grids import combinations
 
-SOURCE = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk" / "reservoir.pxi"
+SOURCE = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk" / "select.pxi"
 SIZE = 20000
 ORDERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "random": lambda rng: rng.standard_normal(SIZE),
@@ -30,7 +31,7 @@ ORDERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 @pytest.fixture(scope="module")
 def selection(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
-    """reservoir.pxi as a module of its own, in which what is counted is called through selection.pyx."""
+    """select.pxi as a module of its own, in which what is counted is called through selection.pyx."""
     folder = tmp_path_factory.mktemp("selection")
     text = SOURCE.read_text()
     for name in ("cdef inline bint better(", "cdef void heap_sort("):
@@ -59,8 +60,7 @@ def _check(selection: ModuleType, scores: np.ndarray, k: int) -> int:
     return heap_sorts
 
 
-@pytest.mark.parametrize("k", [1, 2, 100, SIZE // 2, SIZE - 1, SIZE])
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize(("order", "k"), combinations(ORDERS, [1, 2, 100, SIZE // 2, SIZE - 1, SIZE]))
 def test_steps_of_any_order(selection, order, k):
     _check(selection, ORDERS[order](np.random.default_rng(0)), k)
 

@@ -76,10 +76,16 @@ def _caller(kind: str, function: Any, element: types.Type, masks: bool) -> Any:
     descriptor, library = function.fndesc, function.library
 
     @intrinsic
-    def call(typingctx: Any, x: Any, row: Any, column: Any, b: Any, h: Any, norms: Any, slots: Any, flag: Any) -> Any:
+    def call(typingctx: Any, x: Any, line: Any, at: Any, b: Any, h: Any, norms: Any, slots: Any, flag: Any,
+             across: Any) -> Any:
+        """Place and norm of the line, then those in it; across: lines are columns."""
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            x_value, i, j, b_value, h_value, norm_pair, slot_values, flag_value = args
-            norm_row, norm_column = cgutils.unpack_tuple(builder, norm_pair)
+            x_value, line_place, place, b_value, h_value, norm_pair, slot_values, flag_value, is_across = args
+
+            def row_and_column(of_line: Any, in_line: Any) -> tuple:
+                return builder.select(is_across, in_line, of_line), builder.select(is_across, of_line, in_line)
+            i, j = row_and_column(line_place, place)
+            norm_row, norm_column = row_and_column(*cgutils.unpack_tuple(builder, norm_pair))
             by_letter = {"x": x_value, "i": i, "j": j, "b": b_value, "h": h_value, "q": norm_row, "n": norm_column}
             values = [by_letter[letter] for letter in kind] + cgutils.unpack_tuple(builder, slot_values)
             context.add_linking_libs([library])
@@ -93,17 +99,17 @@ def _caller(kind: str, function: Any, element: types.Type, masks: bool) -> Any:
                 hidden = ir.Constant(x_value.type, 0 if isinstance(element, types.Integer) else float("-inf"))
                 return builder.select(yes, x_value, hidden)
             return context.cast(builder, result, descriptor.restype, element)
-        return element(x, row, column, b, h, norms, slots, flag), codegen
+        return element(x, line, at, b, h, norms, slots, flag, across), codegen
     return call
 
 
-def _line(call: Any, has_ids: bool, has_norms: bool, may_fail: bool, across: bool) -> Any:
-    """The loop over one line of a tile; across: lines are columns."""
+def _line(call: Any, has_ids: bool, has_norms: bool, may_fail: bool) -> Any:
+    """The loop over one line of a tile. Compiled once, it is inlined for either value of `across`."""
     from numba import njit
 
     @njit(error_model="numpy", forceinline=True)
     def line(tile: Any, start: int, count: int, other: int, ids: Any, other_norm: Any, norms: Any, b: int, h: int,
-             slots: Any, flag: Any, captured: Any) -> int:
+             slots: Any, flag: Any, captured: Any, across: bool) -> int:
         aside = numbers_aside(tile)
         first, step = 0, PART if may_fail else count
         while first < count:
@@ -111,10 +117,7 @@ def _line(call: Any, has_ids: bool, has_norms: bool, may_fail: bool, across: boo
             for c in range(n):
                 at, place = start + first + c, id_at(ids, first + c) if has_ids else 0
                 norm = norms[first + c] if has_norms else other_norm
-                if across:
-                    y = call(tile[at], place, other, b, h, (norm, other_norm), slots, flag)
-                else:
-                    y = call(tile[at], other, place, b, h, (other_norm, norm), slots, flag)
+                y = call(tile[at], other, place, b, h, (other_norm, norm), slots, flag, across)
                 if may_fail:
                     aside[c] = y
                 else:
@@ -162,7 +165,7 @@ def tile_function(description: Description, kind: str, dtype: np.dtype, masks: b
     fails = may_fail(function, slots)
     call = _caller(kind, function, element, masks)
     has_ids, has_norms = "i" in kind, "n" in kind
-    along, across = (_line(call, has_ids, has_norms, fails, is_across) for is_across in (False, True))
+    line = _line(call, has_ids, has_norms, fails)
     read_slots = _slot_reader(slots)
     pointer, ids, n = types.CPointer(element), types.CPointer(types.int32), types.intp
 
@@ -171,18 +174,20 @@ def tile_function(description: Description, kind: str, dtype: np.dtype, masks: b
         wide_vectors()
         flag = new_flag()
         slots = read_slots(captured, flag)
-        if row_stride == 1 and column_stride != 1:
+        across = row_stride == 1 and column_stride != 1
+        if across:
             for c in range(columns):
                 norm = column_norms[c] if has_norms else tile[0]
                 column = id_at(column_ids, c) if has_ids else 0
-                if across(tile, c * column_stride, rows, column, row_ids, norm, row_norms, b, h, slots, flag, captured):
+                if line(tile, c * column_stride, rows, column, row_ids, norm, row_norms, b, h, slots, flag, captured,
+                        across):
                     return 1
         else:
             for r in range(rows):
                 norm = row_norms[r] if has_norms else tile[0]
                 row = id_at(row_ids, r) if has_ids else 0
-                if along(tile, r * row_stride, columns, row, column_ids, norm, column_norms, b, h, slots, flag,
-                         captured):
+                if line(tile, r * row_stride, columns, row, column_ids, norm, column_norms, b, h, slots, flag, captured,
+                        across):
                     return 1
         return 0
     signature = types.int32(pointer, n, n, n, n, ids, ids, pointer, pointer, n, n, POINTER)

@@ -90,7 +90,6 @@ typedef enum {
     ROUTE_IN_PLACE,    /* blocked, nothing packed */
     ROUTE_PACK_B,      /* blocked, each task packs the columns of b that it needs */
     ROUTE_PACK_BOTH,   /* blocked as Goto's, b's micro-panels shared */
-    PRODUCT_ROUTES
 } Route;
 
 /* --- vectors reduced to numbers ----------------------------------------------------------------------------------- */
@@ -111,7 +110,7 @@ typedef struct {
     int *unsafe; /* set where squares, or products of two such vectors, leave the range; NULL: not asked */
 } Reduction;
 
-/* --- rows of numbers, and searching among them ----------------------------------------------------------------- */
+/* --- rows of numbers, and searching among them -------------------------------------------------------------------- */
 /* Every type of numbers that is read from memory: NumPy's name, the C type that holds one, and its value (read.h). */
 #define NUMBER_TYPES(row)                                                                                            \
     row(int8, int8_t, x) row(int16, int16_t, x) row(int32, int32_t, x) row(int64, int64_t, x) row(uint8, uint8_t, x) \
@@ -253,11 +252,11 @@ typedef struct {
     ptrdiff_t b;
     double *product, *sums, *squares; /* sums of columns, of their squares: d each */
 } Scatter;
+
+/* --- functions of numbers, softmax -------------------------------------------------------------------------------- */
 /* The functions of vmath.h. */
 enum { MATH_EXP, MATH_EXP_WEIGHT, MATH_LOG, MATH_TANH, MATH_ERF, MATH_ERFC };
 
-/* --- softmax
- * ------------------------------------------------------------------------------------------------------------ */
 enum { SOFTMAX, LOG_SOFTMAX, LOGSUMEXP };
 
 /* Lines of n numbers, each with a result of its own. Strides count bytes: x_step from one number of a line to the next.
@@ -271,8 +270,7 @@ typedef struct {
     const ptrdiff_t *shape, *x_stride, *out_stride;
 } Softmax;
 
-/* --- attention
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- attention ---------------------------------------------------------------------------------------------------- */
 /* Rows of numbers, by batch item, head, row (query or key) and column. Strides count bytes; `batch` has one for each
  * leading axis. */
 typedef struct {
@@ -296,20 +294,18 @@ typedef struct {
     int dims;
     const ptrdiff_t *shape; /* of the leading axes */
     ptrdiff_t batch, heads, kv_heads, queries, keys, width, value_width;
-    const ptrdiff_t *query_starts,
-        *key_starts; /* packed sequences: item b has rows [starts[b], starts[b + 1]); NULL: they are not */
-    const ptrdiff_t *offsets,
-        *lengths; /* of each item: query i stands at i + offset; keys from length on do not count */
+    /* Packed sequences: item b has rows [starts[b], starts[b + 1]); NULL: they are not. */
+    const ptrdiff_t *query_starts, *key_starts;
+    /* Of each item: query i stands at i + offset; keys from length on do not count. */
+    const ptrdiff_t *offsets, *lengths;
     int causal;
     ptrdiff_t left, right; /* of the window; -1: unbounded */
     double scale, softcap; /* softcap 0: none */
     UserFunction score_mod, mask_mod;
 } Attention;
 
-/* Entries that a target may compile when they are first called: bits of `pending`. */
-enum { ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT };
 /* --- layers ------------------------------------------------------------------------------------------------------- */
-/* What a layer applies to its sums; layers/activations.h computes them. */
+/* What a layer applies to its sums; simd/activations.h computes them. */
 enum {
     ACTIVATION_NONE,
     ACTIVATION_RELU,
@@ -365,6 +361,10 @@ typedef struct {
     int centered;
 } RowNorm;
 
+/* --- the table ---------------------------------------------------------------------------------------------------- */
+/* Entries that a target may compile when they are first called: bits of `pending`. */
+enum { ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention };
+
 /* One element row compiled for one target; NULL: not among the kernels that the row has. */
 typedef struct Kernels {
     const char *target, *element;
@@ -395,14 +395,14 @@ typedef struct Kernels {
     int (*scatter)(const Scatter *pass, const Runtime *runtime);
     int (*softmax)(const Softmax *softmax, const Runtime *runtime);
     int (*attention)(const Attention *attention, const Runtime *runtime);
+    int (*attention_route)(const Attention *attention);                     /* which way its first item takes */
     void (*vector_math)(int function, const void *x, void *y, ptrdiff_t n); /* y = function(x), both adjacent */
-    const struct Kernels *fallback; /* does what an entry declines, if any may */
-    unsigned pending;               /* entries that are not compiled yet */
     int (*finish_layer)(const Epilogue *self, void *c, ptrdiff_t rows, ptrdiff_t columns, ptrdiff_t c_row,
                         ptrdiff_t first_row, ptrdiff_t first_column, ptrdiff_t item); /* a LayerEpilogue's apply() */
     int (*linear)(const Linear *linear, const Runtime *runtime);
     int (*row_norm)(const RowNorm *norm, const Runtime *runtime);
-    int (*attention_route)(const Attention *attention); /* which way its first item takes */
+    const struct Kernels *fallback; /* does what an entry declines, if any may */
+    unsigned pending;               /* entries that are not compiled yet */
 } Kernels;
 
 #endif

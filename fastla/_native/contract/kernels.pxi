@@ -42,7 +42,7 @@ cdef extern from "kernels.h":
         int own
     ctypedef enum Route:
         ROUTE_DOT, ROUTE_GEMV, ROUTE_SPLIT_K, ROUTE_INNER, ROUTE_TRANSPOSED, ROUTE_TRANSPOSE_B, ROUTE_STREAM, ROUTE_ROWS
-        ROUTE_IN_PLACE, ROUTE_PACK_B, ROUTE_PACK_BOTH, PRODUCT_ROUTES
+        ROUTE_IN_PLACE, ROUTE_PACK_B, ROUTE_PACK_BOTH
     ctypedef struct Reduction:
         int result, order, power
         const void* x
@@ -234,4 +234,4 @@ cdef extern from "kernels.h":
     enum:
         KERNEL_OK, KERNEL_INTERRUPTED, KERNEL_NO_MEMORY, KERNEL_FORKED, KERNEL_NOT_CONVERGED, KERNEL_DECLINED
         KERNEL_RAISED
-        ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention, ENTRY_COUNT
+        ENTRY_matmul, ENTRY_search, ENTRY_symmetric_product, ENTRY_attention

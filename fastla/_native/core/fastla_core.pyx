@@ -14,8 +14,8 @@ from inspect import signature as inspect_signature
 from libc.math cimport pow
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc
-from libc.string cimport memcpy, memset
-from numpy import arange, array, ascontiguousarray, empty, memmap, ndarray
+from libc.string cimport memcpy, memset, strcmp
+from numpy import arange, array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
 cnp.import_array()
@@ -93,9 +93,12 @@ include "threads.pxi"
 include "targets.pxi"
 include "overlays.pxi"
 include "arrays.pxi"
+include "numbers.pxi"
 include "entries.pxi"
 include "user.pxi"
-include "families/products.pxi"
+include "families/products/fold.pxi"
+include "families/products/operands.pxi"
+include "families/products/product.pxi"
 include "families/reductions.pxi"
 include "families/norms.pxi"
 include "families/pairs.pxi"
@@ -107,7 +110,8 @@ include "families/index_search.pxi"
 include "families/index.pxi"
 include "families/eigen.pxi"
 include "families/rows.pxi"
-include "families/attention.pxi"
+include "families/attention/operands.pxi"
+include "families/attention/entry.pxi"
 include "families/layers/operands.pxi"
 include "families/layers/linear.pxi"
 include "families/layers/packed_weights.pxi"

@@ -7,6 +7,10 @@ cdef const Kernels* typed_kernels[TYPE_NUMBERS]
 cdef double numpy_flops[TYPE_NUMBERS]           # from so many on, a product of this type is NumPy's
 
 
+cdef const Kernels* kernels_of(capsule) except NULL:
+    return <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+
+
 def targets():
     """{target of this platform: the CPU features it requires}, best first."""
     rows = (row.split("=") for row in FASTLA_TARGETS.decode().split("|"))
@@ -30,7 +34,7 @@ def install(int type_number, capsule, limit=None):
         raise ValueError(f"type_number must be in [0, {TYPE_NUMBERS}), not {type_number}")
     cdef const Kernels* kernels = NULL
     if capsule is not None:
-        kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+        kernels = kernels_of(capsule)
         numpy_flops[type_number] = kernels.numpy_flops if limit is None else limit
     typed_kernels[type_number] = kernels
 
@@ -42,7 +46,7 @@ def owns(int type_number):
 
 def describe(capsule):
     """The target, the element row, the vector's bytes and the tile of a target module."""
-    cdef const Kernels* kernels = <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
+    cdef const Kernels* kernels = kernels_of(capsule)
     return {"target": kernels.target.decode(), "element": kernels.element.decode(),
             "vector_bytes": kernels.vector_bytes, "stored_bytes": kernels.stored_bytes,
             "width": kernels.width, "mr": kernels.mr, "nr": kernels.nr,

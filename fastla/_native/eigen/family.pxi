@@ -7,6 +7,7 @@ include "scatter.pxi"
 include "gram.pxi"
 include "project.pxi"
 include "small_eigh.pxi"
+include "eigh_lanes.pxi"
 include "eigh_stack.pxi"
 
 table.symmetric_product = symmetric_product

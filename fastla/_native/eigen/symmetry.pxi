@@ -1,4 +1,4 @@
-# Is A its own transpose? Tiles below the diagonal are compared with those above, turned in L1.
+# Is A its own transpose? Tiles below the diagonal are compared with those above, transposed in L1.
 
 cdef enum:
     # Of a tile below the diagonal: what is read of a row above it is long enough for memory ("Comparing A with
@@ -15,11 +15,11 @@ cdef struct SymmetryJob:
 
 cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, Py_ssize_t rows, Py_ssize_t columns,
                         vec* found) noexcept nogil:
-    cdef real turned[SYMMETRY_ROWS * SYMMETRY_COLUMNS]
+    cdef real transposed[SYMMETRY_ROWS * SYMMETRY_COLUMNS]
     cdef vec x, y
     cdef Py_ssize_t i, j, count
-    # turned[i, j] = upper[j, i]
-    transpose_into(turned, SYMMETRY_COLUMNS, columns, rows, upper, a_row, 1)
+    # transposed[i, j] = upper[j, i]
+    transpose_into(transposed, SYMMETRY_COLUMNS, columns, rows, upper, a_row, 1)
     for j in range(columns):
         for i from 0 <= i < SYMMETRY_ROWS by LINE // sizeof(real):      # the tile that comes next
             prefetch(upper + (SYMMETRY_COLUMNS + j) * a_row + i)
@@ -30,10 +30,10 @@ cdef void symmetry_tile(const real* lower, const real* upper, Py_ssize_t a_row, 
             count = columns - j
             if count >= LANES:
                 x = load(lower + i * a_row + j)
-                y = load(turned + i * SYMMETRY_COLUMNS + j)
+                y = load(transposed + i * SYMMETRY_COLUMNS + j)
             else:
                 x = load_zero(lower + i * a_row + j, count)
-                y = load_zero(turned + i * SYMMETRY_COLUMNS + j, count)
+                y = load_zero(transposed + i * SYMMETRY_COLUMNS + j, count)
             y = x - y
             found[0] = lanes_max(lanes_abs(x), found[0])
             found[1] = lanes_max(lanes_abs(y), found[1])

@@ -213,14 +213,14 @@ cdef inline bint column_turns(const Product* g) noexcept nogil:
 
 
 cdef int matmul(const Product* first, const Batch* batch, const Runtime* runtime) noexcept nogil:
-    cdef Product turned
+    cdef Product transposed
     cdef Batch exchanged
     if batch.dims == 0:
         return multiply(first, runtime)
     if not column_turns(first):
         return run_batch(first, batch, runtime)
-    turned = transposed_product(first, <real*>first.c, first.m)
+    transposed = transposed_product(first, <real*>first.c, first.m)
     exchanged = batch[0]
     exchanged.strides[0] = batch.strides[1]
     exchanged.strides[1] = batch.strides[0]
-    return run_batch(&turned, &exchanged, runtime)
+    return run_batch(&transposed, &exchanged, runtime)

@@ -14,7 +14,7 @@ cdef enum:
     UNCUT = 16 * PART_NUMBERS
     WIDTH = 4096            # columns in a block: their sums stay in L1
     TILE_NUMBERS = 16384    # in a packed tile
-    PANEL_NUMBERS = 262144  # partial sums kept at a time
+    GROUP_NUMBERS = 262144  # partial sums kept at a time
 
 
 # Blocks of vectors, and parts of vectors where these are long: what tasks are made of. Their bounds depend on the shape
@@ -30,12 +30,12 @@ cdef struct Reducer:
     Py_ssize_t widened                  # rows read as one, where they follow each other and are narrow
     Py_ssize_t depth                    # numbers of a vector in a packed tile
     Py_ssize_t blocks, part, parts
-    Py_ssize_t first_block, panel       # blocks at work
+    Py_ssize_t first_block, group       # blocks at work
     Py_ssize_t tasks_units              # units of work (a part of a block) in a task
-    real* partial                       # of a panel: [block][part][sums][room]
-    real* panel_sums                    # [block][sums][room]
-    real* panel_scales                  # [block][2][room]
-    real* panel_results                 # [block][room]
+    real* partial                       # of a group: [block][part][sums][room]
+    real* group_sums                    # [block][sums][room]
+    real* group_scales                  # [block][2][room]
+    real* group_results                 # [block][room]
     uint8_t* again                      # blocks with scales
     bint scaled                         # those are summed again
 
@@ -110,12 +110,12 @@ cdef void plan_reduction(Reducer* w, const Reduction* r, const Batch* batch) noe
     numbers = r.length * w.width
     w.parts = 1
     if numbers >= 2 * PART_NUMBERS and (w.blocks < UNCUT_BLOCKS or numbers > UNCUT or r.result == REDUCE_NORMALIZE):
-        w.parts = larger(1, smaller(numbers // PART_NUMBERS, PANEL_NUMBERS // (w.sums * w.room)))
+        w.parts = larger(1, smaller(numbers // PART_NUMBERS, GROUP_NUMBERS // (w.sums * w.room)))
     w.part = ceil_div(ceil_div(r.length, w.parts), grain) * grain
     w.parts = ceil_div(r.length, w.part)
-    w.panel = w.blocks
+    w.group = w.blocks
     if w.parts > 1:
-        w.panel = smaller(w.blocks, larger(1, PANEL_NUMBERS // (w.parts * w.sums * w.room)))
+        w.group = smaller(w.blocks, larger(1, GROUP_NUMBERS // (w.parts * w.sums * w.room)))
 
 
 # The vectors of a block.

@@ -35,7 +35,7 @@ cdef bint take_rows_space(Reducer* w, RowsSpace* s) noexcept nogil:
     return True
 
 
-# --- long vectors: a panel of blocks at a time, each in parts
+# --- long vectors: a group of blocks at a time, each in parts
 # -----------------------------------------------------------
 cdef void part_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Reducer* w = <Reducer*>job
@@ -43,13 +43,13 @@ cdef void part_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Py_ssize_t unit, block, part, first, count = 0, each = w.sums * w.room
     if not take_rows_space(w, &s):
         return
-    for unit in range(index * w.tasks_units, smaller((index + 1) * w.tasks_units, w.panel * w.parts)):
+    for unit in range(index * w.tasks_units, smaller((index + 1) * w.tasks_units, w.group * w.parts)):
         block = unit // w.parts
         part = unit % w.parts
         if not w.scaled or w.again[block]:
             first = first_of(w, w.first_block + block, &count)
             sum_block(w, &s, first, count, part * w.part, smaller(w.part, w.r.length - part * w.part),
-                      w.panel_scales + 2 * block * w.room if w.scaled else NULL, w.partial + unit * each)
+                      w.group_scales + 2 * block * w.room if w.scaled else NULL, w.partial + unit * each)
     w.job.runtime.give(s.block)
 
 
@@ -59,13 +59,13 @@ cdef void divide_task(void* job, Py_ssize_t index, int slot) noexcept nogil:
     cdef Py_ssize_t unit, block, part, first, count = 0
     if not take_rows_space(w, &s):
         return
-    for unit in range(index * w.tasks_units, smaller((index + 1) * w.tasks_units, w.panel * w.parts)):
+    for unit in range(index * w.tasks_units, smaller((index + 1) * w.tasks_units, w.group * w.parts)):
         block = unit // w.parts
         part = unit % w.parts
         first = first_of(w, w.first_block + block, &count)
         divide_block(w, first, count, part * w.part, smaller(w.part, w.r.length - part * w.part),
-                     w.panel_results + block * w.room,
-                     w.panel_scales + 2 * block * w.room if w.again[block] else NULL, s.x_tile)
+                     w.group_results + block * w.room,
+                     w.group_scales + 2 * block * w.room if w.again[block] else NULL, s.x_tile)
     w.job.runtime.give(s.block)
 
 
@@ -83,18 +83,18 @@ cdef void join_parts(const Reducer* w, Py_ssize_t block, Py_ssize_t count, real*
             sums[j] = <real>sum
 
 
-# What the parts of a panel's blocks come to. True: some must be summed again.
-cdef bint join_panel(Reducer* w, RowsSpace* s) noexcept nogil:
+# What the parts of a group's blocks come to. True: some must be summed again.
+cdef bint join_group(Reducer* w, RowsSpace* s) noexcept nogil:
     cdef Py_ssize_t block, first, count = 0
     cdef real* sums
     cdef real* scales
     cdef bint again = False
-    for block in range(w.panel):
+    for block in range(w.group):
         if w.scaled and not w.again[block]:
             continue
         first = first_of(w, w.first_block + block, &count)
-        sums = w.panel_sums + block * w.sums * w.room
-        scales = w.panel_scales + 2 * block * w.room
+        sums = w.group_sums + block * w.sums * w.room
+        scales = w.group_scales + 2 * block * w.room
         if w.scaled:
             join_parts(w, block, count, s.again)
             replace_sums(w, count, sums, s.again, scales)
@@ -104,9 +104,9 @@ cdef bint join_panel(Reducer* w, RowsSpace* s) noexcept nogil:
             if w.again[block]:
                 again = True
                 continue
-        finish_sums(w, count, sums, scales if w.scaled else NULL, w.panel_results + block * w.room)
+        finish_sums(w, count, sums, scales if w.scaled else NULL, w.group_results + block * w.room)
         if w.r.result != REDUCE_NORMALIZE:
-            write_results(w, first, count, w.panel_results + block * w.room)
+            write_results(w, first, count, w.group_results + block * w.room)
     return again
 
 
@@ -115,46 +115,46 @@ cdef int run_units(Reducer* w, Task task, Py_ssize_t units, double ns) noexcept 
     return run_tasks(task, w, ceil_div(units, w.tasks_units), ns)
 
 
-cdef int reduce_panel(Reducer* w, RowsSpace* s, double ns) noexcept nogil:
-    cdef Py_ssize_t units = w.panel * w.parts
+cdef int reduce_group(Reducer* w, RowsSpace* s, double ns) noexcept nogil:
+    cdef Py_ssize_t units = w.group * w.parts
     cdef int status
     w.scaled = False
     status = run_units(w, part_task, units, ns)
-    if status == KERNEL_OK and join_panel(w, s):
+    if status == KERNEL_OK and join_group(w, s):
         w.scaled = True
         status = run_units(w, part_task, units, ns)
         if status == KERNEL_OK:
-            join_panel(w, s)
+            join_group(w, s)
     if status == KERNEL_OK and w.r.result == REDUCE_NORMALIZE:
         status = run_units(w, divide_task, units, 2 * ns)
     return status
 
 
-cdef Py_ssize_t lay_panel(Reducer* w, char* block) noexcept nogil:
+cdef Py_ssize_t lay_group(Reducer* w, char* block) noexcept nogil:
     cdef char* at = block
-    cdef Py_ssize_t bytes = w.panel * w.room * sizeof(real)
+    cdef Py_ssize_t bytes = w.group * w.room * sizeof(real)
     w.partial = <real*>carve(&at, w.parts * w.sums * bytes)
-    w.panel_sums = <real*>carve(&at, w.sums * bytes)
-    w.panel_scales = <real*>carve(&at, 2 * bytes)
-    w.panel_results = <real*>carve(&at, bytes)
-    w.again = <uint8_t*>carve(&at, w.panel)
+    w.group_sums = <real*>carve(&at, w.sums * bytes)
+    w.group_scales = <real*>carve(&at, 2 * bytes)
+    w.group_results = <real*>carve(&at, bytes)
+    w.again = <uint8_t*>carve(&at, w.group)
     return at - block
 
 
 cdef int reduce_in_parts(Reducer* w, double ns_of_block) noexcept nogil:
-    cdef char* block = <char*>w.job.runtime.take(lay_panel(w, NULL))
+    cdef char* block = <char*>w.job.runtime.take(lay_group(w, NULL))
     cdef RowsSpace s
     cdef int status = KERNEL_NO_MEMORY
     if block == NULL:
         return status
-    lay_panel(w, block)
+    lay_group(w, block)
     if take_rows_space(w, &s):
         status = KERNEL_OK
         w.first_block = 0
         while status == KERNEL_OK and w.first_block < w.blocks:
-            w.panel = smaller(w.panel, w.blocks - w.first_block)
-            status = reduce_panel(w, &s, ns_of_block * w.panel)
-            w.first_block += w.panel
+            w.group = smaller(w.group, w.blocks - w.first_block)
+            status = reduce_group(w, &s, ns_of_block * w.group)
+            w.first_block += w.group
         w.job.runtime.give(s.block)
     w.job.runtime.give(block)
     return status

@@ -134,10 +134,10 @@ cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept n
     cdef Rows source = plan.search.queries
     cdef bint across = lie_across(&source)
     cdef Py_ssize_t space = depth * BLOCK_ROWS * sizeof(real) if prefilters(plan) else 0
-    cdef Py_ssize_t turned = (end - first) * plan.d if across else 0
+    cdef Py_ssize_t transposed = (end - first) * plan.d if across else 0
     cdef double* rows_across = <double*>plan.job.runtime.take(
-        (turned + larger(1, plan.d)) * sizeof(double) + plan.d * sizeof(output) + space)
-    cdef double* row = rows_across + turned
+        (transposed + larger(1, plan.d)) * sizeof(double) + plan.d * sizeof(output) + space)
+    cdef double* row = rows_across + transposed
     cdef output* numbers = <output*>(row + plan.d)
     cdef real* block = <real*>(numbers + plan.d)
     if rows_across == NULL:

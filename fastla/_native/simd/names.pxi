@@ -24,7 +24,7 @@ cdef extern from "vec.h":
     out_vec to_out(vec v) noexcept nogil
     out_vec vec_clamp(out_vec v) noexcept nogil
     out_vec inverse_root(out_vec v) noexcept nogil
-    uint64_t at_least(out_vec v, out_vec bar) noexcept nogil
+    uint64_t at_least(out_vec v, out_vec threshold) noexcept nogil
     int lowest_bit(uint64_t bits) noexcept nogil
     int bit_count(uint64_t bits) noexcept nogil
     quads load_quads(const int32_t* p) noexcept nogil

@@ -140,20 +140,20 @@ INLINE out_vec inverse_root(out_vec v)
 #endif
     return 1 / r;
 }
-/* A bit for each lane that is not below its bar; NaN is. */
-INLINE uint64_t at_least(out_vec v, out_vec bar)
+/* A bit for each lane that is not below its threshold; NaN is. */
+INLINE uint64_t at_least(out_vec v, out_vec threshold)
 {
 #if defined(__AVX512F__) && VECTOR_BYTES == 64
-    return sizeof(output) == 4 ? _mm512_cmp_ps_mask((__m512)v, (__m512)bar, _CMP_GE_OQ)
-                               : _mm512_cmp_pd_mask((__m512d)v, (__m512d)bar, _CMP_GE_OQ);
+    return sizeof(output) == 4 ? _mm512_cmp_ps_mask((__m512)v, (__m512)threshold, _CMP_GE_OQ)
+                               : _mm512_cmp_pd_mask((__m512d)v, (__m512d)threshold, _CMP_GE_OQ);
 #elif defined(__AVX__) && VECTOR_BYTES == 32
-    return sizeof(output) == 4 ? (uint64_t)_mm256_movemask_ps((__m256)(v >= bar))
-                               : (uint64_t)_mm256_movemask_pd((__m256d)(v >= bar));
+    return sizeof(output) == 4 ? (uint64_t)_mm256_movemask_ps((__m256)(v >= threshold))
+                               : (uint64_t)_mm256_movemask_pd((__m256d)(v >= threshold));
 #elif defined(__SSE2__) && VECTOR_BYTES == 16
-    return sizeof(output) == 4 ? (uint64_t)_mm_movemask_ps((__m128)(v >= bar))
-                               : (uint64_t)_mm_movemask_pd((__m128d)(v >= bar));
+    return sizeof(output) == 4 ? (uint64_t)_mm_movemask_ps((__m128)(v >= threshold))
+                               : (uint64_t)_mm_movemask_pd((__m128d)(v >= threshold));
 #else
-    __typeof__(v >= bar) reached = v >= bar;
+    __typeof__(v >= threshold) reached = v >= threshold;
     uint64_t bits = 0;
     for (int i = 0; i < LANES; i++)
         bits |= (uint64_t)(reached[i] & 1) << i;
@@ -163,7 +163,7 @@ INLINE uint64_t at_least(out_vec v, out_vec bar)
 INLINE int lowest_bit(uint64_t bits) { return __builtin_ctzll(bits); }
 INLINE int bit_count(uint64_t bits) { return __builtin_popcountll(bits); }
 
-/* Numbers rounded to bytes, four of them in a 32-bit lane, and sums of their products (screen.pxi). */
+/* Numbers rounded to bytes, four of them in a 32-bit lane, and sums of their products (search/prune/quantize.pxi). */
 typedef int32_t quads __attribute__((vector_size(LANES * 4)));
 typedef int32_t quads_in_memory __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 INLINE quads load_quads(const int32_t *p) { return *(const quads_in_memory *)p; }

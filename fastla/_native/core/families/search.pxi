@@ -1,14 +1,5 @@
 # Part of the core: searching. Shapes and dtypes were checked by _validate.
 
-cdef extern from *:
-    """
-    #define TYPE_NAME(name, c_type, value) #name,
-    static const char *const type_names[] = {NUMBER_TYPES(TYPE_NAME)};
-    """
-    const char* const* type_names
-
-NUMBER_TYPES = {type_names[i].decode(): i for i in range(TYPE_COUNT)}        # a dtype's name -> what kernels call it
-NUMBER_TYPES["bool"] = NUMBER_TYPES["uint8"]
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
 SEARCH_ROUTES = {
     ROUTE_RAW_FEW: "raw few", ROUTE_COLUMNS: "columns", ROUTE_RAW: "raw",
@@ -28,28 +19,14 @@ cdef enum:
     LEAST_QUERIES = 18
 
 
-cdef int set_rows(Rows* rows, cnp.ndarray x) except -1:
-    rows.type = NUMBER_TYPES[x.dtype.name] + (0 if PyArray_ISNOTSWAPPED(x) else TYPE_SWAPPED)
-    rows.data = <const char*>cnp.PyArray_DATA(x)
-    rows.n = cnp.PyArray_DIM(x, 0)
-    rows.d = cnp.PyArray_DIM(x, 1)
-    rows.row = cnp.PyArray_STRIDE(x, 0)
-    rows.column = cnp.PyArray_STRIDE(x, 1)
-    return 0
-
-
 cdef int end_search(int status, unsigned flags) except -1:
     # A search warns of nothing: it has exceptions of numbers that no result is made of.
     fp_status_set(flags)
     return end("no memory for a search's blocks and candidates", status)
 
 
-cdef const Kernels* kernels_of(capsule) except NULL:
-    return <const Kernels*>PyCapsule_GetPointer(capsule, "fastla.kernels")
-
-
 cdef inline int score_type(const Kernels* kernels) noexcept:
-    return cnp.NPY_DOUBLE if kernels.element[0] == b"f" and kernels.element[5] == b"6" else cnp.NPY_FLOAT
+    return cnp.NPY_DOUBLE if strcmp(kernels.element, b"float64") == 0 else cnp.NPY_FLOAT
 
 
 cdef int set_blocks(Blocks* blocks, stored) except -1:

@@ -67,18 +67,7 @@ cdef inline cnp.ndarray new_result(cnp.ndarray x, Py_ssize_t n):
     return <cnp.ndarray>cnp.PyArray_EMPTY(last + 1, shape, cnp.PyArray_TYPE(x), 0)
 
 
-# As set_rows, without a name for the usual types.
-cdef inline int set_matrix(Rows* rows, cnp.ndarray x) except -1:
-    rows.type = type_of(x)
-    rows.data = <const char*>cnp.PyArray_DATA(x)
-    rows.n = cnp.PyArray_DIM(x, 0)
-    rows.d = cnp.PyArray_DIM(x, 1)
-    rows.row = cnp.PyArray_STRIDE(x, 0)
-    rows.column = cnp.PyArray_STRIDE(x, 1)
-    return 0
-
-
-# As set_matrix, of an array of any dimensions whose rows continue each other: False if they do not.
+# As set_rows, of an array of any dimensions whose rows continue each other: False if they do not.
 cdef inline bint set_flat(Rows* rows, cnp.ndarray x) noexcept:
     cdef Py_ssize_t size = cnp.PyArray_ITEMSIZE(x), d = cnp.PyArray_DIM(x, cnp.PyArray_NDIM(x) - 1)
     if not cnp.PyArray_IS_C_CONTIGUOUS(x):

@@ -35,7 +35,7 @@ cdef int set_weight(LayerWeight* to, object weight) except -1:
         to[0] = (<Weight>weight).weight
         return 0
     memset(to, 0, sizeof(LayerWeight))
-    set_matrix(&to.rows, weight)
+    set_rows(&to.rows, weight)
     return 0
 
 
@@ -55,10 +55,10 @@ def linear_by_blocks(capsule, cnp.ndarray x, weight, up, bias, activation, resid
     Weights. bias is of the type computed in, and adjacent; up, bias and residual may be None."""
     cdef Linear layer
     memset(&layer, 0, sizeof(Linear))
-    set_matrix(&layer.x, x)
-    set_matrix(&layer.out, out)
+    set_rows(&layer.x, x)
+    set_rows(&layer.out, out)
     if residual is not None:
-        set_matrix(&layer.residual, residual)
+        set_rows(&layer.residual, residual)
     set_weight(&layer.weight, weight)
     if up is not None:
         set_weight(&layer.up, up)

@@ -16,11 +16,11 @@ def row_norm(capsule, cnp.ndarray x, residual, weight, bias, double eps, bint ce
     None. weight and bias are of the type computed in, and adjacent, or None."""
     cdef RowNorm norm
     memset(&norm, 0, sizeof(RowNorm))
-    set_matrix(&norm.x, x)
-    set_matrix(&norm.out, out)
+    set_rows(&norm.x, x)
+    set_rows(&norm.out, out)
     if residual is not None:
-        set_matrix(&norm.residual, residual)
-        set_matrix(&norm.sum, total)
+        set_rows(&norm.residual, residual)
+        set_rows(&norm.sum, total)
     norm.weight = data_or_null(weight)
     norm.bias = data_or_null(bias)
     norm.eps = eps
