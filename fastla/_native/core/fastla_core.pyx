@@ -15,7 +15,7 @@ from libc.math cimport pow
 from libc.stdint cimport int64_t
 from libc.stdlib cimport calloc
 from libc.string cimport memcpy, memset, strcmp
-from numpy import arange, array, ascontiguousarray, count_nonzero, empty, memmap, ndarray
+from numpy import arange, array, ascontiguousarray, empty, memmap, ndarray
 from numpy import matmul as numpy_matmul
 
 cnp.import_array()
