@@ -88,7 +88,7 @@ cdef inline void add_columns(const bint whole, Py_ssize_t rows, const real* x, P
 
 
 # The largest number of every column, and the sum of its exponentials less that.
-cdef void sum_columns(const Columns* c, Py_ssize_t n, real* top, real* total) noexcept nogil:
+cdef void sum_exponentials(const Columns* c, Py_ssize_t n, real* top, real* total) noexcept nogil:
     cdef Py_ssize_t first, rows, row = 0, column, i
     cdef const real* x
     for i in range(SIDE * LANES):
@@ -152,7 +152,7 @@ cdef void softmax_columns(const Softmax* s, const char* x, char* out, Py_ssize_t
     if s.kind == SOFTMAX and s.n <= SIDE_ROWS:
         softmax_of_few_rows(&c, s.n)
         return
-    sum_columns(&c, s.n, top, total)
+    sum_exponentials(&c, s.n, top, total)
     for j from 0 <= j < width by LANES:
         sum = load(total + j)
         store(total + j, splat(1) / sum if s.kind == SOFTMAX else vec_log(sum))
