@@ -297,7 +297,7 @@ LAYERED = [target for target, row in IN_REGISTERS if row == "float32"]
 def test_quantized_layers_stay_in_registers(target):
     """Rows of x against a block's outputs: a product of quads or pairs for each vector, and nothing on the stack.
 
-    A single row takes all 48 outputs at once: without AVX 12 sums, one of which waits on the stack.
+    A single row takes all 48 outputs at once: without AVX 12 sums, one or two of which wait on the stack.
     """
     mr, vectors = tile(target, "float32")
     rows = {"avx2": 3}.get(target, mr)          # levels.h
@@ -310,7 +310,7 @@ def test_quantized_layers_stay_in_registers(target):
     for loop in loops:
         assert loop.count("j") == 1, str(loop)
         on_stack = [i for i in loop.body if i.stack is not None]
-        assert len(on_stack) <= 2 * (loop.count(product) == 12 and target == "baseline"), f"on the stack:\n{loop}"
+        assert len(on_stack) <= 4 * (loop.count(product) == 12 and target == "baseline"), f"on the stack:\n{loop}"
 
 
 @pytest.mark.parametrize("target", LAYERED)
