@@ -20,6 +20,7 @@ class Named(enum.StrEnum):
     RELU = "relu"
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("width", [65_536, 65_537, 70_000, 140_001])
 def test_int8_sums_are_exact_at_any_width(target: str, width: int) -> None:
     rng = np.random.default_rng(width)

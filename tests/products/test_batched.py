@@ -58,6 +58,7 @@ def operands(shapes: tuple[tuple[int, ...], tuple[int, ...]], dtype: type) -> tu
     return integers(1, *shapes[0]).astype(dtype), integers(2, *shapes[1]).astype(dtype)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("every", [SHAPES, EMPTY], ids=["full", "empty"])
 def test_broadcasting(target: str, dtype: type, every: list) -> None:
     for shapes in every:

@@ -18,6 +18,7 @@ def wrapped(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 SHAPES = [(1, 1, 1), (3, 3, 3), (9, 40, 17), (33, 70, 5), (2, 300, 2), (60, 90, 61), (5, 4100, 3)]
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("transposed", [(False, False), (True, False), (False, True), (True, True)])
 def test_wraps_around(target: str, shape: tuple[int, int, int], transposed: tuple[bool, bool]) -> None:

@@ -71,6 +71,7 @@ def with_nans(m: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
     return q, x
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "dtype"), combinations(METRICS, ["float32", "float64", "float16", "int8"]))
 def test_knn(target, metric, dtype):
     for m in (1, 3, 60):
@@ -89,6 +90,7 @@ def test_knn(target, metric, dtype):
                         pytest.fail(name)
 
 
+@pytest.mark.in_turn
 @pytest.mark.parametrize(("metric", "storage"), combinations(METRICS, ["float32", "float16", "bfloat16", "int8"]))
 def test_index(target, metric, storage):
     for m in (1, 3, 60):
