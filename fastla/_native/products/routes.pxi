@@ -51,15 +51,16 @@ cdef inline double duration(const Product* g) noexcept nogil:
 # Whether dot products along k, of rows of a with columns of b, beat tiles. They fill their vectors whatever n is, but
 # end in adding up the lanes, and want columns adjacent along k; tiles want rows of b adjacent. Both in vector
 # operations; they must win by a tenth ("Inner products").
-cdef inline bint dots_beat_tiles(const Product* g) noexcept nogil:
-    cdef double transposing = 1.0 * g.n * g.k / PACKED, vectors = ceil_div(g.n, LANES)
-    cdef double dots = 1.0 * g.m * g.n * (1.0 * g.k / LANES + LANES_SUM)
-    cdef double tiles = 1.0 * g.m * g.k * (vectors if vectors > 1 else 1.0 * larger(MR, FMAS_IN_FLIGHT) / MR)
-    if g.b_row != 1:
+cdef inline bint dots_beat_tiles(Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, bint columns_adjacent,
+                                 bint rows_adjacent) noexcept nogil:
+    cdef double transposing = 1.0 * n * k / PACKED, vectors = ceil_div(n, LANES)
+    cdef double dots = 1.0 * m * n * (1.0 * k / LANES + LANES_SUM)
+    cdef double tiles = 1.0 * m * k * (vectors if vectors > 1 else 1.0 * larger(MR, FMAS_IN_FLIGHT) / MR)
+    if not columns_adjacent:
         dots += transposing
-    if g.b_col != 1:
+    if not rows_adjacent:
         tiles += transposing
-    return g.k >= LANES and 1.1 * dots < tiles
+    return 1 < n <= INNER_COLUMNS and k >= LANES and 1.1 * dots < tiles
 
 
 # Of a long k, where both operands are adjacent along it, dot products need no packing. That is worth more than the L2
@@ -80,8 +81,12 @@ cdef int inner_route(const Product* g) noexcept nogil:
     if g.m <= INNER_FEW_ROWS and g.m < g.n and g.b_row == 1 and not adjacent and g.k >= LANES and \
             g.k > 2 * LANES_SUM * g.m:
         return ROUTE_TRANSPOSED
-    if g.a_col == 1 and (g.n == 1 and g.k > 1 or 1 < g.n <= INNER_COLUMNS and dots_beat_tiles(g)):
+    if g.a_col == 1 and (g.n == 1 and g.k > 1 or dots_beat_tiles(g.m, g.n, g.k, g.b_row == 1, adjacent)):
         return ROUTE_INNER
+    # Few rows that are adjacent neither way are copied whole, as the columns of b.T @ a.T.
+    if g.a_col != 1 and g.a_row != 1 and g.b_row == 1 and not adjacent and \
+            dots_beat_tiles(g.n, g.m, g.k, False, False):
+        return ROUTE_TRANSPOSED
     return -1
 
 

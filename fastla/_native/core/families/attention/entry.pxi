@@ -1,7 +1,7 @@
 # The compiled entry of attention, and of KVCache.attend.
 
 cdef enum:
-    MOST_ITEMS = 64             # of a compiled call; beside the work of more, Python's part is nothing
+    MOST_ITEMS = 1024           # of a compiled call; beside the work of more, Python's part is nothing
 
 cdef enum:                      # attention's parameters, in their order
     QUERY, KEY, VALUE, ATTN_MASK, IS_CAUSAL, Q_OFFSET, KV_LENGTHS, WINDOW, SCALE
