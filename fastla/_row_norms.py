@@ -57,8 +57,7 @@ def layer_norm(
     -------
     ndarray of x's shape, or with residual a pair of them
         The norm, and x + residual. Of x's floating-point dtype (integers: as `linear` promotes them); 16-bit numbers
-        are computed in float32. A row with NaN gives NaN, one with infinity
-        what the formula gives.
+        are computed in float32. A row with NaN gives NaN, one with infinity what the formula gives.
 
     Raises
     ------

@@ -110,6 +110,8 @@ def output(name: str, out: Any, shape: tuple[int, ...], dtype: np.dtype) -> np.n
         return None
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{name}: out must be an array, not {type(out).__name__}")
+    if isinstance(out, np.ma.MaskedArray):      # the result would read as masked
+        raise TypeError(f"{name}: out is a masked array, expected a plain one: pass out.data")
     if out.shape != shape or out.dtype != dtype:
         raise ValueError(f"{name}: out has shape {out.shape} and dtype {out.dtype}, expected {shape} and {dtype}")
     if not out.flags.writeable:

@@ -152,3 +152,11 @@ def test_a_signal_handler_may_pack() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
     assert all((packed.dequantize() == number).all() for number, packed in made.items())
+
+
+def test_a_masked_output_is_refused() -> None:
+    x, out = np.ones((2, 3), np.float32), np.ma.masked_array(np.zeros((2, 3), np.float32), mask=True)
+    for call in (lambda: fastla.linear(x, np.eye(3, dtype=np.float32), out=out), lambda: fastla.rms_norm(x, out=out)):
+        with pytest.raises(TypeError, match="out is a masked array, expected a plain one"):
+            call()
+    assert (out.data == 0).all()
