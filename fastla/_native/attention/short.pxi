@@ -195,6 +195,6 @@ cdef void finish_group(const Attention* a, ShortScratch* s) noexcept nogil:
 
 # Unit `index` of an item.
 cdef void short_task(const Attention* a, const Item* item, Py_ssize_t index, ShortScratch* s) noexcept nogil:
-    if s.rows + item.rows > GROUP_ROWS or s.units == GROUP_ROWS:
+    if s.rows + item.rows > GROUP_ROWS:
         finish_group(a, s)
     add_unit(a, item, index * item.heads, s)
