@@ -132,8 +132,19 @@ enum { METRIC_COSINE, METRIC_DOT, METRIC_EUCLIDEAN };
 enum { RESULT_TOPK, RESULT_RANGE };
 
 /* Ways of searching: search/routes.pxi says what each does and chooses. A test asks which one a search takes. */
-enum { ROUTE_RAW_FEW, ROUTE_COLUMNS, ROUTE_RAW, ROUTE_RAW_PREFILTER, ROUTE_SCAN, ROUTE_STORED, ROUTE_STORED_PREFILTER };
+enum {
+    ROUTE_RAW_FEW,
+    ROUTE_COLUMNS,
+    ROUTE_RAW,
+    ROUTE_NEAREST,
+    ROUTE_RAW_PREFILTER,
+    ROUTE_SCAN,
+    ROUTE_STORED,
+    ROUTE_STORED_PREFILTER
+};
 
+/* Bytes of a corpus up to which threads take groups of queries: docs/measurements.md, "Groups of queries". */
+enum { GROUPED_BYTES = 2097152 };
 enum { BLOCK_ROWS = 48 }; /* rows of a stored block: a multiple of every target's vector */
 
 /* Rows stored transposed: block i holds rows [48 i, 48 i + 48) as [depth][BLOCK_ROWS] elements, absent rows as zeros;

@@ -12,7 +12,8 @@
 #
 # Threads take chunks of the corpus, each with a reservoir of its own for every query, merged at the end. Where the
 # corpus is small, or has fewer chunks than there are threads, they take groups of queries instead, each of which is
-# scored against all chunks, made ready once. Scores do not depend on which, and the order of results is total (score,
+# scored against all chunks, made ready once; where that is not long, a task makes its queries ready and finishes their
+# results too. Scores do not depend on which, and the order of results is total (score,
 # then id): so neither do the results.
 include "findable.pxi"
 include "corpus/squares.pxi"
@@ -40,8 +41,8 @@ include "topk/transposed_handlers.pxi"
 include "prune/rerank.pxi"
 include "prune/prefilter.pxi"
 include "score/user_metric.pxi"
-include "score/tasks.pxi"
 include "topk/results.pxi"
+include "score/tasks.pxi"
 include "topk/collect.pxi"
 
 

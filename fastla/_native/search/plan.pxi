@@ -5,8 +5,17 @@ cdef enum:
     TILE = QUERY_BLOCK * BLOCK_ROWS
     CHUNK_BYTES = 524288    # of a chunk: docs/measurements.md, "Chunks of a corpus"
     CHUNK_ROWS = 2016       # of one at most: of a sorted corpus each chunk replaces the best of the last
-    # Bytes of a corpus up to which threads take groups of queries: docs/measurements.md, "Groups of queries".
-    GROUPED_BYTES = 1 << 21
+    GROUP_BYTES = 1 << 18   # of what is kept of a group's queries: docs/measurements.md, "Batches of queries"
+
+
+cdef extern from *:
+    """
+    /* Queries that a task makes ready: whole blocks, and whole micro-panels. */
+    enum { QUERIES_TOGETHER = BLOCK_ROWS % NR == 0 ? BLOCK_ROWS : 2 * BLOCK_ROWS };
+    _Static_assert(QUERIES_TOGETHER % NR == 0, "tasks must not share a micro-panel of queries");
+    """
+    enum:
+        QUERIES_TOGETHER
 
 
 cdef struct Workspace
@@ -24,12 +33,18 @@ cdef struct Plan:
     Py_ssize_t chunk_blocks         # blocks of a chunk at most
     Py_ssize_t chunks, stride       # how many there are, and which comes after which (jump)
     Py_ssize_t groups, group        # groups that threads take, and the queries of one; 1: they take chunks instead
+    bint whole                      # a task does all for its group: makes it ready, scores it, finishes its results
     Py_ssize_t span                 # chunks that a task scores
     Py_ssize_t begin, end           # the chunks of the tasks that run
 
 
 cdef inline bint prefilters(const Plan* plan) noexcept nogil:
     return plan.route == ROUTE_RAW_PREFILTER or plan.route == ROUTE_STORED_PREFILTER
+
+
+# Is what is scored a micro-panel of queries?
+cdef inline bint packs_queries(const Plan* plan) noexcept nogil:
+    return plan.route == ROUTE_RAW or plan.route == ROUTE_NEAREST or plan.route == ROUTE_RAW_PREFILTER
 
 
 # Tiles that are scored before their rows are taken, where first thresholds are sought (topk/seed.pxi).
@@ -57,8 +72,27 @@ cdef Py_ssize_t jump(Py_ssize_t count) noexcept nogil:
         stride += 1
 
 
+# Rows are cut into chunks, each ready for as long as all queries are scored against it, and among threads.
+cdef void plan_chunks(Plan* plan, Py_ssize_t rows, Py_ssize_t block_bytes, Py_ssize_t tasks) noexcept nogil:
+    plan.chunk_blocks = CHUNK_ROWS // BLOCK_ROWS
+    if plan.route != ROUTE_COLUMNS:      # where no row is held, but long columns are read fastest
+        plan.chunk_blocks = smaller(CHUNK_BYTES // block_bytes, plan.chunk_blocks)
+    plan.chunk_blocks = larger(1, smaller(plan.chunk_blocks, ceil_div(rows, BLOCK_ROWS * tasks)))
+    plan.chunks = ceil_div(rows, plan.chunk_blocks * BLOCK_ROWS)
+    plan.stride = jump(plan.chunks) if plan.search.result == RESULT_TOPK else 1
+
+
+# Many queries are cut into groups, at least `count`, whose numbers stay in L2.
+cdef void plan_groups(Plan* plan, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t query_bytes = 3 * plan.depth * <Py_ssize_t>sizeof(real) + \
+        room_for(plan.k) * <Py_ssize_t>sizeof(Candidate) + <Py_ssize_t>sizeof(Reservoir)
+    plan.group = smaller(ceil_div(plan.m, count), larger(1, GROUP_BYTES // query_bytes))
+    plan.group = ceil_div(plan.group, QUERIES_TOGETHER) * QUERIES_TOGETHER
+
+
 cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogil:
     cdef Py_ssize_t rows, block_bytes, threads = runtime.threads
+    cdef bint many
     memset(plan, 0, sizeof(Plan))
     plan.job.runtime = runtime
     plan.search = s
@@ -71,24 +105,20 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
     plan.k = smaller(s.k, rows)
     plan.route = choose_route(s, rows)
     plan.ns = cost(1.0 * plan.m * rows * plan.d, 1.0 * rows * plan.d, sizeof(real))
-    plan.query_block = NR if plan.route == ROUTE_RAW or plan.route == ROUTE_RAW_PREFILTER else QUERY_BLOCK
-
+    plan.query_block = NR if packs_queries(plan) else QUERY_BLOCK
+    plan.group = plan.m
+    plan.span = 1
     block_bytes = BLOCK_ROWS * larger(1, plan.depth) * \
         <Py_ssize_t>(sizeof(real) if prefilters(plan) else sizeof(stored))
-    plan.chunk_blocks = CHUNK_ROWS // BLOCK_ROWS
-    if plan.route != ROUTE_COLUMNS:      # where no row is held, but long columns are read fastest
-        plan.chunk_blocks = smaller(CHUNK_BYTES // block_bytes, plan.chunk_blocks)
-    plan.chunk_blocks = larger(1, smaller(plan.chunk_blocks,
-                                          ceil_div(rows, BLOCK_ROWS * tasks_for(plan.ns, threads))))
-    plan.chunks = ceil_div(rows, plan.chunk_blocks * BLOCK_ROWS)
-    plan.stride = jump(plan.chunks) if s.result == RESULT_TOPK else 1
-
-    plan.group = plan.m
-    if plan.m >= 4 * threads * QUERY_BLOCK and ceil_div(rows, BLOCK_ROWS) * block_bytes <= GROUPED_BYTES:
-        plan.group = ceil_div(ceil_div(plan.m, 4 * threads), plan.query_block) * plan.query_block
-    elif plan.chunks < threads:
-        plan.group = ceil_div(ceil_div(plan.m, threads), plan.query_block) * plan.query_block
+    many = plan.m >= 4 * threads * QUERY_BLOCK
+    if plan.route == ROUTE_NEAREST or many and ceil_div(rows, BLOCK_ROWS) * block_bytes <= GROUPED_BYTES:
+        plan_chunks(plan, rows, block_bytes, 1)
+        plan_groups(plan, 4 * threads if many else threads)
+    else:
+        plan_chunks(plan, rows, block_bytes, tasks_for(plan.ns, threads))
+        if plan.chunks < threads:
+            plan.group = ceil_div(ceil_div(plan.m, threads), plan.query_block) * plan.query_block
     plan.groups = ceil_div(plan.m, plan.group)
-    plan.span = 1
     if plan.groups > 1:     # no task takes longer than an interrupt may wait
         plan.span = larger(1, <Py_ssize_t>(plan.chunks / (plan.ns / plan.groups / TASK_NS + 1)))
+    plan.whole = plan.groups > 1 and plan.span >= plan.chunks and plan.group % QUERIES_TOGETHER == 0

@@ -5,21 +5,15 @@ from libc.stdint cimport INT32_MAX, int16_t
 
 cdef extern from *:
     """
-    /* Queries that a task makes ready: whole blocks, and whole micro-panels. */
-    enum { QUERIES_TOGETHER = BLOCK_ROWS % NR == 0 ? BLOCK_ROWS : 2 * BLOCK_ROWS };
-    _Static_assert(QUERIES_TOGETHER % NR == 0, "tasks must not share a micro-panel of queries");
-    /* Numbers beyond the first have no products in euclidean searches: their queries are measured against every row. */
-    #define HUGE_NUMBER (sizeof(output) == 8 ? 0x1p400 : 0x1p50)
-    #define HUGE_SQUARES (HUGE_NUMBER * HUGE_NUMBER)
+    /* Queries with more have no products in euclidean searches: they are measured against every row. */
+    #define HUGE_SQUARES (sizeof(output) == 8 ? 0x1p800 : 0x1p100)
     /* Numbers beyond these are scaled before they meet stored rows, to these. */
     #define LARGE_NUMBER 0x1p60
     #define LARGE_UNIT 0x1p24
     #define SMALL_NUMBER 0x1p-60
     #define ROUNDING 0x1.8p52       /* x + ROUNDING - ROUNDING is the whole number nearest to x */
     """
-    enum:
-        QUERIES_TOGETHER
-    const double HUGE_NUMBER, HUGE_SQUARES, LARGE_NUMBER, LARGE_UNIT, SMALL_NUMBER, ROUNDING
+    const double HUGE_SQUARES, LARGE_NUMBER, LARGE_UNIT, SMALL_NUMBER, ROUNDING
 
 cdef enum:
     QUERY_LEVELS = 32767        # of a query's numbers against int8 rows; fewer where 32 bits would not hold the sums
@@ -93,6 +87,14 @@ cdef output quantize_query(Py_ssize_t d, output* x, double most, int16_t* levels
     return scale
 
 
+# The sum of the squares of numbers; row: room for them.
+cdef double squares_of_numbers(Py_ssize_t d, const output* numbers, double* row) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(d):
+        row[i] = numbers[i]
+    return squares_of(d, row)
+
+
 # rows: the queries from this one on. row and numbers have room for d.
 cdef void prepare_query(const Plan* plan, Py_ssize_t query, const Rows* rows, double* row,
                         output* numbers) noexcept nogil:
@@ -101,29 +103,34 @@ cdef void prepare_query(const Plan* plan, Py_ssize_t query, const Rows* rows, do
     cdef real* elements = queries.elements + query * plan.depth
     cdef Py_ssize_t d = plan.d, i
     cdef int metric = plan.search.metric
-    cdef output most, unit = 1
+    cdef bint unbounded = metric == METRIC_DOT and not is_raw(plan.search)
+    cdef output most = 0, unit = 1
     if metric == METRIC_COSINE:
         read_doubles(row, source, rows.column, d, rows.type)
         unit_row(d, row, numbers)
     else:
+        if metric == METRIC_EUCLIDEAN:
+            numbers = queries.plain + query * d
         read_row(numbers, source, rows.column, d, rows.type)
-    most = largest(d, numbers)
-    if metric == METRIC_DOT and not is_raw(plan.search):
+    if ELEMENT_WIDTH == 2 or unbounded:
+        most = largest(d, numbers)
+    if unbounded:
         unit = unit_of(most)
         for i in range(d if unit != 1 else 0):
             numbers[i] = numbers[i] / unit
     queries.unit[query] = unit
     queries.scale[query] = 1
-    if metric == METRIC_EUCLIDEAN and most > HUGE_NUMBER:
-        memset(elements, 0, plan.depth * sizeof(real))
-    elif ELEMENT_WIDTH == 2:
+    if metric == METRIC_EUCLIDEAN:
+        queries.squares[query] = squares_of_numbers(d, numbers, row)
+        if queries.squares[query] > HUGE_SQUARES:
+            memset(elements, 0, plan.depth * sizeof(real))
+            return
+    if ELEMENT_WIDTH == 2:
         queries.scale[query] = quantize_query(d, numbers, most / unit, <int16_t*>elements)
+        if metric == METRIC_EUCLIDEAN:
+            queries.squares[query] = squares_of_numbers(d, numbers, row)
     else:
         memcpy(elements, numbers, d * sizeof(real))
-    if metric == METRIC_EUCLIDEAN:
-        memcpy(queries.plain + query * d, numbers, d * sizeof(output))
-        read_doubles(row, <const char*>numbers, sizeof(output), d, TYPE_REAL)
-        queries.squares[query] = squares_of(d, row)
 
 
 cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
@@ -165,4 +172,6 @@ cdef void prepare_queries_task(void* arg, Py_ssize_t index, int slot) noexcept n
 
 cdef int prepare_queries(Plan* plan) noexcept nogil:
     cdef double ns = plan.m * cost(0, 8.0 * plan.d, sizeof(real))
+    if plan.whole:
+        return KERNEL_OK
     return run_tasks(prepare_queries_task, plan, ceil_div(plan.m, QUERIES_TOGETHER), ns)

@@ -7,6 +7,7 @@
 #   ROUTE_RAW_FEW   raw rows; dot products along d with a few queries, while the rows are made ready: no lane is empty
 #   ROUTE_COLUMNS   raw rows that lie across; a few queries' products are summed column by column
 #   ROUTE_RAW       raw rows against micro-panels of queries
+#   ROUTE_NEAREST   the same for k = 1, many queries and few rows: each query keeps its best in its lane
 #   ROUTE_SCAN      stored blocks; few queries wait for memory: all products of a chunk come first, then its scores
 #   ROUTE_STORED    stored blocks, scored one by one
 #   ROUTE_RAW_PREFILTER, ROUTE_STORED_PREFILTER
@@ -25,6 +26,11 @@ cdef enum:
     PREFILTER_DEPTH = 16
     PREFILTER_ROWS = 800
     PREFILTER_DEPTH_MOST = 8192     # to which memory and sums of 32 bits suffice
+    # Queries from which, and blocks of rows up to which, each keeps its best alone; and numbers of a row from which
+    # a prefilter takes less: docs/measurements.md, "The nearest of few rows".
+    NEAREST_QUERIES = 192
+    NEAREST_BLOCKS = 42
+    NEAREST_DEPTH = 64
 
 
 # Where the rows of the corpus are read.
@@ -66,13 +72,23 @@ cdef inline bint prefilter_pays(const Search* s, Py_ssize_t rows) noexcept nogil
         (s.result != RESULT_TOPK or s.k * PREFILTER_ROWS <= rows)
 
 
+cdef inline bint nearest_pays(const Search* s, Py_ssize_t rows) noexcept nogil:
+    return s.result == RESULT_TOPK and s.k == 1 and s.queries.n >= NEAREST_QUERIES and \
+        s.function.call == NULL and s.exclude == NULL and (s.mask == NULL or s.mask_row == 0) and \
+        rows <= NEAREST_BLOCKS * BLOCK_ROWS and rows * s.queries.d * <Py_ssize_t>sizeof(real) <= GROUPED_BYTES
+
+
 cdef int choose_route(const Search* s, Py_ssize_t rows) noexcept nogil:
+    cdef bint nearest
     if is_raw(s):
         if takes_columns(s):
             return ROUTE_COLUMNS
         if s.queries.n <= FEW:
             return ROUTE_RAW_FEW
-        return ROUTE_RAW_PREFILTER if prefilter_pays(s, rows) else ROUTE_RAW
+        nearest = nearest_pays(s, rows)
+        if prefilter_pays(s, rows) and not (nearest and s.queries.d < NEAREST_DEPTH):
+            return ROUTE_RAW_PREFILTER
+        return ROUTE_NEAREST if nearest else ROUTE_RAW
     if prefilter_pays(s, rows):
         return ROUTE_STORED_PREFILTER
     return ROUTE_SCAN if s.queries.n < SCAN else ROUTE_STORED

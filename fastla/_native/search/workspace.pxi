@@ -58,7 +58,7 @@ cdef void lay_queries(const Plan* plan, Queries* queries, char** at) noexcept no
     if plan.search.metric == METRIC_EUCLIDEAN:
         queries.plain = <output*>carve(at, plan.m * plan.d * sizeof(output))
         queries.squares = <double*>carve(at, plan.m * sizeof(double))
-    if plan.route == ROUTE_RAW or plan.route == ROUTE_RAW_PREFILTER:
+    if packs_queries(plan):
         queries.transposed = <real*>carve(at, ceil_div(plan.m, LANES) * LANES * plan.depth * sizeof(real))
     if prefilters(plan):
         queries.quantized = <Quantized*>carve(at, blocks * sizeof(Quantized))

@@ -38,6 +38,7 @@ cdef extern from "vec.h":
     out_vec vec_abs(out_vec v) noexcept nogil
     out_vec vec_max(out_vec v, out_vec w) noexcept nogil
     out_vec vec_min(out_vec v, out_vec w) noexcept nogil
+    out_vec where_above(out_vec v, out_vec w, out_vec x, out_vec y) noexcept nogil
     vec zero() noexcept nogil
     vec splat(real x) noexcept nogil
     vec load_part(const real* p, Py_ssize_t n) noexcept nogil

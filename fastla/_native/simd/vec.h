@@ -226,16 +226,39 @@ INLINE out_vec vec_abs(out_vec v)
     __typeof__(v < v + 1) below = v < splat_out(0);
     return (out_vec)((below & (__typeof__(below))-v) | (~below & (__typeof__(below))v));
 }
-INLINE out_vec vec_max(out_vec v, out_vec w)
+/* x in the lanes where v > w, y in the others and beside NaN. */
+INLINE out_vec where_above(out_vec v, out_vec w, out_vec x, out_vec y)
 {
     __typeof__(v > w) above = v > w;
-    return (out_vec)((above & (__typeof__(above))v) | (~above & (__typeof__(above))w));
+    return (out_vec)((above & (__typeof__(above))x) | (~above & (__typeof__(above))y));
+}
+/* Beside NaN vec_max is w, and vec_min v. */
+#if defined(__AVX512F__) && VECTOR_BYTES == 64
+INLINE out_vec vec_max(out_vec v, out_vec w)
+{
+    return sizeof(output) == 4 ? (out_vec)_mm512_max_ps((__m512)v, (__m512)w)
+                               : (out_vec)_mm512_max_pd((__m512d)v, (__m512d)w);
 }
 INLINE out_vec vec_min(out_vec v, out_vec w)
 {
-    __typeof__(v > w) above = v > w;
-    return (out_vec)((above & (__typeof__(above))w) | (~above & (__typeof__(above))v));
+    return sizeof(output) == 4 ? (out_vec)_mm512_min_ps((__m512)w, (__m512)v)
+                               : (out_vec)_mm512_min_pd((__m512d)w, (__m512d)v);
 }
+#elif defined(__AVX__) && VECTOR_BYTES == 32
+INLINE out_vec vec_max(out_vec v, out_vec w)
+{
+    return sizeof(output) == 4 ? (out_vec)_mm256_max_ps((__m256)v, (__m256)w)
+                               : (out_vec)_mm256_max_pd((__m256d)v, (__m256d)w);
+}
+INLINE out_vec vec_min(out_vec v, out_vec w)
+{
+    return sizeof(output) == 4 ? (out_vec)_mm256_min_ps((__m256)w, (__m256)v)
+                               : (out_vec)_mm256_min_pd((__m256d)w, (__m256d)v);
+}
+#else
+INLINE out_vec vec_max(out_vec v, out_vec w) { return where_above(v, w, v, w); }
+INLINE out_vec vec_min(out_vec v, out_vec w) { return where_above(v, w, w, v); }
+#endif
 
 /* f(lane, s) for every lane of a vector of `count` lanes, separated by commas. */
 #define EACH_2(f, s) f(0, s), f(1, s)

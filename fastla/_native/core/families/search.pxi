@@ -3,7 +3,7 @@
 METRICS = {"cosine": METRIC_COSINE, "dot": METRIC_DOT, "euclidean": METRIC_EUCLIDEAN}
 SEARCH_ROUTES = {
     ROUTE_RAW_FEW: "raw few", ROUTE_COLUMNS: "columns", ROUTE_RAW: "raw",
-    ROUTE_RAW_PREFILTER: "raw prefilter",
+    ROUTE_NEAREST: "nearest", ROUTE_RAW_PREFILTER: "raw prefilter",
     ROUTE_SCAN: "scan", ROUTE_STORED: "stored", ROUTE_STORED_PREFILTER: "stored prefilter",
 }
 CORPUS_BLOCK = BLOCK_ROWS
@@ -11,9 +11,10 @@ STORAGE_KERNELS = {}        # a storage dtype -> the kernels of the target in us
 
 cdef enum:
     # Queries searched at a time: at least so many, and more where what is copied of them and their candidates stay in
-    # L2: docs/measurements.md, "Batches of queries".
+    # L2, or where a thread does all for a group of them: docs/measurements.md, "Batches of queries".
     BATCH_QUERIES = 1024
     BATCH_BYTES = 1 << 20
+    GROUPS_BYTES = 1 << 24
     CANDIDATE_BYTES = 32 << 20      # of all threads' reservoirs: fewer queries where k is large
     # But so many at least: parts of a batch then have more than FEW (routes.pxi), and all queries the same route.
     LEAST_QUERIES = 18
@@ -51,9 +52,10 @@ def weigh(capsule, stored, metric, Py_ssize_t first, Py_ssize_t end):
 # Batches that m queries are cut into, as even as can be.
 cdef Py_ssize_t batches_of(const Search* s, int threads) noexcept nogil:
     cdef Py_ssize_t n = corpus_rows(s), most = BATCH_QUERIES, room = 0
+    cdef bint grouped = n * s.queries.d * 4 <= GROUPED_BYTES
     if s.result == RESULT_TOPK:
         room = 16 * threads * 2 * min(s.k, n)
-    most = max(most, BATCH_BYTES // (8 * s.queries.d + room + 64))
+    most = max(most, (GROUPS_BYTES if grouped else BATCH_BYTES) // (8 * s.queries.d + room + 64))
     if room:
         most = min(most, CANDIDATE_BYTES // room)
     most = max(most, LEAST_QUERIES)

@@ -89,6 +89,9 @@ cdef void order_blocks(const Plan* plan, Chunk* chunk) noexcept nogil:
             chunk.order[i] = block
             i += 1
         group += groups - step if group < step else -step
+    # docs/measurements.md, "The order of blocks".
+    if count > 1 and chunk.blocks[count - 1].count < BLOCK_ROWS:
+        chunk.order[0], chunk.order[1] = chunk.order[1], chunk.order[0]
 
 
 # The blocks from row[0] on of which rows may be found, as many as the chunk has room for; row[0] moves on.

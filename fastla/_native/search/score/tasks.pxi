@@ -75,6 +75,18 @@ cdef void score_queries(Plan* plan, const Chunk* chunk, const Scratch* scratch, 
         rerank(plan, scratch.rerank, &thresholds)
 
 
+# The queries [first, end) against all chunks, which are ready, and their results.
+cdef void search_chunks(Plan* plan, const Scratch* scratch, Py_ssize_t first, Py_ssize_t end, int slot) noexcept nogil:
+    cdef bint topk = plan.search.result == RESULT_TOPK
+    cdef Py_ssize_t i
+    for i in range(first, end if topk else first):
+        start_query(plan, i)
+    for i in range(plan.chunks):
+        score_queries(plan, plan.work.chunks + i * plan.stride % plan.chunks, scratch, first, end, slot)
+    for i in range(first, end if topk else first):
+        finish_query(plan, i)
+
+
 # One task: `span` chunks in the order of plan.stride, and the queries of a group.
 cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef Plan* plan = <Plan*>arg
@@ -98,10 +110,33 @@ cdef void search_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     plan.job.runtime.give(scratch.block)
 
 
+include "nearest.pxi"
+
+
+# All that becomes of a group's queries.
+cdef void group_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
+    cdef Plan* plan = <Plan*>arg
+    cdef Py_ssize_t first = index * plan.group, end = smaller(first + plan.group, plan.m), i
+    cdef Scratch scratch
+    if not take_scratch(plan, &scratch):
+        fail(plan, KERNEL_NO_MEMORY)
+        return
+    for i in range(first // QUERIES_TOGETHER, ceil_div(end, QUERIES_TOGETHER)):
+        prepare_queries_task(plan, i, slot)
+    if not failed(plan):
+        if plan.route == ROUTE_NEAREST:
+            find_nearest(plan, &scratch, first, end, slot)
+        else:
+            search_chunks(plan, &scratch, first, end, slot)
+    plan.job.runtime.give(scratch.block)
+
+
 # Groups of queries share no reservoirs, but a group's tasks do: these come one after the other.
 cdef int run_search(Plan* plan) noexcept nogil:
     cdef Py_ssize_t together = plan.span if plan.groups > 1 else plan.chunks
     cdef int status = KERNEL_OK
+    if plan.whole:
+        return run_tasks(group_task, plan, plan.groups, plan.ns)
     while plan.end < plan.chunks and status == KERNEL_OK:
         plan.begin = plan.end
         plan.end = smaller(plan.begin + together, plan.chunks)

@@ -1,12 +1,17 @@
 # What the threads have found becomes the best k of each query, in order; then rows whose score is NaN, then nothing.
 
-cdef void start_results(Plan* plan) noexcept nogil:
+cdef void start_query(Plan* plan, Py_ssize_t query) noexcept nogil:
     cdef Workspace* work = plan.work
     cdef Py_ssize_t i
-    for i in range(reservoirs_of(plan) * plan.m if plan.search.result == RESULT_TOPK else 0):
+    work.thresholds[query] = <output>-infinity()
+    for i from query <= i < reservoirs_of(plan) * plan.m by plan.m:
         start_reservoir(work.reservoirs + i, work.candidates + i * room_for(plan.k))
-        if i < plan.m:
-            work.thresholds[i] = <output>-infinity()
+
+
+cdef void start_results(Plan* plan) noexcept nogil:
+    cdef Py_ssize_t query
+    for query in range(plan.m if plan.search.result == RESULT_TOPK and not plan.whole else 0):
+        start_query(plan, query)
 
 
 # Ids of rows from `first` on of a query's results: those that it may find and has not found, lowest first, whose score
@@ -50,33 +55,36 @@ cdef void pad_all(const Search* s) noexcept nogil:
         pad(s, query, 0)
 
 
+cdef void finish_query(const Plan* plan, Py_ssize_t query) noexcept nogil:
+    cdef const Search* s = plan.search
+    cdef Reservoir* best = plan.work.reservoirs + query
+    cdef output* scores = <output*>s.scores + query * s.k
+    cdef Reservoir* other
+    cdef Py_ssize_t part, i, n
+    for part in range(1, reservoirs_of(plan)):
+        other = best + part * plan.m
+        for i in range(other.count):
+            offer(best, plan.k, other.items[i].score, other.items[i].id)
+    n = smaller(best.count, plan.k)
+    if n < best.count:
+        select(best.items, best.count, n)
+    sort(best.items, n)
+    for i in range(n):
+        scores[i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
+        s.ids[query * s.k + i] = best.items[i].id
+    if n < s.k:
+        pad(s, query, add_nans(plan, query, best.items, n))
+
+
 cdef void finish_task(void* arg, Py_ssize_t index, int slot) noexcept nogil:
     cdef const Plan* plan = <const Plan*>arg
-    cdef const Search* s = plan.search
-    cdef Py_ssize_t query, part, i, n
-    cdef output* scores
-    cdef Reservoir* best
-    cdef Reservoir* other
+    cdef Py_ssize_t query
     for query in range(index * QUERY_BLOCK, smaller((index + 1) * QUERY_BLOCK, plan.m)):
-        best = plan.work.reservoirs + query
-        for part in range(1, reservoirs_of(plan)):
-            other = best + part * plan.m
-            for i in range(other.count):
-                offer(best, plan.k, other.items[i].score, other.items[i].id)
-        n = smaller(best.count, plan.k)
-        if n < best.count:
-            select(best.items, best.count, n)
-        sort(best.items, n)
-        scores = <output*>s.scores + query * s.k
-        for i in range(n):
-            scores[i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
-            s.ids[query * s.k + i] = best.items[i].id
-        if n < s.k:
-            pad(s, query, add_nans(plan, query, best.items, n))
+        finish_query(plan, query)
 
 
 cdef int finish_results(Plan* plan) noexcept nogil:
     cdef double candidates = 1.0 * plan.m * plan.k * reservoirs_of(plan)
-    if plan.search.result == RESULT_RANGE:
+    if plan.search.result == RESULT_RANGE or plan.whole:
         return plan.job.error
     return run_tasks(finish_task, plan, ceil_div(plan.m, QUERY_BLOCK), cost(0, 4 * candidates, sizeof(Candidate)))
