@@ -1,5 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-# The selection of the best k by itself, its comparisons counted: test_selection.py puts the file's text at SELECTION.
+# The selection of the best k by itself, its comparisons counted: test_selection.py puts the files' text here.
 from libc.stdlib cimport free, malloc
 
 ctypedef double output
@@ -13,6 +13,18 @@ cdef extern from *:
 
 cdef inline Py_ssize_t larger(Py_ssize_t x, Py_ssize_t y) noexcept nogil:
     return x if x > y else y
+
+
+# CANDIDATES
+
+
+cdef enum:
+    RANKED = 8
+
+
+cdef void rank_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
+    """Which compares without better()."""
+    insertion_sort(items, n)
 
 
 # SELECTION

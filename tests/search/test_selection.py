@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from grids import combinations
 
-SOURCE = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk" / "select.pxi"
+import fastla
+
+SOURCES = Path(__file__).parents[2] / "fastla" / "_native" / "search" / "topk"
 SIZE = 20000
 ORDERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
     "random": lambda rng: rng.standard_normal(SIZE),
@@ -33,12 +35,14 @@ ORDERS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 def selection(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
     """select.pxi as a module of its own, in which what is counted is called through selection.pyx."""
     folder = tmp_path_factory.mktemp("selection")
-    text = SOURCE.read_text()
-    for name in ("cdef inline bint better(", "cdef void heap_sort("):
-        assert text.count(name) == 1
-        text = text.replace(name, name.replace("better", "really_better").replace("heap_sort", "really_heap_sort"))
-    stub = Path(__file__).with_name("selection.pyx").read_text()
-    (folder / "selection.pyx").write_text(stub.replace("# SELECTION\n", text))
+    text = Path(__file__).with_name("selection.pyx").read_text()
+    for place, file, name in (("# CANDIDATES\n", "candidate.pxi", "cdef inline bint better("),
+                              ("# SELECTION\n", "select.pxi", "cdef void heap_sort(")):
+        source = (SOURCES / file).read_text()
+        assert source.count(name) == text.count(place) == 1
+        renamed = name.replace("better", "really_better").replace("heap_sort", "really_heap_sort")
+        text = text.replace(place, source.replace(name, renamed))
+    (folder / "selection.pyx").write_text(text)
     built = subprocess.run(
         [sys.executable, "-c", "from setuptools import setup; from Cython.Build import cythonize\n"
          "setup(name='selection', ext_modules=cythonize('selection.pyx'), py_modules=[])", "build_ext", "--inplace"],
@@ -74,3 +78,18 @@ def test_steps_where_every_pivot_is_bad(selection, k, pivots):
     assert heap_sorts
     assert steps <= 2.5 * SIZE * math.log2(SIZE) + 30 * SIZE
     assert len(np.unique(scores)) > SIZE // 100
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_few_candidates_come_in_order(target, dtype):
+    """Few are sorted by ranks, a vector at a time: all sizes about that, with ties, infinities and both zeros."""
+    rng = np.random.default_rng(0)
+    for n in (*range(1, 40), 63, 64, 65, 127, 128, 129, 130, 255, 256, 257, 300):
+        for scores in (rng.standard_normal(n), rng.integers(-2, 3, n) * -0.0, rng.integers(0, 5, n) - 2.0, np.zeros(n),
+                       np.arange(n) * 1.0, -np.arange(n) // 3 * 1.0):
+            x = scores.astype(dtype)
+            for k in {1, (n + 1) // 2, n}:
+                found, ids = fastla.knn(np.ones((3, 1), dtype), x[:, np.newaxis], k, metric="dot")
+                order = np.lexsort((np.arange(n), -x))[:k]
+                np.testing.assert_array_equal(ids, np.tile(order, (3, 1)))
+                np.testing.assert_array_equal(found, np.tile(x[order], (3, 1)))

@@ -8,6 +8,7 @@ cdef extern from "vec.h":
     ctypedef double vec     # for Cython a wider number, so that real * vec is a vec; a GNU vector for the compiler
     ctypedef double out_vec  # likewise, of output
     ctypedef double quads   # likewise, of int32_t
+    ctypedef double counts  # likewise, of whole numbers
     enum:
         LANES, SQUARE, LINE, ELEMENT_WIDTH, STORED_IS_REAL, PREFILTERS, TYPE_STORED
     vec load(const real* p) noexcept nogil
@@ -39,6 +40,10 @@ cdef extern from "vec.h":
     out_vec vec_max(out_vec v, out_vec w) noexcept nogil
     out_vec vec_min(out_vec v, out_vec w) noexcept nogil
     out_vec where_above(out_vec v, out_vec w, out_vec x, out_vec y) noexcept nogil
+    counts count_above(counts n, out_vec v, out_vec w) noexcept nogil
+    counts count_before(counts n, out_vec v, out_vec w, out_vec lanes, output lane) noexcept nogil
+    out_vec counts_to_out(counts n) noexcept nogil
+    counts no_counts() noexcept nogil
     vec zero() noexcept nogil
     vec splat(real x) noexcept nogil
     vec load_part(const real* p, Py_ssize_t n) noexcept nogil

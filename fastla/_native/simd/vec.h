@@ -232,6 +232,18 @@ INLINE out_vec where_above(out_vec v, out_vec w, out_vec x, out_vec y)
     __typeof__(v > w) above = v > w;
     return (out_vec)((above & (__typeof__(above))x) | (~above & (__typeof__(above))y));
 }
+/* Counts of comparisons: whole numbers as wide as the output, a lane each. */
+typedef __typeof__(__builtin_choose_expr(sizeof(output) == 8, (int64_t)0, (int32_t)0)) count_type;
+typedef count_type counts __attribute__((vector_size(LANES * sizeof(output))));
+INLINE counts no_counts(void) { return (counts){0}; }
+INLINE counts count_above(counts n, out_vec v, out_vec w) { return n - (counts)(v > w); }
+/* Where v > w, or equals it and the lane comes after this one. lanes: their numbers. */
+INLINE counts count_before(counts n, out_vec v, out_vec w, out_vec lanes, output lane)
+{
+    return n - (counts)(v > w) - ((counts)(v == w) & (counts)(lanes > splat_out(lane)));
+}
+INLINE out_vec counts_to_out(counts n) { return __builtin_convertvector(n, out_vec); }
+
 /* Beside NaN vec_max is w, and vec_min v. */
 #if defined(__AVX512F__) && VECTOR_BYTES == 64
 INLINE out_vec vec_max(out_vec v, out_vec w)

@@ -47,10 +47,20 @@ cdef void transpose_into(real* to, Py_ssize_t to_step, Py_ssize_t count, Py_ssiz
 # exception that the real elements do not.
 cdef void pack_panel(real* to, Py_ssize_t width, Py_ssize_t valid, Py_ssize_t k,
                      const real* source, Py_ssize_t w_step, Py_ssize_t p_step) noexcept nogil:
-    cdef Py_ssize_t w
+    cdef const real* last = source + (valid - 1) * w_step
+    cdef const real* end = to + k * width
+    cdef real* row = to
+    cdef Py_ssize_t p, w
+    # By whole vectors, whose ends run into what comes after and is written later.
+    for p in range(k if valid < width else 0):
+        w = valid
+        while w < width and row + w + LANES <= end:
+            store(row + w, splat(last[p * p_step]))
+            w += LANES
+        for w in range(w, width):
+            row[w] = last[p * p_step]
+        row += width
     transpose_into(to, width, valid, k, source, w_step, p_step)
-    for w in range(valid, width):
-        copy_column(to + w, width, k, to + valid - 1, width)
 
 
 # The same of what is stored, which is widened to what is computed in: a vector's worth of k at a time, by way of a

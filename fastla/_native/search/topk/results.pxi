@@ -66,9 +66,10 @@ cdef void finish_query(const Plan* plan, Py_ssize_t query) noexcept nogil:
         for i in range(other.count):
             offer(best, plan.k, other.items[i].score, other.items[i].id)
     n = smaller(best.count, plan.k)
-    if n < best.count:
+    if n < best.count and best.count > RANKED:
         select(best.items, best.count, n)
-    sort(best.items, n)
+        best.count = n
+    sort(best.items, best.count)
     for i in range(n):
         scores[i] = -best.items[i].score if s.metric == METRIC_EUCLIDEAN else best.items[i].score
         s.ids[query * s.k + i] = best.items[i].id

@@ -1,36 +1,8 @@
-# The selection of the best k candidates, and their order: by a higher score, then a lower id. Quickselect and
-# quicksort, and where the items lie in a bad order a heap: n + k log k steps whatever the order.
+# The selection of the best k candidates, and their order. Quickselect and quicksort down to RANKED items, and where
+# they lie in a bad order a heap: n + k log k steps whatever the order.
 
 cdef enum:
-    FEW_ITEMS = 8       # up to which they are sorted by insertion
     NINE_ITEMS = 64     # from which a pivot is the median of nine
-
-
-cdef struct Candidate:
-    output score
-    Py_ssize_t id
-
-
-cdef inline bint better(const Candidate* x, const Candidate* y) noexcept nogil:
-    return (x.score > y.score) | ((x.score == y.score) & (x.id < y.id))
-
-
-cdef inline void exchange(Candidate* x, Candidate* y) noexcept nogil:
-    cdef Candidate z = x[0]
-    x[0] = y[0]
-    y[0] = z
-
-
-cdef void insertion_sort(Candidate* items, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t i, j
-    cdef Candidate item
-    for i in range(1, n):
-        item = items[i]
-        j = i
-        while j > 0 and better(&item, &items[j - 1]):
-            items[j] = items[j - 1]
-            j -= 1
-        items[j] = item
 
 
 cdef inline Py_ssize_t median(const Candidate* items, Py_ssize_t i, Py_ssize_t j, Py_ssize_t k) noexcept nogil:
@@ -108,7 +80,7 @@ cdef inline int bad_partitions(Py_ssize_t n) noexcept nogil:
 cdef void select(Candidate* items, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
     cdef Py_ssize_t place, before
     cdef int bad = bad_partitions(n)
-    while n > FEW_ITEMS and bad:
+    while n > RANKED and bad:
         before = n
         place = partition(items, n)
         if place == k - 1:
@@ -120,15 +92,15 @@ cdef void select(Candidate* items, Py_ssize_t n, Py_ssize_t k) noexcept nogil:
             n -= place + 1
             k -= place + 1
         bad -= n > before - before // 8
-    if n > FEW_ITEMS:
+    if n > RANKED:
         heap_sort(items, n)
     else:
-        insertion_sort(items, n)
+        rank_sort(items, n)
 
 
 cdef void sort_part(Candidate* items, Py_ssize_t n, int bad) noexcept nogil:
     cdef Py_ssize_t place, rest
-    while n > FEW_ITEMS and bad:
+    while n > RANKED and bad:
         place = partition(items, n)
         rest = n - place - 1
         bad -= larger(place, rest) > n - n // 8
@@ -139,10 +111,10 @@ cdef void sort_part(Candidate* items, Py_ssize_t n, int bad) noexcept nogil:
         else:
             sort_part(items + place + 1, rest, bad)
             n = place
-    if n > FEW_ITEMS:
+    if n > RANKED:
         heap_sort(items, n)
     else:
-        insertion_sort(items, n)
+        rank_sort(items, n)
 
 
 # Best first.
