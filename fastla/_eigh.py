@@ -18,8 +18,8 @@ def eigh(a: ArrayLike, UPLO: str = "L") -> Any:
     Parameters
     ----------
     a : array_like, shape (..., n, n)
-        A stack of matrices. Up to n = 32 the real ones are done in one dispatch, spread over the threads; others are
-        NumPy's.
+        A stack of matrices. Up to n = 32 (a single one: 24) the real ones are done in one dispatch, spread over the
+        threads; others are NumPy's.
     UPLO : {"L", "U"}
         Which triangle is read.
 

@@ -217,6 +217,7 @@ def shift(a: Matrix, value: Any) -> tuple[complex, np.dtype]:
 
 
 MOST_STACKED = 32  # rows of a matrix in a stack that the kernels solve
+MOST_ALONE = 24  # and of a matrix alone, most of whose lanes stay empty: docs/measurements.md, "One small matrix"
 
 
 def small_stack(a: Any, uplo: Any) -> np.ndarray | None:
@@ -229,6 +230,8 @@ def small_stack(a: Any, uplo: Any) -> np.ndarray | None:
         or array.shape[-1] != array.shape[-2]
         or not 1 <= array.shape[-1] <= MOST_STACKED
         or not array.size
+        or array.ndim == 2
+        and array.shape[0] > MOST_ALONE
     ):
         return None
     if array.dtype.kind in "biu":

@@ -109,6 +109,15 @@ def test_what_numpy_does():
         fastla.eigh(np.eye(3), "X")
 
 
+def test_one_matrix_is_numpys_from_where_lanes_stay_empty(target):
+    for n in (24, 25, 32):
+        a = symmetric(1, n, np.float64)[0]
+        w, v = fastla.eigh(a)
+        check(a[np.newaxis], w[np.newaxis], v[np.newaxis])
+        assert (w == np.linalg.eigh(a)[0]).all() == (n > 24)
+        assert (fastla.eigh(a[np.newaxis])[0] == w).all() == (n <= 24)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_do_not_hang(target, bad):
     a = symmetric(20, 8, np.float64)
