@@ -78,6 +78,7 @@ CASES: tuple[Case, ...] = (
     Search("knn", 32, 100000, 384),
     Search("knn", 100, 50000, 128, quick=True),
     Search("knn", 1000, 100000, 128),
+    Search("knn", 100000, 256, 16, top=1, quick=True),          # as k-means asks for its centres
     # The nearest rows of an index.
     Index("index", 1, 50000, 384, quick=True),
     Index("index", 1, 100000, 384),

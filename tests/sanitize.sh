@@ -34,8 +34,8 @@ for name in ${SANITIZERS:-address thread}; do
         run tests/sanitized.py
         if [ "$name" = address ]; then
             run -m pytest -q -x -p no:cacheprovider -k "not fork" tests/runtime/test_scratch.py tests/index \
-                tests/search/test_candidates.py tests/search/test_columns.py tests/products/test_batched.py \
-                tests/products/test_dot.py tests/products/test_routes.py tests/rows/test_softmax.py tests/layers \
+                tests/search/test_candidates.py tests/search/test_columns.py tests/search/test_nearest.py \
+                tests/products/test_batched.py tests/products/test_dot.py tests/products/test_routes.py tests/rows/test_softmax.py tests/layers \
                 tests/attention/test_attention_routes.py
         else
             run -m pytest -q -x -p no:cacheprovider tests/index/test_changes.py tests/runtime/test_threads.py \
