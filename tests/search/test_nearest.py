@@ -1,6 +1,8 @@
 """The one nearest of few rows for each of many queries, as k-means asks for it, against float64 brute force and against
 the best of two, which another route finds."""
 
+import threading
+
 import numpy as np
 import pytest
 import reference
@@ -107,6 +109,30 @@ def test_distances_near_each_other(target, metric):
         found = fastla.knn(q + np.float32(1000), x + np.float32(1000), 1, metric=metric)
         np.testing.assert_allclose(found[0][:, 0], s.min(1), rtol=1e-6)
         np.testing.assert_allclose(np.take_along_axis(s, found[1], 1)[:, 0], s.min(1), rtol=1e-6)
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("dtype", "d"), [("float32", 66), ("float32", 87), ("float64", 33)])
+def test_rows_of_several_chunks(target, metric, dtype, d):
+    q, x = random(1000, MOST, d, dtype)
+    check_as_best_of_two(q, x, metric)
+    for factor in (1e18, 1e-20):        # a row without a product leads every query
+        rows = x.copy()
+        rows[1234] *= x.dtype.type(factor)
+        check_as_best_of_two(q, rows, metric)
+
+
+def test_a_mask_that_is_written_meanwhile(target):
+    """Rows are found that it allowed at some time; nothing is overrun."""
+    q, x = random(20_000, 10_000, 33, "float64")
+    for _ in range(3):
+        mask = np.zeros(10_000, bool)
+        mask[:MOST] = True
+        writer = threading.Timer(0.01, mask.fill, [True])
+        writer.start()
+        ids = fastla.knn(q, x, 1, metric="dot", mask=mask)[1]
+        writer.join()
+        assert ids.min() >= 0 and ids.max() < 10_000
 
 
 def test_a_mask_leaves_its_rows(target):

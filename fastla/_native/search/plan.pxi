@@ -120,5 +120,6 @@ cdef void make_plan(Plan* plan, Search* s, const Runtime* runtime) noexcept nogi
             plan.group = ceil_div(ceil_div(plan.m, threads), plan.query_block) * plan.query_block
     plan.groups = ceil_div(plan.m, plan.group)
     if plan.groups > 1:     # no task takes longer than an interrupt may wait
-        plan.span = larger(1, <Py_ssize_t>(plan.chunks / (plan.ns / plan.groups / TASK_NS + 1)))
-    plan.whole = plan.groups > 1 and plan.span >= plan.chunks and plan.group % QUERIES_TOGETHER == 0
+        plan.span = ceil_div(plan.chunks, <Py_ssize_t>(plan.ns / plan.groups / TASK_NS) + 1)
+    plan.whole = plan.route == ROUTE_NEAREST or \
+        plan.groups > 1 and plan.span >= plan.chunks and plan.group % QUERIES_TOGETHER == 0

@@ -1,7 +1,11 @@
 # ROUTE_NEAREST: the one best row of each of many queries among few rows, as k-means asks for its centres. A lane keeps
 # its query's best score, whose it is, and the best of all other rows. In euclidean searches the leader is measured:
 # where no other's score reaches the threshold that its distance leaves, it is the nearest; else those are measured that
-# do. Where a query has no leader (its scores are NaN, say) its block of queries is searched like any other.
+# do. Where a query has no leader (its scores are NaN, say), or many would be measured so, the block of queries is
+# searched like any other.
+
+cdef enum:
+    MEASURED = 8        # of a block's queries one in so many, which then took as long as all of them
 
 cdef struct Leaders:
     output best[QUERY_BLOCK]
@@ -77,9 +81,10 @@ cdef void measure_block(const Plan* plan, Py_ssize_t query, const Block* block, 
                 nearest[0] = candidate
 
 
-# The result of a query from its leader. False: it has none.
+# The result of a query from its leader. False: it has none that says anything, or `anew`, how many queries may still
+# meet the rows anew, is 0.
 cdef bint settle_leader(const Plan* plan, Py_ssize_t query, const Block* const* blocks, Py_ssize_t count,
-                        const Leaders* leaders, Py_ssize_t i) noexcept nogil:
+                        const Leaders* leaders, Py_ssize_t i, Py_ssize_t* anew) noexcept nogil:
     cdef Py_ssize_t place = <Py_ssize_t>leaders.place[i]
     cdef const Block* block = blocks[place // BLOCK_ROWS]
     cdef int row = <int>(place % BLOCK_ROWS)
@@ -90,12 +95,16 @@ cdef bint settle_leader(const Plan* plan, Py_ssize_t query, const Block* const* 
     nearest.score = score
     nearest.id = id_of(block, row)
     if plan.search.metric == METRIC_EUCLIDEAN:
-        nearest.score = <output>-exact_distance(plan, block, row, query)
-        if nearest.score != nearest.score:
+        if score == <output>infinity():         # of a row without products, however far
             return False
+        nearest.score = <output>-exact_distance(plan, block, row, query)
         threshold = distance_threshold(plan, query, -<double>nearest.score)
-        for i in range(count if not leaders.others[i] < threshold else 0):
-            measure_block(plan, query, blocks[i], threshold, &nearest)
+        if not leaders.others[i] < threshold:
+            if anew[0] == 0 or nearest.score != nearest.score:
+                return False
+            anew[0] -= 1
+            for i in range(count):
+                measure_block(plan, query, blocks[i], threshold, &nearest)
         nearest.score = -nearest.score
     (<output*>plan.search.scores)[query] = nearest.score
     plan.search.ids[query] = nearest.id
@@ -104,19 +113,21 @@ cdef bint settle_leader(const Plan* plan, Py_ssize_t query, const Block* const* 
 
 # The queries [first, end).
 cdef void find_nearest(Plan* plan, const Scratch* scratch, Py_ssize_t first, Py_ssize_t end, int slot) noexcept nogil:
-    cdef Py_ssize_t rows, query, count = 0, i, at
+    cdef Py_ssize_t rows, query, count = 0, i, at, anew
     cdef const Block* blocks[NEAREST_BLOCKS]
     cdef Leaders leaders
     cdef bint settled
     for i in range(plan.chunks):
         for at in range(plan.work.chunks[i].count):
-            blocks[count] = plan.work.chunks[i].blocks + at
-            count += 1
+            if count < NEAREST_BLOCKS:          # a mask may be written meanwhile
+                blocks[count] = plan.work.chunks[i].blocks + at
+                count += 1
     for query from first <= query < end by plan.query_block:
         rows = smaller(plan.query_block, end - query)
         find_leaders(plan, blocks, count, query, rows, scratch.tile, &leaders)
         settled = True
+        anew = rows // MEASURED
         for i in range(rows):
-            settled = settled and settle_leader(plan, query + i, blocks, count, &leaders, i)
+            settled = settled and settle_leader(plan, query + i, blocks, count, &leaders, i, &anew)
         if not settled:
             search_chunks(plan, scratch, query, query + rows, slot)
