@@ -5,7 +5,7 @@
 # searched like any other.
 
 cdef enum:
-    MEASURED = 8        # of a block's queries one in so many, which then took as long as all of them
+    MEASURED = 16       # of a block's queries one in so many: docs/measurements.md, "The nearest of few rows"
 
 cdef struct Leaders:
     output best[QUERY_BLOCK]
