@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from fastla._methods import dense, leading, power, scipy_route, tuning
+from fastla._methods import dense, power, scipy_route, tuning
 from fastla._methods.convergence import NoConvergence
+from fastla._methods.krylov import leading
 from fastla._methods.linear_operator import LinearOperator
 from fastla._methods.power import PowerIteration
 from fastla._validate import eigen as _validate

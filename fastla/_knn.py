@@ -110,8 +110,7 @@ def range_search(
         As for `knn`.
     threshold : float
         The least score, or for "euclidean" the greatest distance, both included; rounded to the scores' dtype. The
-        cosine of equal
-        rows may fall short of 1 by a rounding error.
+        cosine of equal rows may fall short of 1 by a rounding error.
     metric : {"cosine", "dot", "euclidean"}
     mask, exclude
         As for `knn`.

@@ -61,8 +61,7 @@ def vector_norm(
     Notes
     -----
     Memory is read once, in the order in which it lies, whichever axes make up a vector. Long vectors are summed in
-    parts
-    whose bounds depend on the shape alone, so results do not depend on the number of threads.
+    parts whose bounds depend on the shape alone, so results do not depend on the number of threads.
 
     Examples
     --------

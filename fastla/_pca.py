@@ -7,11 +7,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastla._methods import gaussian, pca
 from fastla._methods.blocks import signs
-from fastla._methods.estimator import Estimator
-from fastla._methods.incremental import Moments
-from fastla._methods.rows import Rows, project
+from fastla._methods.components import gaussian, pca
+from fastla._methods.components.estimator import Estimator
+from fastla._methods.components.incremental import Moments
+from fastla._methods.components.rows import Rows, project
 from fastla._validate import eigen as _validate_eigen
 from fastla._validate import pca as _validate
 
@@ -20,8 +20,7 @@ class PCA(Estimator):
     """Principal component analysis, as sklearn.decomposition.PCA: the same arguments, attributes and methods.
 
     X is read where it lies, tile by tile: it is never copied, written to or widened whole. Sparse X stays sparse and is
-    centred
-    implicitly. float32 X is summed in float64 where moments need it.
+    centred implicitly. float32 X is summed in float64 where moments need it.
 
     Parameters
     ----------

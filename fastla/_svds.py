@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from fastla._methods import dense, scipy_route, triplets, tuning
+from fastla._methods import dense, scipy_route, tuning
 from fastla._methods.blocks import signs
+from fastla._methods.krylov import triplets
 from fastla._validate import eigen as _validate
 
 

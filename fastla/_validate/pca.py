@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastla._methods.estimator import not_fitted
+from fastla._methods.components.estimator import not_fitted
 from fastla._validate import one_of, real
 from fastla._validate.eigen import is_sparse
 

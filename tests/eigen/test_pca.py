@@ -8,7 +8,7 @@ import pytest
 from eigenproblems import samples
 
 import fastla
-from fastla._methods import pca as method
+from fastla._methods.components import pca as method
 
 VARIANCES = np.r_[400.0, 100, 30, 10, np.linspace(1, 0.1, 16)]
 
@@ -167,7 +167,7 @@ def test_partial_fit_is_exact_in_any_chunks(monkeypatch):
         for name in ("components_", "explained_variance_", "mean_", "noise_variance_", "explained_variance_ratio_"):
             np.testing.assert_allclose(getattr(p, name), getattr(whole, name), atol=1e-9)
         assert p.n_samples_seen_ == 200
-    monkeypatch.setattr("fastla._methods.incremental.SCATTER_FEATURES", 3)
+    monkeypatch.setattr("fastla._methods.components.incremental.SCATTER_FEATURES", 3)
     p = fastla.PCA(4)
     for chunk in np.array_split(x, 5):
         p.partial_fit(chunk)

@@ -1,8 +1,8 @@
 """A user's function as Numba's intermediate representation, rewritten and compiled.
 
 Bytecode differs from one Python to the next, and a function's text is not always to be had; the representation that
-Numba makes of any of them is. In it literals become those of `real.py`, what a description has a slot for becomes an
-argument, attributes of objects become what they stand for, and the functions that it calls are inlined.
+Numba makes of any of them is. In it literals become those of `numba_types/real.py`, what a description has a slot for
+becomes an argument, attributes of objects become what they stand for, and the functions that it calls are inlined.
 """
 
 import inspect
@@ -19,10 +19,10 @@ from numba.core.inline_closurecall import InlineClosureCallPass, InlineWorker
 from numba.core.ir_utils import find_topo_order, guard, simplify_CFG
 from numba.core.registry import cpu_target
 
-from fastla._jit.functions import known  # noqa: F401
 from fastla._jit.functions.captured import Description
-from fastla._jit.functions.pythonic import power, where
-from fastla._jit.functions.real import MOST_POWER, LiteralValue
+from fastla._jit.functions.numba_types import known  # noqa: F401
+from fastla._jit.functions.numba_types.pythonic import power, where
+from fastla._jit.functions.numba_types.real import MOST_POWER, LiteralValue
 from fastla._jit.functions.substitutes import Helper, Place, Slot, copy_with
 
 MOST_INLINED = 500

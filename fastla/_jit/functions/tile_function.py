@@ -18,8 +18,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from fastla._jit.functions.captured import Description
-from fastla._jit.functions.captured_array import CapturedArray
-from fastla._jit.functions.real import Real
+from fastla._jit.functions.numba_types.captured_array import CapturedArray
+from fastla._jit.functions.numba_types.real import Real
 from fastla._jit.functions.rewrite import compiled
 from fastla._jit.functions.tile_pieces import (
     INT8,

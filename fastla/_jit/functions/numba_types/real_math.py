@@ -4,7 +4,7 @@ Formulas, coefficients and errors are those of `_native/simd/vmath.h`: exp and l
 erf 2 ULP, in float32 and float64. What is None in FUNCTIONS is Numba's: right, but a call for every number.
 """
 
-from fastla._jit.functions.emitted import Value
+from fastla._jit.functions.numba_types.emitted import Value
 
 EXP = ("0x1.fffffcp-2 0x1.55549p-3 0x1.5558f4p-5 0x1.123a6ap-7 0x1.6a2384p-10",
        "0x1.000000000000ap-1 0x1.55555555554f9p-3 0x1.55555555507f0p-5 0x1.1111111127e5ep-7 0x1.6c16c1844b1dbp-10 "

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastla._methods import leading, native, tuning
-from fastla._methods.block_krylov import Restarts, solve, start_block
+from fastla._methods import native, tuning
 from fastla._methods.blocks import combine
+from fastla._methods.components.rows import Rows
+from fastla._methods.krylov import leading
+from fastla._methods.krylov.block_krylov import Restarts, solve, start_block
 from fastla._methods.operators import Operator, dense_symmetric
-from fastla._methods.rows import Rows
 
 _SMALL = 1e-7  # of the largest value, in a Gram matrix in float64: below, one more pass over X
 

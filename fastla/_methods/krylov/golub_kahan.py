@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastla._methods.block_krylov import Restarts
 from fastla._methods.blocks import combine, norms, orthonormal, project_out, wide
+from fastla._methods.krylov.block_krylov import Restarts
 from fastla._methods.operators import Operator
 
 

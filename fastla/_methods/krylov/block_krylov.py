@@ -15,8 +15,8 @@ import numpy as np
 
 from fastla._methods import native, tuning
 from fastla._methods.blocks import combine, orthonormal, project_out, random_block, wide
+from fastla._methods.krylov.pace import Pace
 from fastla._methods.operators import Operator
-from fastla._methods.pace import Pace
 from fastla._methods.wanted import order, with_neighbours
 
 

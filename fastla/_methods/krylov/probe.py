@@ -16,11 +16,11 @@ import math
 import numpy as np
 
 from fastla._methods import tuning
-from fastla._methods.block_krylov import Restarts, Ritz, block_krylov, residual_limit
 from fastla._methods.blocks import random_block
 from fastla._methods.convergence import no_convergence
+from fastla._methods.krylov.block_krylov import Restarts, Ritz, block_krylov, residual_limit
+from fastla._methods.krylov.pace import Pace
 from fastla._methods.operators import Operator
-from fastla._methods.pace import Pace
 from fastla._methods.wanted import End, ends, order
 
 

@@ -20,8 +20,8 @@ from numba.core.imputils import lower_cast, lower_constant
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model, typeof_impl
 
-from fastla._jit.functions import real_math
-from fastla._jit.functions.emitted import Value
+from fastla._jit.functions.numba_types import real_math
+from fastla._jit.functions.numba_types.emitted import Value
 
 MOST_POWER = 64         # whole exponents up to this are products
 

@@ -5,8 +5,8 @@ Chan, Golub and LeVeque, Updating formulae and a pairwise algorithm for computin
 
 import numpy as np
 
-from fastla._methods import pca
-from fastla._methods.rows import Rows
+from fastla._methods.components import pca
+from fastla._methods.components.rows import Rows
 
 SCATTER_FEATURES = 4096  # beyond, the leading directions stand for what has been seen
 

@@ -1,8 +1,7 @@
 """Passes over the rows of a data matrix X with the mean taken off, tile by tile: X is never copied or widened whole.
 
 A tile is X's rows less a provisional mean, in the dtype that is computed in: numbers near zero, whose squares do not
-cancel. What the
-provisional mean lacks of the true one, d, is put right exactly:
+cancel. What the provisional mean lacks of the true one, d, is put right exactly:
 sum (x - s - d)(x - s - d)^T = sum (x - s)(x - s)^T - n d d^T.
 Sums within a tile are in that dtype, over tiles in float64. Sparse rows stay sparse; their mean is taken off the
 products.

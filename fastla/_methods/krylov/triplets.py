@@ -3,13 +3,13 @@
 import numpy as np
 
 from fastla._methods import tuning
-from fastla._methods.block_krylov import Restarts, residual_limit
 from fastla._methods.blocks import combine, norms, orthonormal, random_block
 from fastla._methods.convergence import no_convergence
-from fastla._methods.golub_kahan import Done, Triplets, golub_kahan
+from fastla._methods.krylov.block_krylov import Restarts, residual_limit
+from fastla._methods.krylov.golub_kahan import Done, Triplets, golub_kahan
+from fastla._methods.krylov.pace import Pace
+from fastla._methods.krylov.probe import steps_needed
 from fastla._methods.operators import Operator
-from fastla._methods.pace import Pace
-from fastla._methods.probe import steps_needed
 
 
 class _Solver:

@@ -5,7 +5,7 @@ Tipping and Bishop, Mixtures of probabilistic principal component analyzers, Neu
 
 import numpy as np
 
-from fastla._methods.rows import project
+from fastla._methods.components.rows import project
 
 
 def covariance(v: np.ndarray, variances: np.ndarray, noise: float) -> np.ndarray:

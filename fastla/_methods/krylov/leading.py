@@ -3,11 +3,11 @@
 import numpy as np
 
 from fastla._methods import native, tuning
-from fastla._methods.block_krylov import Restarts, residual_limit, solve, start_block
 from fastla._methods.blocks import combine, inner, norms, orthonormal, random_rows, wide
 from fastla._methods.convergence import no_convergence
+from fastla._methods.krylov.block_krylov import Restarts, residual_limit, solve, start_block
+from fastla._methods.krylov.probe import find_missed
 from fastla._methods.operators import Operator
-from fastla._methods.probe import find_missed
 from fastla._methods.wanted import order
 
 # The last residuals may be this much above what was asked for: tol, or the rounding of the last product.
