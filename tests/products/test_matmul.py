@@ -49,6 +49,7 @@ def test_block_boundaries_of_k(target: str, dtype: type) -> None:
 CROSSOVERS = {
     "rows for a copy of b (SKINNY), n * k (IN_PLACE_ELEMENTS)":
         itertools.product((23, 24, 25, 47, 48, 49), (255, 257), (256, 257)),
+    "bytes of b (IN_PLACE_BYTES), of float64": itertools.product((48, 49, 60), (192, 193), (255, 256, 257)),
     "one row, eight rows of b at a time":
         itertools.product((1,), (1, 2, 3, 7, 8, 9, 15, 16, 17, 31), (95, 96, 97, 1000)),
     "one row, a b from memory (CACHED_BYTES)": [(1, 31, n) for n in (135_300, 135_301, 270_601)],

@@ -47,6 +47,12 @@ def test_every_route_is_taken(target, dtype):
     assert set(taken.values()) == ROUTES
 
 
+@pytest.mark.parametrize(("dtype", "side", "route"),
+                         [("float32", 250, "in place"), ("float64", 220, "in place"), ("float64", 223, "pack b")])
+def test_a_b_that_leaves_l2_is_packed(target, dtype, side, route):
+    assert core.product_route(*integer_operands(Shape(60, side, side), dtype)) == route
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_route_gives_every_element_to_the_epilogue_once(target, dtype, name):

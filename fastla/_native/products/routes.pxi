@@ -4,6 +4,7 @@
 # Where one way becomes better than another: docs/measurements.md, "Products" and "Routes judged".
 cdef enum:
     IN_PLACE_ELEMENTS = 256 * 256   # of b: up to here it stays in L2, and packing costs more than it gains
+    IN_PLACE_BYTES = 3 << 17        # and, of many rows' b, beside a and c: "A b of float64 in place"
     SKINNY = 6 * MR                 # rows: up to here each element of b is read too seldom to repay packing
     SHALLOW = 64                    # k up to which c is written row by row rather than micro-panel by micro-panel
     INNER_COLUMNS = 64              # that dot products along k are for, ...
@@ -126,6 +127,7 @@ cdef Py_ssize_t split_depth(const Product* g) noexcept nogil:
 cdef Route part_route(const Product* g) noexcept nogil:
     cdef bint adjacent = g.b_col == 1       # b's columns
     cdef bint by_rows = g.n >= 2 * NR and not g.syrk        # c's rows are long enough to be written from end to end
+    cdef double elements = 1.0 * g.n * g.k                  # of b
     cdef int inner
     if g.m == 1 and g.n == 1:
         return ROUTE_DOT
@@ -134,11 +136,11 @@ cdef Route part_route(const Product* g) noexcept nogil:
         return <Route>inner
     if transposed_pays(g):
         return ROUTE_TRANSPOSED
-    if adjacent and g.m <= SKINNY and 1.0 * g.n * g.k > IN_PLACE_ELEMENTS:
+    if adjacent and g.m <= SKINNY and elements > IN_PLACE_ELEMENTS:
         return ROUTE_STREAM
     if adjacent and by_rows and (g.m <= SKINNY or g.k <= SHALLOW):
         return ROUTE_ROWS
-    if adjacent and (g.k <= SHALLOW or 1.0 * g.n * g.k <= IN_PLACE_ELEMENTS):
+    if adjacent and (g.k <= SHALLOW or elements <= IN_PLACE_ELEMENTS and elements * REAL_BYTES <= IN_PLACE_BYTES):
         return ROUTE_IN_PLACE
     if by_rows and g.k <= SHALLOW and not adjacent:
         return ROUTE_TRANSPOSE_B
